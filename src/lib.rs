@@ -1,0 +1,14 @@
+//! Moves a whole mail server from qmail, vpopmail, ezmlm and Courier to Postfix, Dovecot and a
+//! list manager.
+//!
+//! ```text
+//! SITE -> source -> Site -> translate -> Design -> target -> files -> apply -> TARGET
+//!                    |                                         |                 |
+//!                 resolve (old server)   plan, report    predict (new server)  verify
+//! ```
+//!
+//! Readers know no target, emitters know no source, the translation between them is pure, one
+//! module touches files, and only the command line prints. `docs/architecture.md` says more.
+//!
+
+pub mod model;

@@ -1,0 +1,157 @@
+//! Mail addresses as qmail sees them: bytes, split at the last `@`.
+
+use bstr::{BStr, BString, ByteSlice};
+use std::fmt;
+
+/// The part of an address before its last `@`, byte for byte as it was written.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalPart(BString);
+
+/// The part of an address after its last `@`; ASCII letters are folded to lower case.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainName(BString);
+
+/// A mail address. Ordered by domain first, so that sorted lists stay together by domain.
+///
+/// ```
+/// use unqmail::model::Address;
+/// let address = Address::parse(b"Joe@EXAMPLE.org").unwrap();
+/// assert_eq!(address.to_string(), "Joe@example.org");
+/// assert!(Address::parse(b"joe").is_none());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// After the last `@`.
+    pub domain: DomainName,
+    /// Before the last `@`.
+    pub local: LocalPart,
+}
+
+impl LocalPart {
+    /// Takes the bytes as they are.
+    pub fn new<B: AsRef<[u8]>>(bytes: B) -> Self {
+        Self(bytes.as_ref().into())
+    }
+
+    /// The bytes as they were written.
+    pub fn as_bstr(&self) -> &BStr {
+        self.0.as_bstr()
+    }
+
+    /// The same with ASCII letters in lower case, as every program on the old server looks it up.
+    #[must_use]
+    pub fn to_lower(&self) -> Self {
+        Self(self.0.to_ascii_lowercase().into())
+    }
+}
+
+impl DomainName {
+    /// Takes the bytes and folds ASCII letters to lower case.
+    pub fn new<B: AsRef<[u8]>>(bytes: B) -> Self {
+        Self(bytes.as_ref().to_ascii_lowercase().into())
+    }
+
+    /// The name's bytes, ASCII lower case.
+    pub fn as_bstr(&self) -> &BStr {
+        self.0.as_bstr()
+    }
+
+    /// The suffixes `.b.c`, `.c` of `a.b.c`, longest first, as qmail tries wildcards.
+    pub fn suffixes(&self) -> impl Iterator<Item = &BStr> {
+        self.0.find_iter(".").filter_map(|at| self.0.get(at..)).map(ByteSlice::as_bstr)
+    }
+
+    /// Whether the name can stand in a table or a path as it is: letters, digits, `-`, `_`, `.`,
+    /// no empty label.
+    pub fn is_plain(&self) -> bool {
+        !self.0.is_empty()
+            && self.0.split_str(".").all(|label| {
+                !label.is_empty()
+                    && label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            })
+    }
+}
+
+impl Address {
+    /// Puts an address together from its parts.
+    pub fn new<L: AsRef<[u8]>>(local: L, domain: &DomainName) -> Self {
+        Self { local: LocalPart::new(local), domain: domain.clone() }
+    }
+
+    /// Splits at the last `@`; `None` where there is none.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (local, domain) = bytes.rsplit_once_str("@")?;
+        Some(Self { local: LocalPart::new(local), domain: DomainName::new(domain) })
+    }
+
+    /// The same address with its local part in lower case, as it is looked up.
+    #[must_use]
+    pub fn to_lower(&self) -> Self {
+        Self { local: self.local.to_lower(), domain: self.domain.clone() }
+    }
+
+    /// `local@domain` as bytes.
+    pub fn to_bytes(&self) -> BString {
+        let mut bytes = self.local.0.clone();
+        bytes.push(b'@');
+        bytes.extend_from_slice(&self.domain.0);
+        bytes
+    }
+}
+
+macro_rules! shown_as_bytes {
+    ($name:ty, $self:ident => $bytes:expr) => {
+        impl fmt::Display for $name {
+            fn fmt(&$self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                super::shown(&$bytes).fmt(f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&$self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", $bytes.as_bstr())
+            }
+        }
+    };
+}
+
+shown_as_bytes!(LocalPart, self => self.0);
+shown_as_bytes!(DomainName, self => self.0);
+shown_as_bytes!(Address, self => self.to_bytes());
+
+impl AsRef<[u8]> for LocalPart {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for DomainName {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, DomainName};
+
+    #[test]
+    fn the_last_at_sign_divides() {
+        let address = Address::parse(b"\"a@b\"@c.example").unwrap();
+        assert_eq!(address.local.as_bstr(), "\"a@b\"");
+        assert_eq!(address.domain.as_bstr(), "c.example");
+    }
+
+    #[test]
+    fn suffixes_start_at_each_dot() {
+        let name = DomainName::new("a.b.example");
+        assert_eq!(name.suffixes().collect::<Vec<_>>(), [".b.example", ".example"]);
+    }
+
+    #[test]
+    fn only_host_name_bytes_are_plain() {
+        assert!(DomainName::new("mail-1.example").is_plain());
+        for odd in ["", "a b", "a..b", "a/b", "a\n", ".example", "é.example"] {
+            assert!(!DomainName::new(odd).is_plain(), "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Command lines, divided as `/bin/sh` divides them — as far as `.qmail` files need it.
+//!
+//! Nothing here is ever run. What this small reader does not understand stays visible to the
+//! caller as words that no rule matches.
+
+use bstr::{BString, ByteSlice as _};
+
+/// A part of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(BString),
+    Variable { name: BString, quoted: bool },
+}
+
+/// One word of a command, quotes removed and variables not yet replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Word(Vec<Piece>);
+
+/// A command with its arguments.
+pub type Simple = Vec<Word>;
+
+impl Word {
+    /// The word with variables spelled `$NAME`.
+    pub fn text(&self) -> BString {
+        let spell = |piece: &Piece| match piece {
+            Piece::Text(text) => text.to_vec(),
+            Piece::Variable { name, .. } => [b"$".as_slice(), name].concat(),
+        };
+        self.0.iter().flat_map(spell).collect::<Vec<u8>>().into()
+    }
+
+    /// Whether the word is a variable followed by nothing but this text's own bytes, as `$EXT` in
+    /// `$EXT@example.net`; returns what follows.
+    pub fn after_variable(&self, name: &str) -> Option<BString> {
+        match self.0.as_slice() {
+            [Piece::Variable { name: found, .. }, Piece::Text(rest)] if found == name => {
+                Some(rest.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn push_byte(&mut self, byte: u8) {
+        match self.0.last_mut() {
+            Some(Piece::Text(text)) => text.push(byte),
+            _ => self.0.push(Piece::Text([byte].as_slice().into())),
+        }
+    }
+
+    /// Makes an empty quoted word (`''`) a word.
+    fn touch(&mut self) {
+        if self.0.is_empty() {
+            self.0.push(Piece::Text(BString::default()));
+        }
+    }
+}
+
+/// Replaces variables and divides unquoted values at blanks, as the shell does.
+pub fn expand(words: &[Word], value: impl Fn(&[u8]) -> Option<BString>) -> Vec<BString> {
+    let mut fields = Vec::new();
+    for word in words {
+        let mut field: Option<BString> = None;
+        for piece in &word.0 {
+            match piece {
+                Piece::Text(text) => field.get_or_insert_default().extend_from_slice(text),
+                Piece::Variable { name, quoted: true } => {
+                    field
+                        .get_or_insert_default()
+                        .extend_from_slice(&value(name).unwrap_or_default());
+                }
+                Piece::Variable { name, quoted: false } => {
+                    let value = value(name).unwrap_or_default();
+                    let blank = |b: &u8| b.is_ascii_whitespace();
+                    if value.first().is_some_and(blank) {
+                        fields.extend(field.take());
+                    }
+                    let mut parts = value.fields_with(|c| c.is_ascii_whitespace()).peekable();
+                    while let Some(part) = parts.next() {
+                        field.get_or_insert_default().extend_from_slice(part);
+                        if parts.peek().is_some() || value.last().is_some_and(blank) {
+                            fields.extend(field.take());
+                        }
+                    }
+                }
+            }
+        }
+        fields.extend(field);
+    }
+    fields
+}
+
+/// Divides a command line into its simple commands, at `;`, `&`, `|`, newlines and the shell's
+/// reserved words.
+///
+/// ```
+/// use unqmail::model::command::simple_commands;
+/// let commands = simple_commands(b"if test -f 'a b'; then run \"$EXT\"; fi");
+/// let texts: Vec<Vec<String>> = commands
+///     .iter()
+///     .map(|words| words.iter().map(|word| word.text().to_string()).collect())
+///     .collect();
+/// assert_eq!(texts, [vec!["test", "-f", "a b"], vec!["run", "$EXT"]]);
+/// ```
+pub fn simple_commands(line: &[u8]) -> Vec<Simple> {
+    const RESERVED: &[&[u8]] = &[b"if", b"then", b"else", b"elif", b"fi", b"{", b"}", b"!"];
+    let mut commands = vec![Simple::new()];
+    for token in tokens(line) {
+        let current = commands.last_mut();
+        match (token, current) {
+            (Token::Word(word, plain), Some(current)) => {
+                if !(plain && current.is_empty() && RESERVED.contains(&word.text().as_bytes())) {
+                    current.push(word);
+                }
+            }
+            _ => commands.push(Simple::new()),
+        }
+    }
+    commands.retain(|command| !command.is_empty());
+    commands
+}
+
+enum Token {
+    /// A word, and whether nothing in it was quoted.
+    Word(Word, bool),
+    Separator,
+}
+
+fn tokens(line: &[u8]) -> Vec<Token> {
+    let mut lexer = Lexer::default();
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b' ' | b'\t' => lexer.end_word(),
+            b';' | b'&' | b'|' | b'\n' | b'(' | b')' => {
+                lexer.end_word();
+                lexer.tokens.push(Token::Separator);
+            }
+            b'#' if lexer.word.is_none() => break,
+            b'\'' => {
+                let word = lexer.quoted_word();
+                word.touch();
+                bytes.by_ref().take_while(|&b| b != b'\'').for_each(|b| word.push_byte(b));
+            }
+            b'"' => {
+                let word = lexer.quoted_word();
+                word.touch();
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'"' => break,
+                        b'\\' if matches!(bytes.peek(), Some(b'"' | b'\\' | b'$' | b'`')) => {
+                            bytes.next().into_iter().for_each(|b| word.push_byte(b));
+                        }
+                        b'$' => variable(&mut bytes, word, true),
+                        _ => word.push_byte(byte),
+                    }
+                }
+            }
+            b'\\' => {
+                let word = lexer.quoted_word();
+                bytes.next().into_iter().for_each(|b| word.push_byte(b));
+            }
+            b'$' => variable(&mut bytes, lexer.word.get_or_insert_default(), false),
+            _ => lexer.word.get_or_insert_default().push_byte(byte),
+        }
+    }
+    lexer.end_word();
+    lexer.tokens
+}
+
+#[derive(Default)]
+struct Lexer {
+    tokens: Vec<Token>,
+    word: Option<Word>,
+    has_quotes: bool,
+}
+
+impl Lexer {
+    fn quoted_word(&mut self) -> &mut Word {
+        self.has_quotes = true;
+        self.word.get_or_insert_default()
+    }
+
+    fn end_word(&mut self) {
+        let plain = !std::mem::take(&mut self.has_quotes);
+        self.tokens.extend(self.word.take().map(|word| Token::Word(word, plain)));
+    }
+}
+
+fn variable(
+    bytes: &mut std::iter::Peekable<impl Iterator<Item = u8>>,
+    word: &mut Word,
+    quoted: bool,
+) {
+    let mut name = BString::default();
+    if bytes.next_if_eq(&b'{').is_some() {
+        name.extend(bytes.by_ref().take_while(|&b| b != b'}'));
+    } else {
+        while let Some(byte) = bytes.next_if(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+            name.push(byte);
+        }
+    }
+    if name.is_empty() {
+        word.push_byte(b'$');
+    } else {
+        word.0.push(Piece::Variable { name, quoted });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{expand, simple_commands};
+    use bstr::BString;
+    use proptest::prelude::*;
+
+    fn texts(line: &str) -> Vec<Vec<String>> {
+        let commands = simple_commands(line.as_bytes());
+        commands.iter().map(|c| c.iter().map(|w| w.text().to_string()).collect()).collect()
+    }
+
+    #[test]
+    fn quotes_are_removed_and_keep_words_together() {
+        assert_eq!(texts(" /bin/vdelivermail '' bounce"), [["/bin/vdelivermail", "", "bounce"]]);
+        assert_eq!(texts(r#"echo "a \"b\" $X" c\ d"#), [["echo", r#"a "b" $X"#, "c d"]]);
+        assert_eq!(texts("a#b # comment"), [["a#b"]]);
+    }
+
+    #[test]
+    fn commands_end_at_separators_and_reserved_words() {
+        let line = "if test ! -f 'x'; then a b && c; else d; fi";
+        let want: [&[&str]; 4] = [&["test", "!", "-f", "x"], &["a", "b"], &["c"], &["d"]];
+        assert_eq!(texts(line), want);
+        assert_eq!(
+            texts("a || { echo no; exit 100 ; }"),
+            [vec!["a"], vec!["echo", "no"], vec!["exit", "100"]]
+        );
+        assert_eq!(texts("preline procmail|cat"), [vec!["preline", "procmail"], vec!["cat"]]);
+    }
+
+    #[test]
+    fn unquoted_values_are_divided_at_blanks() {
+        let words = simple_commands(b"v '' $EXT@b.example \"$EXT\" ${EXT}").remove(0);
+        let run = |value: &str| {
+            let value = BString::from(value);
+            expand(&words, |name| (name == b"EXT").then(|| value.clone()))
+        };
+        assert_eq!(run("joe"), ["v", "", "joe@b.example", "joe", "joe"]);
+        assert_eq!(run("a b"), ["v", "", "a", "b@b.example", "a b", "a", "b"]);
+        assert_eq!(run(""), ["v", "", "@b.example", ""]);
+    }
+
+    #[test]
+    fn a_variable_in_front_is_recognised() {
+        let words = simple_commands(b"v $EXT@b.example").remove(0);
+        assert_eq!(words[1].after_variable("EXT").unwrap(), "@b.example");
+        assert_eq!(words[0].after_variable("EXT"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_divided(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for command in simple_commands(&line) {
+                expand(&command, |_| Some("x y".into()));
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `.qmail` files: their lines, and what a line means to the program that reads it.
+
+use super::{Origin, RelPath};
+use bstr::{BStr, BString, ByteSlice as _};
+
+/// A `.qmail` file as it lies on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DotQmail {
+    /// The file, by the name it was found under (links keep their own name).
+    pub origin: Origin,
+    /// The file that is really read, links followed.
+    pub real: RelPath,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Every line without its LF; empty for a file of 0 bytes.
+    pub lines: Vec<BString>,
+}
+
+/// What one line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// Nothing on the line.
+    Blank,
+    /// `#…`
+    Comment,
+    /// Append to an mbox file.
+    Mbox(BString),
+    /// Store in a Maildir.
+    Maildir(BString),
+    /// Run by `/bin/sh -c`.
+    Program(BString),
+    /// Forward to one address, which may lack its host.
+    Forward(BString),
+    /// `+list`: from here on only forwards are allowed.
+    ListMark,
+    /// `+` and anything else: ignored.
+    Ignored,
+}
+
+impl Instruction {
+    /// Reads a line as `qmail-local` does (dot-qmail(5), `qmail-local.c`): blanks and tabs at the
+    /// end go, a carriage return stays, and a NUL ends the line.
+    ///
+    /// ```
+    /// use unqmail::model::dot_qmail::Instruction;
+    /// assert_eq!(Instruction::qmail_local(b"&a@b.example  "), Instruction::Forward("a@b.example".into()));
+    /// assert_eq!(Instruction::qmail_local(b"./Maildir/"), Instruction::Maildir("./Maildir/".into()));
+    /// ```
+    pub fn qmail_local(line: &[u8]) -> Self {
+        let line = line.trim_end_with(|c| c == ' ' || c == '\t');
+        let line = line.split_str("\0").next().unwrap_or_default();
+        match line {
+            [] => Self::Blank,
+            [b'#', ..] => Self::Comment,
+            [b'.' | b'/', .., b'/'] | [b'/'] => Self::Maildir(line.into()),
+            [b'.' | b'/', ..] => Self::Mbox(line.into()),
+            [b'|', rest @ ..] => Self::Program(rest.into()),
+            b"+list" => Self::ListMark,
+            [b'+', ..] => Self::Ignored,
+            [b'&', rest @ ..] => Self::Forward(rest.into()),
+            _ => Self::Forward(line.into()),
+        }
+    }
+
+    /// Reads a line as `vdelivermail` does (`vdelivermail.c`, 5.4.33): nothing is trimmed at the
+    /// end, blanks after `|` go, and there is no `+`.
+    pub fn vdelivermail(line: &[u8]) -> Self {
+        match line {
+            [] => Self::Blank,
+            [b'#', ..] => Self::Comment,
+            [b'.' | b'/', .., b'/'] | [b'/'] => Self::Maildir(line.into()),
+            [b'.' | b'/', ..] => Self::Mbox(line.into()),
+            [b'|', rest @ ..] => Self::Program(rest.trim_start_with(|c| c == ' ').into()),
+            [b'&', rest @ ..] => Self::Forward(rest.into()),
+            _ => Self::Forward(line.into()),
+        }
+    }
+}
+
+impl DotQmail {
+    /// The file's lines with their numbers, counted from 1.
+    pub fn numbered(&self) -> impl Iterator<Item = (Origin, &BStr)> {
+        (1..).zip(&self.lines).map(|(number, line)| (self.origin.at(number), line.as_bstr()))
+    }
+
+    /// Whether the user who delivers may read the file (`open(2)` as that user).
+    pub fn is_readable_by(&self, uid: u32, gid: u32) -> bool {
+        let bit = match () {
+            () if uid == self.uid => 0o400,
+            () if gid == self.gid => 0o040,
+            () => 0o004,
+        };
+        uid == 0 || self.mode & bit != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Instruction::{self, *};
+
+    #[test]
+    fn the_two_programs_read_the_same_line_differently() {
+        assert_eq!(Instruction::qmail_local(b"a@b \t"), Forward("a@b".into()));
+        assert_eq!(Instruction::vdelivermail(b"a@b \t"), Forward("a@b \t".into()));
+        assert_eq!(Instruction::qmail_local(b"| cmd"), Program(" cmd".into()));
+        assert_eq!(Instruction::vdelivermail(b"| cmd"), Program("cmd".into()));
+        assert_eq!(Instruction::qmail_local(b"+list"), ListMark);
+        assert_eq!(Instruction::vdelivermail(b"+list"), Forward("+list".into()));
+    }
+
+    #[test]
+    fn a_carriage_return_and_leading_blanks_belong_to_the_address() {
+        assert_eq!(Instruction::qmail_local(b"a@b\r"), Forward("a@b\r".into()));
+        assert_eq!(Instruction::qmail_local(b"& a@b"), Forward(" a@b".into()));
+        assert_eq!(Instruction::qmail_local(b" a@b"), Forward(" a@b".into()));
+    }
+
+    #[test]
+    fn files_end_in_a_slash_when_they_are_maildirs() {
+        assert_eq!(Instruction::qmail_local(b"./mbox"), Mbox("./mbox".into()));
+        assert_eq!(
+            Instruction::qmail_local(b"/home/x/Maildir/ "),
+            Maildir("/home/x/Maildir/".into())
+        );
+        assert_eq!(Instruction::qmail_local(b"/"), Maildir("/".into()));
+        assert_eq!(Instruction::qmail_local(b"."), Mbox(".".into()));
+    }
+
+    #[test]
+    fn a_nul_ends_the_line() {
+        assert_eq!(Instruction::qmail_local(b"a@b\0c"), Forward("a@b".into()));
+    }
+}

@@ -1,0 +1,106 @@
+//! Mailing lists, told without the words of any list manager.
+
+use super::{Address, RelPath, Sourced};
+use bstr::BString;
+
+/// A mailing list: who is in it and what its rules are.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The address that members write to.
+    pub address: Address,
+    /// The list's folder, links in its path followed.
+    pub home: RelPath,
+    /// Other paths that its programs are called with.
+    pub known_as: Vec<RelPath>,
+    /// The program version that wrote it, told by its files.
+    pub software: &'static str,
+    /// Get every message.
+    pub subscribers: Vec<Sourced<Address>>,
+    /// Get digests.
+    pub digest: Vec<Sourced<Address>>,
+    /// Decide about posts and subscriptions.
+    pub moderators: Vec<Sourced<Address>>,
+    /// May post without being members.
+    pub allowed: Vec<Sourced<Address>>,
+    /// May not post.
+    pub denied: Vec<Sourced<Address>>,
+    /// Who may post.
+    pub posting: Sourced<Posting>,
+    /// A post must name the list's address in To: or Cc:.
+    pub wants_address: bool,
+    /// The sender of each post is asked to confirm it.
+    pub confirm_posts: bool,
+    /// Who may subscribe by mail.
+    pub subscribing: Sourced<Subscribing>,
+    /// Subscribing asks the address for confirmation.
+    pub confirm_subscribe: bool,
+    /// Unsubscribing asks the address for confirmation.
+    pub confirm_unsubscribe: bool,
+    /// What the subject begins with, brackets included.
+    pub prefix: Option<Sourced<BString>>,
+    /// Text below each message, tags of the old program replaced.
+    pub trailer: Option<Sourced<BString>>,
+    /// Header lines to add, tags replaced.
+    pub add_headers: Vec<Sourced<BString>>,
+    /// Names of header fields to remove.
+    pub remove_headers: Vec<Sourced<BString>>,
+    /// Largest message in bytes.
+    pub largest: Option<Sourced<u64>>,
+    /// The archive.
+    pub archive: Archive,
+    /// Settings that were read and that no model value stands for yet: file name and what it does.
+    pub unmapped: Vec<Sourced<&'static str>>,
+}
+
+/// Who may post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posting {
+    /// Everybody.
+    Anyone,
+    /// Subscribers, digest subscribers, allowed addresses and moderators; others are refused.
+    Members,
+    /// The same; the posts of others wait for a moderator.
+    MembersElseModerated,
+    /// Every post waits for a moderator.
+    Moderated,
+    /// Only moderators may send, and each post waits for one of them.
+    ModeratorsOnly,
+}
+
+/// Who may subscribe by mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subscribing {
+    /// Everybody.
+    Open,
+    /// Whoever a moderator accepts.
+    Moderated,
+    /// Nobody: the list does not answer commands.
+    Closed,
+}
+
+/// A list's archive of posts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// New posts are archived.
+    pub kept: bool,
+    /// Who may fetch from it.
+    pub readers: ArchiveReaders,
+    /// The number of the last post that the list has sent.
+    pub last: u64,
+    /// The archived posts: number and file.
+    pub posts: Vec<(u64, RelPath)>,
+}
+
+/// Who may fetch posts from an archive by mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArchiveReaders {
+    /// Everybody.
+    #[default]
+    Anyone,
+    /// Subscribers.
+    Subscribers,
+    /// Moderators.
+    Moderators,
+    /// Nobody.
+    Nobody,
+}

@@ -1,0 +1,32 @@
+//! Plain immutable values: the vocabulary of the whole crate. Nothing here touches a file.
+//!
+//! [`site::Site`] is what there is on the old server; [`design::Design`] is what there shall be on
+//! the new one; [`outcome::Outcome`] is what finally becomes of a message, on either.
+
+pub mod account;
+pub mod address;
+pub mod assignment;
+pub mod command;
+pub mod control;
+pub mod design;
+pub mod dot_qmail;
+pub mod folder;
+pub mod list;
+pub mod mbox;
+pub mod network;
+pub mod origin;
+pub mod outcome;
+pub mod password;
+pub mod path;
+pub mod quota;
+pub mod restrictions;
+pub mod shown;
+pub mod site;
+pub mod store;
+pub mod unix;
+
+pub use account::{Account, Domain, DomainAlias, Limits};
+pub use address::{Address, DomainName, LocalPart};
+pub use origin::{Origin, Sourced};
+pub use path::RelPath;
+pub use shown::shown;

@@ -1,0 +1,108 @@
+//! Everything that the old server holds, as found.
+
+use super::assignment::Assignments;
+use super::control::Control;
+use super::dot_qmail::DotQmail;
+use super::list::List;
+use super::store::Store;
+use super::unix::UnixUser;
+use super::{Address, Domain, DomainName, Origin, RelPath, Sourced};
+use bstr::{BStr, BString};
+use std::collections::BTreeMap;
+
+/// The old server as its disk tells it.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// The server's settings.
+    pub control: Control,
+    /// `users/cdb`; `None` where there is none and only Unix users count.
+    pub assignments: Option<Assignments>,
+    /// `/etc/passwd`, in its order.
+    pub unix_users: Vec<UnixUser>,
+    /// Folders with `.qmail` files, by the path they are known under.
+    pub homes: BTreeMap<RelPath, Home>,
+    /// Virtual domains, sorted by name.
+    pub domains: Vec<Domain>,
+    /// Mailing lists, sorted by address.
+    pub lists: Vec<List>,
+    /// Aliases of a `fastforward` database or `/etc/aliases`, by name in lower case.
+    pub alias_table: BTreeMap<BString, AliasEntry>,
+    /// What lies at each path that a delivery line names.
+    pub spots: BTreeMap<RelPath, Spot>,
+    /// Mail stores by their real path.
+    pub stores: BTreeMap<RelPath, Store>,
+    /// The real paths of stores that are known by another one.
+    pub links: BTreeMap<RelPath, RelPath>,
+    /// `user-anything` reaches `user`: `Some` names the file that proves it.
+    pub user_extensions: Option<Origin>,
+    /// Certificates of its servers.
+    pub certificates: Vec<RelPath>,
+    /// The domain of login names without one.
+    pub login_domain: Option<Sourced<DomainName>>,
+}
+
+/// A folder that deliveries run in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The folder, links followed; the path as named where it is missing.
+    pub real: RelPath,
+    /// Permission bits, `None` where the folder is missing.
+    pub mode: Option<u32>,
+    /// Its `.qmail` files by what follows `.qmail` in their name.
+    pub files: BTreeMap<BString, DotQmail>,
+}
+
+/// An entry of an alias database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasEntry {
+    /// The targets as they stand: addresses, `|program`, `/file`, `:include:file` resolved.
+    pub targets: Vec<BString>,
+    /// The line.
+    pub origin: Origin,
+}
+
+/// What lies at a path that a delivery names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// Nothing, and no folder for it either.
+    Missing,
+    /// A Maildir at this real path.
+    Maildir(RelPath),
+    /// A file at this real path.
+    File(RelPath),
+    /// Nothing yet, in a folder that is there; a file would have this real path.
+    Room(RelPath),
+    /// Something that no delivery can use.
+    Unusable,
+}
+
+impl Site {
+    /// The virtual domain with this real name.
+    pub fn domain(&self, name: &DomainName) -> Option<&Domain> {
+        let at = self.domains.binary_search_by(|domain| domain.name.cmp(name)).ok()?;
+        self.domains.get(at)
+    }
+
+    /// The list with this address.
+    pub fn list(&self, address: &Address) -> Option<&List> {
+        self.lists.iter().find(|list| &list.address == address)
+    }
+
+    /// A store's path with its links followed.
+    pub fn real_store<'a>(&'a self, path: &'a RelPath) -> &'a RelPath {
+        self.links.get(path).unwrap_or(path)
+    }
+
+    /// The domain that Unix users are known under: the host's own name if its users get mail under
+    /// it, else the first local domain.
+    pub fn unix_domain(&self) -> Option<DomainName> {
+        let locals = self.control.locals();
+        let me = self.control.me().filter(|me| locals.iter().any(|local| local.value == *me));
+        me.or_else(|| locals.into_iter().next().map(|local| local.value))
+    }
+
+    /// The Unix user of this name.
+    pub fn unix_user(&self, name: &BStr) -> Option<&UnixUser> {
+        self.unix_users.iter().find(|user| user.name == name)
+    }
+}

@@ -1,0 +1,52 @@
+//! Mail stores: where messages lie, and how many.
+
+use super::RelPath;
+use super::quota::Usage;
+use bstr::BString;
+
+/// How a store keeps its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreKind {
+    /// A Maildir, perhaps with Maildir++ folders in it.
+    Maildir,
+    /// One mbox file.
+    Mbox,
+}
+
+/// A Maildir or mbox of the old server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The Maildir or file, links in its path followed.
+    pub path: RelPath,
+    /// Which of the two it is.
+    pub kind: StoreKind,
+    /// INBOX first, then the others by name; one for an mbox.
+    pub folders: Vec<Folder>,
+    /// What quotas count: all messages but those in Trash or marked as deleted.
+    pub counted: Usage,
+}
+
+/// A folder of a Maildir.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its name on the disk with the leading dot; empty for INBOX.
+    pub name: BString,
+    /// Where it lies, links followed.
+    pub path: RelPath,
+    /// Messages in `new` and `cur`.
+    pub messages: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Messages in all folders.
+    pub fn messages(&self) -> u64 {
+        self.folders.iter().map(|folder| folder.messages).sum()
+    }
+
+    /// Bytes in all folders.
+    pub fn bytes(&self) -> u64 {
+        self.folders.iter().map(|folder| folder.bytes).sum()
+    }
+}
