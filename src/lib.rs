@@ -11,4 +11,5 @@
 //! module touches files, and only the command line prints. `docs/architecture.md` says more.
 //!
 
+pub mod fsys;
 pub mod model;

@@ -1,0 +1,450 @@
+//! Reading beneath a folder: a link, a `..` or a race never leads out of it, and a FIFO or device
+//! is never opened.
+
+use super::{Error, Kind, Result, Stat};
+use crate::model::RelPath;
+use bstr::{BString, ByteSlice as _};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Links followed before a path is called a loop, as in the kernel.
+const MAX_LINKS: usize = 40;
+
+/// A folder that stands for `/`: absolute paths and links start again at it, `..` stops at it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use unqmail::{fsys::root::Root, model::RelPath};
+/// let root = Root::open(env!("CARGO_MANIFEST_DIR").as_ref())?;
+/// assert!(root.read(&RelPath::new("/../Cargo.toml"), 1 << 20)?.starts_with(b"[package]"));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Root {
+    dir: OwnedFd,
+    path: PathBuf,
+    /// A folder that is left out of every listing, by name, device and inode.
+    hidden: Option<(BString, (u64, u64))>,
+}
+
+/// A name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its bytes.
+    pub name: BString,
+    /// What it is; links are not followed.
+    pub kind: Kind,
+}
+
+/// An open folder, for work on many of its names.
+#[derive(Debug)]
+pub struct Folder {
+    dir: OwnedFd,
+    /// Where it is, for messages.
+    pub path: RelPath,
+}
+
+impl Root {
+    /// Opens the folder that all paths will be beneath.
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| Error {
+            action: "open folder",
+            path: path.display().to_string(),
+            source: error.into(),
+        })?;
+        Ok(Self { dir, path: path.to_owned(), hidden: None })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves a folder out of every listing from now on, if it lies beneath this one.
+    pub fn hide(&mut self, folder: &Path) {
+        let stat = rustix::fs::stat(folder).map(Stat::from);
+        let own = rustix::fs::fstat(&self.dir).map(Stat::from);
+        if let (Ok(stat), Ok(own), Some(name)) =
+            (stat, own, folder.canonicalize().ok().as_deref().and_then(Path::file_name))
+            && stat.inode != own.inode
+        {
+            self.hidden = Some((name.as_encoded_bytes().into(), stat.inode));
+        }
+    }
+
+    /// Tells what is at a path, links followed; `None` where nothing is.
+    pub fn stat(&self, path: &RelPath) -> Result<Option<Stat>> {
+        let found = self
+            .open_at(path, OFlags::PATH, true)
+            .and_then(|fd| rustix::fs::fstat(fd).map_err(Into::into));
+        optional(found.map(Stat::from)).map_err(|e| Error::new("examine", path, e))
+    }
+
+    /// Tells what is at a path, a link at its end not followed; `None` where nothing is.
+    pub fn stat_link(&self, path: &RelPath) -> Result<Option<Stat>> {
+        let found = self
+            .open_at(path, OFlags::PATH | OFlags::NOFOLLOW, false)
+            .and_then(|fd| rustix::fs::fstat(fd).map_err(Into::into));
+        optional(found.map(Stat::from)).map_err(|e| Error::new("examine", path, e))
+    }
+
+    /// Reads a whole regular file of at most `limit` bytes; links are followed beneath the root.
+    ///
+    /// Fails with `InvalidInput` where the path is no regular file and with `FileTooLarge` where it
+    /// holds more than `limit` bytes.
+    pub fn read(&self, path: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        let read = || {
+            // Looked at first: even opening a FIFO wakes whoever waits at its other end.
+            regular(&self.open_at(path, OFlags::PATH, true)?)?;
+            let fd =
+                self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, true)?;
+            read_regular(fd, limit)
+        };
+        read().map_err(|e| Error::new("read", path, e))
+    }
+
+    /// Reads a file as [`Root::read`] does; `None` where there is none.
+    pub fn read_if_there(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.read(path, limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a folder; links are followed beneath the root.
+    pub fn folder(&self, path: &RelPath) -> Result<Folder> {
+        let dir = self
+            .open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, true)
+            .map_err(|e| Error::new("open folder", path, e))?;
+        Ok(Folder { dir, path: path.clone() })
+    }
+
+    /// Lists a folder, sorted by name.
+    pub fn list(&self, path: &RelPath) -> Result<Vec<Entry>> {
+        let folder = self.folder(path)?;
+        let mut entries = folder.list()?;
+        if let Some((name, inode)) = &self.hidden {
+            entries.retain(|entry| {
+                entry.name != *name
+                    || folder
+                        .stat(entry.name.as_bstr())
+                        .is_ok_and(|stat| stat.is_none_or(|s| s.inode != *inode))
+            });
+        }
+        Ok(entries)
+    }
+
+    /// The path with every link in it followed, as the old server would have seen it.
+    pub fn real(&self, path: &RelPath) -> Result<RelPath> {
+        let parents = path.components().any(|part| part == b"..");
+        if !parents && self.has_no_links(path) {
+            return Ok(path.clone());
+        }
+        self.walk(path, OFlags::PATH, true)
+            .map(|(_, real)| real)
+            .map_err(|e| Error::new("resolve", path, e))
+    }
+
+    fn has_no_links(&self, path: &RelPath) -> bool {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve).is_ok()
+    }
+
+    /// One system call where the kernel has `openat2` (Linux 5.6), else a walk by hand.
+    fn open_at(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let open =
+            |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
+        match with_noatime(flags | OFlags::CLOEXEC, open) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
+                self.walk(path, flags, follow).map(|(fd, _)| fd)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Resolves a path component by component, as a process whose `/` is this root would.
+    fn walk(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<(OwnedFd, RelPath)> {
+        let mut pending: VecDeque<BString> = path.components().map(BString::from).collect();
+        let mut folders: Vec<(OwnedFd, BString)> = Vec::new();
+        let mut links = 0;
+        while let Some(name) = pending.pop_front() {
+            if name == ".." {
+                folders.pop();
+                continue;
+            }
+            let here = folders.last().map_or(self.dir.as_fd(), |(fd, _)| fd.as_fd());
+            let last = pending.is_empty();
+            match rustix::fs::readlinkat(here, name.as_slice(), Vec::new()) {
+                Ok(_) if last && !follow => {}
+                Ok(target) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(Errno::LOOP.into());
+                    }
+                    let target = target.to_bytes();
+                    if target.starts_with(b"/") {
+                        folders.clear();
+                    }
+                    for part in target.rsplit_str("/").filter(|p| !matches!(*p, b"" | b".")) {
+                        pending.push_front(part.into());
+                    }
+                    continue;
+                }
+                Err(Errno::INVAL) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let open = |flags| {
+                rustix::fs::openat(here, name.as_slice(), flags | OFlags::NOFOLLOW, Mode::empty())
+            };
+            if last {
+                let fd = with_noatime(flags | OFlags::CLOEXEC, open)?;
+                return Ok((fd, joined(&folders, &name)));
+            }
+            let fd = open(OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC)?;
+            folders.push((fd, name));
+        }
+        // The path ended in a link to a folder, in `..`, or is the root itself.
+        let here = folders.last().map_or(self.dir.as_fd(), |(fd, _)| fd.as_fd());
+        let fd = rustix::fs::openat(here, ".", flags | OFlags::CLOEXEC, Mode::empty())?;
+        Ok((fd, joined(&folders, &BString::default())))
+    }
+}
+
+impl Folder {
+    /// Lists the folder, sorted by name, without `.` and `..`.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        let failed = |e: Errno| Error::new("list", &self.path, e);
+        let mut entries = Vec::new();
+        let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
+        // A descriptor of its own, so that a second listing starts at the beginning again.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).map_err(failed)?;
+        let mut names = RawDir::new(dir.as_fd(), &mut buffer);
+        while let Some(entry) = names.next() {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                rustix::fs::FileType::Unknown => match self.stat(name)? {
+                    Some(stat) => stat.kind,
+                    None => continue,
+                },
+                known => known.into(),
+            };
+            entries.push(Entry { name: name.into(), kind });
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    /// Tells what a name in the folder is, a link not followed; `None` where nothing is.
+    pub fn stat<B: AsRef<[u8]>>(&self, name: B) -> Result<Option<Stat>> {
+        let name = name.as_ref();
+        let found = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+        optional(found.map(Stat::from).map_err(io::Error::from))
+            .map_err(|e| Error::new("examine", &self.path.join(name), e))
+    }
+
+    /// Opens a regular file in the folder; a link, FIFO or device is `InvalidInput`.
+    pub fn open<B: AsRef<[u8]>>(&self, name: B) -> Result<(File, Stat)> {
+        let name = name.as_ref();
+        let open = || {
+            let flags = OFlags::RDONLY
+                | OFlags::NOFOLLOW
+                | OFlags::NONBLOCK
+                | OFlags::NOCTTY
+                | OFlags::CLOEXEC;
+            let fd = with_noatime(flags, |flags| {
+                rustix::fs::openat(&self.dir, name, flags, Mode::empty())
+            })?;
+            let stat = regular(&fd)?;
+            Ok((File::from(fd), stat))
+        };
+        open().map_err(|e: io::Error| Error::new("open", &self.path.join(name), e))
+    }
+
+    /// Opens a folder in the folder, a link not followed.
+    pub fn folder<B: AsRef<[u8]>>(&self, name: B) -> Result<Self> {
+        let name = name.as_ref();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let path = self.path.join(name);
+        let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())
+            .map_err(|e| Error::new("open folder", &path, e))?;
+        Ok(Self { dir, path })
+    }
+}
+
+impl Folder {
+    /// Gives up the name and keeps the descriptor.
+    pub fn into_fd(self) -> OwnedFd {
+        self.dir
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+fn dot_or(path: &RelPath) -> &[u8] {
+    if path.as_bstr().is_empty() { b"." } else { path.as_ref() }
+}
+
+fn joined(folders: &[(OwnedFd, BString)], last: &BString) -> RelPath {
+    let names = folders.iter().map(|(_, name)| name).chain(std::iter::once(last));
+    RelPath::new(bstr::join("/", names))
+}
+
+/// Opens without touching the access time where that is allowed: nothing on the old server changes.
+fn with_noatime(
+    flags: OFlags,
+    open: impl Fn(OFlags) -> Result<OwnedFd, Errno>,
+) -> Result<OwnedFd, Errno> {
+    if flags.contains(OFlags::PATH) {
+        return open(flags);
+    }
+    match open(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(flags),
+        result => result,
+    }
+}
+
+fn regular(fd: &OwnedFd) -> io::Result<Stat> {
+    let stat = Stat::from(rustix::fs::fstat(fd)?);
+    if stat.kind == Kind::File {
+        Ok(stat)
+    } else {
+        let what = format!("is a {}, not a regular file", stat.kind.name());
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+    }
+}
+
+fn read_regular(fd: OwnedFd, limit: u64) -> io::Result<Vec<u8>> {
+    let stat = regular(&fd)?;
+    let too_large = || {
+        let what = format!("holds more than {limit} bytes");
+        io::Error::new(io::ErrorKind::FileTooLarge, what)
+    };
+    if stat.size > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0));
+    File::from(fd).take(limit + 1).read_to_end(&mut bytes)?;
+    // The file may have grown since.
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+fn optional<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn site() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("home/joe")).unwrap();
+        std::fs::create_dir(at("var")).unwrap();
+        std::fs::write(at("home/joe/file"), "inside").unwrap();
+        symlink("/home/joe", at("var/absolute")).unwrap();
+        symlink("../../../../home/joe/file", at("var/dots")).unwrap();
+        symlink("/etc/passwd", at("home/joe/passwd")).unwrap();
+        symlink("loop", at("var/loop")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("fifo"),
+            rustix::fs::FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn absolute_links_and_dots_stay_beneath_the_root() {
+        let (_dir, root) = site();
+        for path in ["var/absolute/file", "var/dots", "/../../home/joe/file"] {
+            assert_eq!(root.read(&RelPath::new(path), 100).unwrap(), b"inside", "{path}");
+        }
+        assert!(root.read(&RelPath::new("home/joe/passwd"), 100).unwrap_err().is_missing());
+    }
+
+    #[test]
+    fn the_walk_by_hand_agrees_with_the_kernel() {
+        let (_dir, root) = site();
+        for path in ["var/absolute/file", "var/dots", "home/joe/file", "var/absolute"] {
+            let path = RelPath::new(path);
+            let by_kernel = root.open_at(&path, OFlags::PATH, true).unwrap();
+            let (by_hand, _) = root.walk(&path, OFlags::PATH, true).unwrap();
+            let inode = |fd: &OwnedFd| Stat::from(rustix::fs::fstat(fd).unwrap()).inode;
+            assert_eq!(inode(&by_kernel), inode(&by_hand), "{path}");
+        }
+    }
+
+    #[test]
+    fn real_paths_have_their_links_followed() {
+        let (_dir, root) = site();
+        let real = |path: &str| root.real(&RelPath::new(path)).unwrap().to_string();
+        assert_eq!(real("var/absolute/file"), "home/joe/file");
+        assert_eq!(real("var/absolute"), "home/joe");
+        assert_eq!(real("home/../var/dots"), "home/joe/file");
+    }
+
+    #[test]
+    fn a_fifo_a_loop_and_a_giant_are_errors_and_nothing_hangs() {
+        let (_dir, root) = site();
+        let kind =
+            |path: &str, limit| root.read(&RelPath::new(path), limit).unwrap_err().source.kind();
+        assert_eq!(kind("fifo", 100), io::ErrorKind::InvalidInput);
+        assert_eq!(kind("home", 100), io::ErrorKind::InvalidInput);
+        assert_eq!(kind("home/joe/file", 3), io::ErrorKind::FileTooLarge);
+        assert!(root.stat(&RelPath::new("var/loop")).is_err());
+    }
+
+    #[test]
+    fn a_listing_tells_links_from_what_they_lead_to() {
+        let (_dir, root) = site();
+        let entries = root.list(&RelPath::new("var")).unwrap();
+        assert!(entries.iter().all(|entry| entry.kind == Kind::Link));
+        assert_eq!(entries.len(), 3);
+        let folder = root.folder(&RelPath::new("home/joe")).unwrap();
+        assert!(folder.open("passwd").is_err());
+    }
+
+    #[test]
+    fn a_target_inside_the_site_is_left_out() {
+        let (dir, mut root) = site();
+        root.hide(&dir.path().join("home"));
+        let names: Vec<_> =
+            root.list(&RelPath::default()).unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names, ["fifo", "var"]);
+    }
+}

@@ -1,0 +1,324 @@
+//! Writing beneath a folder: whole files appear at once or not at all.
+
+use super::root::Root;
+use super::{Error, Kind, Result, Stat};
+use crate::model::RelPath;
+use bstr::ByteSlice as _;
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid,
+};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Permission bits and owner of something that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner and group; `None` leaves the user who runs this.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// A folder that is written to. Links in it lead nowhere outside, as in [`Root`].
+#[derive(Debug)]
+pub struct Tree {
+    root: Root,
+    dir: OwnedFd,
+    may_chown: bool,
+}
+
+/// A file that lies beside its place under another name, to be put in place by [`Tree::place`].
+#[derive(Debug)]
+pub struct Prepared {
+    path: RelPath,
+}
+
+impl Tree {
+    /// Opens the folder, created with its parents where it is missing.
+    pub fn create(path: &Path) -> Result<Self> {
+        let shown = RelPath::new(path.as_os_str().as_encoded_bytes());
+        #[expect(clippy::disallowed_methods, reason = "the root of the tree, named by the caller")]
+        std::fs::create_dir_all(path).map_err(|e| Error::new("create folder", &shown, e))?;
+        Self::open(path)
+    }
+
+    /// Opens the folder; fails where it is missing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let root = Root::open(path)?;
+        let dir = root.folder(&RelPath::default())?.into_fd();
+        Ok(Self { root, dir, may_chown: rustix::process::geteuid().is_root() })
+    }
+
+    /// The same folder for reading.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Whether owners can be set; only root can.
+    pub fn may_chown(&self) -> bool {
+        self.may_chown
+    }
+
+    /// Creates a folder, with parents of mode 0755 where they are missing, and opens it.
+    ///
+    /// A folder that is already there keeps its owner and mode.
+    pub fn make_folder(&self, path: &RelPath, access: Access) -> Result<OwnedFd> {
+        if let Some(found) = self.open_folder(path)? {
+            return Ok(found);
+        }
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        self.make_folder_in(&parent, path.file_name(), access)
+            .map_err(|e| Error::new("create folder", path, e))
+    }
+
+    /// Creates a folder in an open one and opens it.
+    pub fn make_folder_in(
+        &self,
+        parent: &OwnedFd,
+        name: &[u8],
+        access: Access,
+    ) -> io::Result<OwnedFd> {
+        let made = match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(access.mode)) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+        if made {
+            self.set_access(&fd, access)?;
+        }
+        Ok(fd)
+    }
+
+    fn open_folder(&self, path: &RelPath) -> Result<Option<OwnedFd>> {
+        match self.root.folder(path) {
+            Ok(folder) => Ok(Some(folder.into_fd())),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a file under a temporary name beside its place.
+    pub fn prepare(&self, path: &RelPath, bytes: &[u8], access: Access) -> Result<Prepared> {
+        let write = || {
+            let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+            let name = temporary(path);
+            let create = || {
+                let flags = OFlags::WRONLY
+                    | OFlags::CREATE
+                    | OFlags::EXCL
+                    | OFlags::NOFOLLOW
+                    | OFlags::CLOEXEC;
+                rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(0o600))
+            };
+            let fd = match create() {
+                // Left behind by a run that was killed.
+                Err(Errno::EXIST) => {
+                    rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::empty())
+                        .and_then(|()| create())
+                }
+                result => result,
+            }
+            .map_err(|e| Error::new("create", path, e))?;
+            self.set_access(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
+            File::from(fd).write_all(bytes).map_err(|e| Error::new("write", path, e))
+        };
+        write().map(|()| Prepared { path: path.clone() })
+    }
+
+    /// Puts a prepared file in its place; what was there before is gone at that moment.
+    pub fn place(&self, prepared: Prepared) -> Result<()> {
+        let path = prepared.path;
+        let parent = self.root.folder(&path.parent())?.into_fd();
+        rustix::fs::renameat(
+            &parent,
+            temporary(&path).as_slice(),
+            &parent,
+            path.file_name().as_bytes(),
+        )
+        .map_err(|e| Error::new("put in place", &path, e))
+    }
+
+    /// Waits until everything written so far is on the disk.
+    pub fn sync(&self) -> Result<()> {
+        rustix::fs::syncfs(&self.dir).map_err(|e| Error::new("sync", &RelPath::default(), e))
+    }
+
+    /// Opens a file for appending, created where it is missing.
+    pub fn append(&self, path: &RelPath, access: Access) -> Result<File> {
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o700, owner: None })?;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(
+            &parent,
+            path.file_name().as_bytes(),
+            flags,
+            Mode::from_raw_mode(access.mode),
+        )
+        .map(File::from)
+        .map_err(|e| Error::new("open", path, e))
+    }
+
+    /// Sets mode and owner of something open, owner first: chown(2) clears mode bits.
+    pub fn set_access(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
+        if self.may_chown
+            && let Some((uid, gid)) = access.owner
+        {
+            rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        }
+        rustix::fs::fchmod(fd, Mode::from_raw_mode(access.mode))?;
+        Ok(())
+    }
+
+    /// Writes a file under a temporary name in one folder and moves it to its own in another, its
+    /// date set: it appears whole or not at all. A file that was there is replaced.
+    pub fn copy_in(
+        &self,
+        from: &mut dyn Read,
+        tmp: &OwnedFd,
+        to: &OwnedFd,
+        name: &[u8],
+        access: Access,
+        (seconds, nanoseconds): (i64, u32),
+    ) -> io::Result<()> {
+        let temporary = [b".unqmail-".as_slice(), name].concat();
+        // A name may be as long as the file system allows; then its front must do.
+        let temporary = temporary.get(..temporary.len().min(255)).unwrap_or_default();
+        let create = || {
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(tmp, temporary, flags, Mode::from_raw_mode(0o600))
+        };
+        let fd = match create() {
+            // Left behind by a run that was killed.
+            Err(Errno::EXIST) => {
+                rustix::fs::unlinkat(tmp, temporary, AtFlags::empty()).and_then(|()| create())
+            }
+            result => result,
+        }?;
+        self.set_access(&fd, access)?;
+        let mut file = File::from(fd);
+        io::copy(from, &mut file)?;
+        let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
+        rustix::fs::futimens(&file, &Timestamps { last_access: time, last_modification: time })?;
+        rustix::fs::renameat(tmp, temporary, to, name)?;
+        Ok(())
+    }
+
+    /// Renames a file from one open folder into another; fails where the new name is taken.
+    pub fn rename(&self, from: &OwnedFd, old: &[u8], to: &OwnedFd, new: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE)?)
+    }
+
+    /// Tells what a name in an open folder is, a link not followed; `None` where nothing is.
+    pub fn stat_in(&self, folder: &OwnedFd, name: &[u8]) -> Result<Option<Stat>> {
+        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat.into())),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::new("examine", &RelPath::new(name), error)),
+        }
+    }
+
+    /// Makes a symbolic link, unless something is there already.
+    pub fn make_link(&self, path: &RelPath, target: &str, access: Access) -> Result<bool> {
+        if self.root.stat_link(path)?.is_some() {
+            return Ok(false);
+        }
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        let name = path.file_name().as_bytes();
+        let failed = |e: Errno| Error::new("link", path, e);
+        rustix::fs::symlinkat(target, &parent, name).map_err(failed)?;
+        if let Some((uid, gid)) = access.owner.filter(|_| self.may_chown) {
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+            rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(failed)?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a named pipe.
+    pub fn make_fifo(&self, path: &RelPath, mode: u32) -> Result<()> {
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        let name = path.file_name().as_bytes();
+        rustix::fs::mknodat(&parent, name, FileType::Fifo, Mode::from_raw_mode(mode), 0)
+            .map_err(|e| Error::new("make a pipe at", path, e))
+    }
+
+    /// Tells what is at a path, links followed beneath the root; `None` where nothing is.
+    pub fn stat(&self, path: &RelPath) -> Result<Option<Stat>> {
+        self.root.stat(path)
+    }
+
+    /// Whether something other than a folder or a regular file stands at the path.
+    pub fn is_odd(&self, path: &RelPath) -> Result<bool> {
+        let stat = self.root.stat_link(path)?;
+        Ok(stat.is_some_and(|stat| !matches!(stat.kind, Kind::File | Kind::Folder)))
+    }
+}
+
+impl AsFd for Tree {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+/// Takes an exclusive lock on an open file; `false` where another process holds it.
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn temporary(path: &RelPath) -> Vec<u8> {
+    [b".".as_slice(), path.file_name().as_bytes(), b".unqmail-new"].concat()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const PLAIN: Access = Access { mode: 0o640, owner: None };
+
+    #[test]
+    fn a_file_appears_whole_with_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(&dir.path().join("new/target")).unwrap();
+        let path = RelPath::new("etc/postfix/main.cf");
+        let prepared = tree.prepare(&path, b"one", PLAIN).unwrap();
+        assert!(tree.stat(&path).unwrap().is_none());
+        tree.place(prepared).unwrap();
+        assert_eq!(tree.root().read(&path, 10).unwrap(), b"one");
+        let file = dir.path().join("new/target/etc/postfix/main.cf");
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_leftover_of_a_killed_run_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(dir.path()).unwrap();
+        let path = RelPath::new("a/b");
+        drop(tree.prepare(&path, b"torn", PLAIN).unwrap());
+        let again = tree.prepare(&path, b"whole", PLAIN).unwrap();
+        tree.place(again).unwrap();
+        assert_eq!(tree.root().read(&path, 10).unwrap(), b"whole");
+        assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_target_cannot_lead_a_write_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("etc")).unwrap();
+        let tree = Tree::create(dir.path()).unwrap();
+        assert!(tree.prepare(&RelPath::new("etc/passwd"), b"x", PLAIN).is_err());
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}
