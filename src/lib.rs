@@ -11,5 +11,7 @@
 //! module touches files, and only the command line prints. `docs/architecture.md` says more.
 //!
 
+pub mod finding;
 pub mod fsys;
 pub mod model;
+pub mod policy;

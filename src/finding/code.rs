@@ -1,0 +1,118 @@
+//! The one table of codes.
+
+use super::Severity::{self, Error, Note, Warning};
+
+/// A kind of finding. Its page `docs/findings/ID.md` is what `unqmail explain ID` prints.
+#[derive(Debug)]
+pub struct Code {
+    /// `subject-condition`, never reused and never renamed.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The remedy, in one sentence without a full stop.
+    pub help: &'static str,
+    /// The page that explains it, Markdown.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $severity:expr, $help:literal;)*) => {
+        $(
+            #[doc = concat!("`", $id, "`")]
+            pub static $name: Code = Code {
+                id: $id,
+                severity: $severity,
+                help: $help,
+                page: include_str!(concat!("../../docs/findings/", $id, ".md")),
+            };
+        )*
+        /// Every code, in alphabetical order.
+        pub static CODES: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    ACCOUNT_FULL = "account-full", Note, "nothing to do; the new server refuses mail for it too";
+    ACCOUNT_LINE_MALFORMED = "account-line-malformed", Warning, "repair the line in vpasswd and run vmkpasswd, or accept the loss";
+    ACCOUNT_MBOX_CONVERTED = "account-mbox-converted", Note, "nothing to do";
+    ACCOUNT_NAME_UNUSABLE = "account-name-unusable", Error, "rename the account on the old server, then plan again";
+    ACCOUNT_RESTRICTION_DROPPED = "account-restriction-dropped", Note, "nothing to do, unless a program of your own asks for the bit";
+    ACCOUNT_STALE = "account-stale", Warning, "run vmkpasswd for the domain if the text is right, then plan again";
+    ACCOUNT_STORE_SHARED = "account-store-shared", Error, "give one of them a store of its own, or make it an alias of the other";
+    ACCOUNT_TWICE = "account-twice", Error, "rename one of the two, or remove it";
+    ACCOUNT_UNREACHABLE = "account-unreachable", Warning, "give the account a name in lower case before the migration if somebody needs it";
+    ADDRESS_DIFFERS = "address-differs", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
+    ADDRESS_LOST = "address-lost", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
+    ALIAS_AUTORESPONDER = "alias-autoresponder", Warning, "write a Sieve vacation script for the account";
+    ALIAS_DEFERRED = "alias-deferred", Warning, "repair the .qmail file or the folder, or remove the address";
+    ALIAS_FILE_ADOPTED = "alias-file-adopted", Note, "give the mailbox a password in etc/dovecot/unqmail/users if somebody shall read it";
+    ALIAS_FILTER = "alias-filter", Warning, "write a Sieve script for the account";
+    ALIAS_INTO_FOLDER = "alias-into-folder", Warning, "write a Sieve script that files the mail";
+    ALIAS_LINK_DANGLING = "alias-link-dangling", Warning, "remove the link, or restore what it led to";
+    ALIAS_LOOP = "alias-loop", Warning, "remove the line that closes the loop";
+    ALIAS_NAME_UNUSABLE = "alias-name-unusable", Warning, "rename the .qmail file to plain letters and tell whoever writes to it";
+    ALIAS_PARTLY_FAILS = "alias-partly-fails", Warning, "look at the lines of the file in their order";
+    ALIAS_PROGRAM = "alias-program", Error, "decide what shall happen to this mail, and waive the code for the address in unqmail.toml";
+    ALIAS_ROBOT = "alias-robot", Error, "decide what shall answer this mail, and waive the code for the address in unqmail.toml";
+    ALIAS_SYSTEM_ADDED = "alias-system-added", Note, "name another target in ~alias/.qmail-NAME if it is wrong";
+    ALIAS_SYSTEM_MISSING = "alias-system-missing", Error, "make ~alias/.qmail-postmaster with an address in it";
+    ALIAS_TABLE_MALFORMED = "alias-table-malformed", Warning, "repair the line and run newaliases";
+    ALIAS_TABLE_MISSING = "alias-table-missing", Error, "put the text that the database was made from beside it";
+    ALIAS_TARGET_MALFORMED = "alias-target-malformed", Warning, "correct the address or remove the line";
+    ALIAS_UNREACHABLE = "alias-unreachable", Note, "rename the file to lower case and `:` for `.` if the address is wanted";
+    DOMAIN_ALIAS_DANGLING = "domain-alias-dangling", Warning, "add the domain it is an alias of, or remove the alias with vdeldomain";
+    DOMAIN_BACKEND_UNREAD = "domain-backend-unread", Error, "make a vpasswd file with vconvert on the old server, then plan again";
+    DOMAIN_CATCHES_ALL = "domain-catches-all", Warning, "name the domains that are meant in virtualdomains";
+    DOMAIN_HOME_MISSING = "domain-home-missing", Error, "restore the folder, or remove the domain from users/assign and run qmail-newu";
+    DOMAIN_NAME_ODD = "domain-name-odd", Warning, "correct the name or remove the line";
+    DOMAIN_NOT_OPEN = "domain-not-open", Note, "add the domain to rcpthosts if mail from outside is wanted";
+    FILE_DAMAGED = "file-damaged", Warning, "have its own program make the file again";
+    FILE_EDITED = "file-edited", Note, "nothing to do";
+    FILE_FOREIGN = "file-foreign", Error, "compare the two files, and put in place what you want";
+    FILE_UNCLAIMED = "file-unclaimed", Note, "copy it by hand if somebody needs it";
+    FILE_UNREADABLE = "file-unreadable", Error, "make the file readable, or a regular file, and plan again";
+    FOLDER_LINK = "folder-link", Warning, "make it a folder of its own, or share it with an ACL on the new server";
+    FOLDER_NAME_ODD = "folder-name-odd", Warning, "tell its owner the new name";
+    FOLDER_UNLISTABLE = "folder-unlistable", Error, "repair the folder or its permissions and plan again";
+    LIST_BROKEN = "list-broken", Warning, "repair the list with ezmlm-make -e, or remove its .qmail files";
+    LIST_COMMANDS_CHANGED = "list-commands-changed", Note, "tell the members where the old commands are missed";
+    LIST_DOMAIN_UNSERVED = "list-domain-unserved", Error, "correct outhost, or make the domain a virtual one";
+    LIST_MEMBER_MALFORMED = "list-member-malformed", Warning, "remove the record with ezmlm-unsub";
+    LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "move the members into files with ezmlm-list and ezmlm-sub, then plan again";
+    LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
+    LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
+    LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";
+    MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
+    PASSWORD_APOP_LOST = "password-apop-lost", Warning, "tell the user to log in with a password over TLS";
+    PASSWORD_CLEAR_DROPPED = "password-clear-dropped", Note, "tell users of CRAM-MD5 to log in with a password over TLS";
+    PASSWORD_SCHEME_UNKNOWN = "password-scheme-unknown", Warning, "try the login on the new host, or set a new password";
+    PASSWORD_SCHEMES_WEAK = "password-schemes-weak", Warning, "let users set new passwords in time";
+    PASSWORD_UNREADABLE = "password-unreadable", Warning, "set a new password if somebody uses the account";
+    SITE_ASSIGN_MALFORMED = "site-assign-malformed", Warning, "repair users/assign and run qmail-newu";
+    SITE_ASSIGN_NOT_COMPILED = "site-assign-not-compiled", Warning, "run qmail-newu if the text is right";
+    SITE_ASSIGN_STALE = "site-assign-stale", Warning, "run qmail-newu if the text is right, then plan again";
+    SITE_BARE_DOMAINS_DIFFER = "site-bare-domains-differ", Warning, "give programs on the host full addresses where it matters";
+    SITE_CLIENT_RULE_DROPPED = "site-client-rule-dropped", Warning, "write the like into main.cf";
+    SITE_CLIENT_VARIABLE_DROPPED = "site-client-variable-dropped", Warning, "write the like into main.cf if it is needed";
+    SITE_CONTROL_MALFORMED = "site-control-malformed", Warning, "repair the line if it was meant to count";
+    SITE_CONTROL_STALE = "site-control-stale", Warning, "run qmail-newmrh if the text is right, then plan again";
+    SITE_CONTROL_UNKNOWN = "site-control-unknown", Note, "find out which patch reads it, and set the like in Postfix if it is needed";
+    SITE_DATABASE_UNREAD = "site-database-unread", Error, "waive it if the database is no longer in use; else make vpasswd files with vconvert";
+    SITE_DEFAULT_DELIVERY_UNKNOWN = "site-default-delivery-unknown", Warning, "put the instruction into control/defaultdelivery of the copy";
+    SITE_NO_CERTIFICATE = "site-no-certificate", Warning, "set `certificate` and `key` under [tls] in unqmail.toml";
+    SITE_NO_NAME = "site-no-name", Error, "set `hostname` in unqmail.toml";
+    SITE_OPEN_RELAY = "site-open-relay", Warning, "nothing to do; clients that must relay are named in tcp.smtp or log in";
+    SITE_PASSWD_MALFORMED = "site-passwd-malformed", Warning, "repair the line with vipw";
+    SITE_PERCENTHACK = "site-percenthack", Warning, "tell whoever still uses such addresses";
+    SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";
+    SITE_QUEUE_NOT_EMPTY = "site-queue-not-empty", Warning, "let the old server deliver what it holds before the switch";
+    SITE_ROUTE_CREDENTIALS = "site-route-credentials", Warning, "set smtp_sasl_auth_enable and smtp_sasl_password_maps";
+    SITE_ROUTE_ODD = "site-route-odd", Warning, "correct the line in smtproutes";
+    SITE_SENDER_RULE_DROPPED = "site-sender-rule-dropped", Warning, "write the pattern into a check_sender_access table of type regexp";
+    SITE_SETTING_DROPPED = "site-setting-dropped", Note, "set the like in main.cf if it is needed";
+    SITE_TCPRULES_MALFORMED = "site-tcprules-malformed", Warning, "repair the line and run tcprules";
+    SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
+    SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";
+    STORE_ORPHANED = "store-orphaned", Error, "give the store to an account by a .qmail line, or waive the code for its path";
+    UID_NOT_KEPT = "uid-not-kept", Warning, "nothing to do; clients download this mail once more";
+}

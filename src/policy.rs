@@ -1,0 +1,176 @@
+//! What the sysadmin decides: `unqmail.toml`. Every setting has a default with which the whole job
+//! runs.
+
+use crate::finding::Waiver;
+use crate::model::design::Ids;
+use serde::Deserialize;
+
+/// The settings of `unqmail.toml`; docs/reference/settings.md describes each.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// The new host's full name; by default the old one's.
+    pub hostname: Option<String>,
+    /// The old server.
+    pub old: Old,
+    /// The new server.
+    pub new: New,
+    /// Certificates.
+    pub tls: Tls,
+    /// How people log in.
+    pub login: Login,
+    /// Findings that are accepted.
+    pub waive: Vec<Waiver>,
+}
+
+/// Facts of the old server that its files do not tell.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Old {
+    /// qmail's home.
+    pub qmail: String,
+    /// vpopmail was built with `--enable-qmail-ext`: `user-anything` reaches `user`. By default what
+    /// the site's files prove.
+    pub user_extensions: Option<bool>,
+}
+
+/// Choices for the new server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct New {
+    /// Dovecot's version; by default that of the program on this host, else 2.3.
+    pub dovecot: Option<Dovecot>,
+    /// The kind of Postfix's lookup tables.
+    pub map_type: MapType,
+    /// User and group that own all mail.
+    pub mail_ids: [u32; 2],
+    /// User and group that own all lists.
+    pub list_ids: [u32; 2],
+}
+
+/// A line of Dovecot versions with one configuration language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Dovecot {
+    /// 2.3.
+    #[serde(rename = "2.3")]
+    V23,
+    /// 2.4.
+    #[serde(rename = "2.4")]
+    V24,
+}
+
+/// The kind of Postfix's lookup tables (`DATABASE_README`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MapType {
+    /// LMDB, package postfix-lmdb.
+    #[default]
+    Lmdb,
+    /// Constant databases, package postfix-cdb.
+    Cdb,
+    /// Berkeley DB, going away.
+    Hash,
+    /// The text itself, read at start.
+    Texthash,
+}
+
+/// Certificates, by path on the new host.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The certificate with its chain, PEM.
+    pub certificate: Option<String>,
+    /// Its key, PEM.
+    pub key: Option<String>,
+}
+
+/// How people log in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Login {
+    /// Passwords may cross the network without TLS, as they could before.
+    pub plaintext: bool,
+    /// The domain of login names without one; by default vpopmail's.
+    pub default_domain: Option<String>,
+}
+
+impl Default for Old {
+    fn default() -> Self {
+        Self { qmail: "/var/qmail".into(), user_extensions: None }
+    }
+}
+
+impl Default for New {
+    fn default() -> Self {
+        let Ids { mail, lists } = Ids::default();
+        Self {
+            dovecot: None,
+            map_type: MapType::default(),
+            mail_ids: mail.into(),
+            list_ids: lists.into(),
+        }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self { plaintext: true, default_domain: None }
+    }
+}
+
+impl MapType {
+    /// Postfix's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lmdb => "lmdb",
+            Self::Cdb => "cdb",
+            Self::Hash => "hash",
+            Self::Texthash => "texthash",
+        }
+    }
+}
+
+impl Policy {
+    /// Parses `unqmail.toml`.
+    ///
+    /// # Errors
+    /// Names the line of an unknown key or a wrong value.
+    ///
+    /// ```
+    /// use unqmail::policy::{MapType, Policy};
+    /// let policy = Policy::parse("[new]\nmap_type = 'cdb'\n").unwrap();
+    /// assert_eq!(policy.new.map_type, MapType::Cdb);
+    /// assert!(Policy::parse("colour = 'red'").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dovecot, MapType, Policy};
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let policy = Policy::parse("").unwrap();
+        assert_eq!(policy.new.map_type, MapType::Lmdb);
+        assert_eq!(policy.new.mail_ids, [5000, 5000]);
+        assert!(policy.login.plaintext);
+        assert!(policy.waive.is_empty());
+    }
+
+    #[test]
+    fn settings_and_waivers_are_read() {
+        let text = "hostname = 'mx.example'\n[new]\ndovecot = '2.4'\n[[waive]]\ncode = 'alias-program'\nsubject = '@a.example'\nreason = 'gone'\n";
+        let policy = Policy::parse(text).unwrap();
+        assert_eq!(policy.new.dovecot, Some(Dovecot::V24));
+        assert_eq!(policy.waive[0].reason, "gone");
+    }
+
+    #[test]
+    fn a_typing_error_names_its_line() {
+        let error = Policy::parse("[new]\nmap_typ = 'cdb'\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("map_typ"), "{error}");
+    }
+}
