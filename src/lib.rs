@@ -15,3 +15,4 @@ pub mod finding;
 pub mod fsys;
 pub mod model;
 pub mod policy;
+pub mod source;

@@ -1,0 +1,117 @@
+//! Subscriber databases: 53 files of NUL-ended records (`sub-std.c` of ezmlm-idx, `subscribe.c` of
+//! ezmlm 0.53).
+
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::root::Root;
+use crate::model::{Address, Origin, RelPath, Sourced, shown};
+use crate::source::{read_file, unlistable};
+use bstr::ByteSlice as _;
+use std::collections::BTreeMap;
+
+/// Reads `FOLDER/subscribers`, sorted; addresses that differ by case only count once. A missing
+/// folder is an empty database.
+pub(super) fn read(
+    root: &Root,
+    folder: &RelPath,
+    findings: &mut Findings,
+) -> Vec<Sourced<Address>> {
+    let folder = folder.join("subscribers");
+    let entries = match root.list(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.is_missing() => return Vec::new(),
+        Err(error) => {
+            findings.push(unlistable(&folder, &error));
+            return Vec::new();
+        }
+    };
+    let mut members: BTreeMap<Address, Sourced<Address>> = BTreeMap::new();
+    for entry in entries {
+        // One byte from `@` to `t`; two-byte names that end in `n` are files being written.
+        let &[name @ b'@'..=b't'] = entry.name.as_slice() else {
+            continue;
+        };
+        let path = folder.join([name]);
+        let Some(bytes) = read_file(root, &path, findings) else {
+            continue;
+        };
+        let origin = Origin::file(&path);
+        for record in records(&bytes) {
+            match record.ok().and_then(Address::parse).filter(is_usable) {
+                Some(address) => {
+                    members
+                        .entry(address.to_lower())
+                        .or_insert_with(|| Sourced::new(address, origin.clone()));
+                }
+                None => findings.push(malformed(&origin, record.unwrap_or_else(|bytes| bytes))),
+            }
+        }
+    }
+    members.into_values().collect()
+}
+
+/// Records `T` address NUL; `Err` holds the bytes of one that does not begin or end so.
+fn records(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], &[u8]>> {
+    let (whole, rest) =
+        bytes.rsplit_once_str("\0").map_or((None, bytes), |(whole, rest)| (Some(whole), rest));
+    let whole = whole.into_iter().flat_map(|whole| whole.split_str("\0"));
+    whole
+        .map(|record| record.strip_prefix(b"T").ok_or(record))
+        .chain(Some(rest).filter(|rest| !rest.is_empty()).map(Err))
+}
+
+/// An address that can stand in a member file of any list manager: no control bytes, no blanks, no
+/// comma or quote, a host that is one, and no `-` in front, where programs look for options.
+fn is_usable(address: &Address) -> bool {
+    let local = address.local.as_bstr();
+    let odd = |b: &u8| b.is_ascii_control() || *b >= 0x80 || b" \"(),:;<>@[\\]".contains(b);
+    !local.is_empty()
+        && !local.iter().any(odd)
+        && !local.starts_with(b"-")
+        && !local.starts_with(b".")
+        && address.domain.is_plain()
+}
+
+fn malformed(origin: &Origin, record: &[u8]) -> Finding {
+    let record = record.get(..100).unwrap_or(record);
+    Finding::new(
+        &code::LIST_MEMBER_MALFORMED,
+        Disposition::Dropped,
+        origin.clone(),
+        record,
+        format!("{} is no address that a list can send to", shown(record)),
+        "the record is left out of the new list",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_usable, records};
+    use crate::model::Address;
+
+    #[test]
+    fn records_begin_with_t_and_end_with_nul() {
+        let seen: Vec<_> = records(b"Ta@b\0x\0Tc@d\0Tcut").collect();
+        assert_eq!(seen, [Ok(b"a@b".as_slice()), Err(b"x".as_slice()), Ok(b"c@d"), Err(b"Tcut")]);
+        assert_eq!(records(b"").count(), 0);
+    }
+
+    #[test]
+    fn an_address_that_could_become_a_line_an_option_or_a_path_is_refused() {
+        let usable = |text: &str| is_usable(&Address::parse(text.as_bytes()).unwrap());
+        assert!(usable("joe.o'neil+x@example.org"));
+        for bad in [
+            "a\nb@c.d",
+            "-x@c.d",
+            ".x@c.d",
+            "\"a\"@c.d",
+            "a,b@c.d",
+            "a b@c.d",
+            "@c.d",
+            "a@c d",
+            "a@",
+            "é@c.d",
+        ] {
+            assert!(!usable(bad), "{bad:?}");
+        }
+    }
+}

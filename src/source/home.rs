@@ -1,0 +1,92 @@
+//! Folders with `.qmail` files.
+
+use super::{read_file, unlistable, unreadable};
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::{Kind, root::Root};
+use crate::model::dot_qmail::DotQmail;
+use crate::model::site::Home;
+use crate::model::{Origin, RelPath, shown};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeMap;
+
+/// Reads all `.qmail` files of a folder (dot-qmail(5)).
+///
+/// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
+/// folder `.qmail-x` may hold the files of addresses with a `/` in them.
+pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
+    let missing = Home { real: path.clone(), mode: None, files: BTreeMap::new() };
+    let stat = match root.stat(path) {
+        Ok(Some(stat)) if stat.kind == Kind::Folder => stat,
+        Ok(_) => return missing,
+        Err(error) => {
+            findings.push(unlistable(path, &error));
+            return missing;
+        }
+    };
+    let real = root.real(path).unwrap_or_else(|_| path.clone());
+    let mut files = BTreeMap::new();
+    read_files(root, path, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
+    Home { real, mode: Some(stat.mode), files }
+}
+
+/// Reads the names in `folder` that begin with `start`, under keys that begin with `key`.
+fn read_files(
+    root: &Root,
+    folder: &RelPath,
+    start: &BStr,
+    key: &BStr,
+    files: &mut BTreeMap<BString, DotQmail>,
+    findings: &mut Findings,
+) {
+    let entries = match root.list(folder) {
+        Ok(entries) => entries,
+        Err(error) => return findings.push(unlistable(folder, &error)),
+    };
+    for entry in entries {
+        let Some(rest) = entry.name.strip_prefix(start.as_bytes()) else {
+            continue;
+        };
+        let key: BString = [key.as_bytes(), rest].concat().into();
+        let path = folder.join(&entry.name);
+        match root.stat(&path) {
+            Ok(Some(stat)) if stat.kind == Kind::File => {
+                let Some(bytes) = read_file(root, &path, findings) else { continue };
+                let lines = super::lines::numbered(&bytes).map(|(_, line)| line.into()).collect();
+                let real = root.real(&path).unwrap_or_else(|_| path.clone());
+                let origin = Origin::file(&path);
+                warn_if_unreachable(key.as_bstr(), &origin, findings);
+                let (mode, uid, gid) = (stat.mode, stat.uid, stat.gid);
+                files.insert(key, DotQmail { origin, real, mode, uid, gid, lines });
+            }
+            Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
+                let below: BString = [key.as_bytes(), b"/"].concat().into();
+                read_files(root, &path, BStr::new(""), below.as_bstr(), files, findings);
+            }
+            Ok(None) if entry.kind == Kind::Link => findings.push(Finding::new(
+                &code::ALIAS_LINK_DANGLING,
+                Disposition::Dropped,
+                Origin::file(&path),
+                path.as_bstr(),
+                "a .qmail link leads to nothing",
+                "the old server treats the address as if the link were not there, and so does the new one",
+            )),
+            Ok(_) => {}
+            Err(error) => findings.push(unreadable(&path, &error)),
+        }
+    }
+}
+
+/// `qmail-local` looks names up in lower case and with `:` for `.`, so other names are never found.
+fn warn_if_unreachable(key: &BStr, origin: &Origin, findings: &mut Findings) {
+    let odd = key.iter().find(|byte| byte.is_ascii_uppercase() || **byte == b'.');
+    if let Some(odd) = odd {
+        findings.push(Finding::new(
+            &code::ALIAS_UNREACHABLE,
+            Disposition::Dropped,
+            origin.clone(),
+            origin.file.as_bstr(),
+            format!("a .qmail name with {:?} in it is never looked up", shown(&[*odd]).to_string()),
+            "no mail reaches it on the old server, and none will on the new one",
+        ));
+    }
+}

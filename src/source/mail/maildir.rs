@@ -1,0 +1,235 @@
+//! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
+
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::root::{Entry, Folder as Open, Root};
+use crate::fsys::{Error, Kind};
+use crate::model::quota::Usage;
+use crate::model::store::{Folder, Store, StoreKind};
+use crate::model::{Origin, RelPath, shown};
+use crate::source::unlistable;
+use bstr::{BString, ByteSlice as _};
+
+/// Names in a Maildir that are no folders, whatever they hold.
+const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
+
+/// Reads the Maildir at a real path; `None` where it is no Maildir.
+pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Option<Store> {
+    let entries = match root.list(path) {
+        Ok(entries) => entries,
+        Err(error) => {
+            findings.push(unlistable(path, &error));
+            return None;
+        }
+    };
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if !has("cur") && !has("new") {
+        return None;
+    }
+    let mut store = Store {
+        path: path.clone(),
+        kind: StoreKind::Maildir,
+        folders: Vec::new(),
+        counted: Usage::default(),
+    };
+    read_folder(root, BString::default(), path.clone(), &mut store, findings);
+    report_client_state(path, &entries, findings);
+    for entry in entries.iter().filter(|entry| {
+        entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
+    }) {
+        let named = path.join(&entry.name);
+        let real = match entry.kind {
+            Kind::Folder => named,
+            Kind::Link => match followed(root, path, &named, findings) {
+                Some(real) => real,
+                None => continue,
+            },
+            Kind::File | Kind::Special => continue,
+        };
+        read_folder(root, entry.name.clone(), real, &mut store, findings);
+    }
+    Some(store)
+}
+
+/// Courier follows a link to a folder; so does this, unless it leads to another user's mail or is
+/// no folder at all.
+fn followed(
+    root: &Root,
+    store: &RelPath,
+    link: &RelPath,
+    findings: &mut Findings,
+) -> Option<RelPath> {
+    let owner = root.stat(store).ok().flatten()?.uid;
+    let target = root.stat(link).ok().flatten().filter(|stat| stat.kind == Kind::Folder);
+    let real = root.real(link).ok().filter(|real| !store.starts_with(real));
+    let follows = target.zip(real).filter(|(stat, _)| stat.uid == owner);
+    let (disposition, effect) = match &follows {
+        Some((_, real)) => (
+            Disposition::Adapted,
+            format!("the messages of {real} are copied; afterwards the two are separate folders"),
+        ),
+        None => (Disposition::Dropped, "nothing is read through it".to_owned()),
+    };
+    let message = if follows.is_some() {
+        "a mail folder is a link to another folder of the same owner"
+    } else {
+        "a mail folder is a link to nothing, to no folder, or to another owner's folder"
+    };
+    let origin = Origin::file(link);
+    findings.push(Finding::new(
+        &code::FOLDER_LINK,
+        disposition,
+        origin,
+        link.as_bstr(),
+        message,
+        effect,
+    ));
+    follows.map(|(_, real)| real)
+}
+
+fn read_folder(
+    root: &Root,
+    name: BString,
+    path: RelPath,
+    store: &mut Store,
+    findings: &mut Findings,
+) {
+    let mut folder = Folder { name, path, messages: 0, bytes: 0 };
+    let mut is_folder = folder.name.is_empty();
+    let in_trash = folder.name == ".Trash" || folder.name.starts_with(b".Trash.");
+    for part in ["new", "cur"] {
+        let part = folder.path.join(part);
+        let opened = root.folder(&part).and_then(|open| Ok((open.list()?, open)));
+        let (entries, open) = match opened {
+            Ok(opened) => opened,
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                is_folder = true;
+                findings.push(unlistable(&part, &error));
+                continue;
+            }
+        };
+        is_folder = true;
+        for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
+            match size(&open, &entry.name, entry.kind) {
+                Ok(Some(bytes)) => {
+                    folder.messages += 1;
+                    folder.bytes += bytes;
+                    if !in_trash && !is_marked_deleted(&entry.name) {
+                        store.counted.messages += 1;
+                        store.counted.bytes += bytes;
+                    }
+                }
+                Ok(None) => findings.push(no_message(&part.join(&entry.name), entry.kind)),
+                Err(error) => {
+                    findings.push(crate::source::unreadable(&part.join(&entry.name), &error));
+                }
+            }
+        }
+    }
+    if is_folder {
+        store.folders.push(folder);
+    }
+}
+
+/// What Courier keeps for its clients beside the messages.
+const CLIENT_STATE: &[&str] = &[
+    "courierimapacl",
+    "courierimapkeywords",
+    "courierimapsubscribed",
+    "courierimapuiddb",
+    "courierpop3dsizelist",
+];
+
+fn report_client_state(path: &RelPath, entries: &[Entry], findings: &mut Findings) {
+    let is_there = |name: &&&str| entries.iter().any(|entry| entry.name == **name);
+    let found: Vec<&str> = CLIENT_STATE.iter().filter(is_there).copied().collect();
+    if let [first, ..] = found.as_slice() {
+        findings.push(Finding::new(
+            &code::UID_NOT_KEPT,
+            Disposition::Dropped,
+            Origin::file(&path.join(first)),
+            path.as_bstr(),
+            format!("the store has {}", found.join(", ")),
+            "clients see new UIDs and UIDLs and download its mail again; subscriptions, keywords and ACLs start afresh",
+        ));
+    }
+}
+
+/// The size in bytes of a message; `None` for what is no regular file.
+fn size(open: &Open, name: &BString, kind: Kind) -> Result<Option<u64>, Error> {
+    if kind != Kind::File {
+        return Ok(None);
+    }
+    // It may have been moved since the listing; the copy looks again.
+    Ok(Some(open.stat(name)?.map_or(0, |stat| stat.size)))
+}
+
+fn is_marked_deleted(name: &[u8]) -> bool {
+    name.rsplit_once_str(":2,").is_some_and(|(_, flags)| flags.contains(&b'T'))
+}
+
+fn no_message(path: &RelPath, kind: Kind) -> Finding {
+    Finding::new(
+        &code::MESSAGE_NOT_A_FILE,
+        Disposition::Dropped,
+        Origin::file(path),
+        path.as_bstr(),
+        format!("a {} lies where messages are: {}", kind.name(), shown(path.file_name())),
+        "it is not opened and not carried over",
+    )
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_and_odd_things_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join("m").join(name);
+        for name in ["new", "cur", "tmp", ".Trash/cur", ".Sent/new", ".not-a-folder", "cur/folder"]
+        {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        for (name, text) in [
+            ("new/1", "12345"),
+            ("cur/2:2,S", "123"),
+            ("cur/3:2,T", "1"),
+            ("cur/.hidden", "x"),
+            (".Trash/cur/4:2,", "12"),
+        ] {
+            std::fs::write(at(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc/passwd", at("cur/link")).unwrap();
+        std::os::unix::fs::symlink(".Sent", at(".Shared")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", at(".Gone")).unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let mut findings = Findings::default();
+        let store = read(&root, &RelPath::new("m"), &mut findings).unwrap();
+        let folders: Vec<_> =
+            store.folders.iter().map(|f| (f.name.to_string(), f.messages, f.bytes)).collect();
+        assert_eq!(
+            folders,
+            [
+                (String::new(), 3, 9),
+                (".Sent".into(), 0, 0),
+                (".Shared".into(), 0, 0),
+                (".Trash".into(), 1, 2)
+            ]
+        );
+        assert_eq!(store.counted, Usage { bytes: 8, messages: 2 });
+        let mut codes: Vec<_> =
+            findings.iter().map(|f| (f.code.id, f.subject.to_string())).collect();
+        codes.sort_unstable();
+        assert_eq!(
+            codes,
+            [
+                ("folder-link", "m/.Gone".to_owned()),
+                ("folder-link", "m/.Shared".to_owned()),
+                ("message-not-a-file", "m/cur/folder".to_owned()),
+                ("message-not-a-file", "m/cur/link".to_owned()),
+            ]
+        );
+    }
+}

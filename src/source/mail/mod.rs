@@ -1,0 +1,73 @@
+//! Mail stores: the Maildirs and mbox files that accounts, users and delivery lines lead to.
+
+mod maildir;
+mod mbox;
+mod spots;
+mod unclaimed;
+
+use super::{Error, Reading, Source};
+use crate::finding::Findings;
+use crate::fsys::{Kind, root::Root};
+use crate::model::site::Spot;
+use crate::model::store::Store;
+use crate::model::{Account, RelPath};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The reader of mail stores.
+#[derive(Clone, Copy, Debug)]
+pub struct Mail;
+
+impl Source for Mail {
+    fn id(&self) -> &'static str {
+        "mail"
+    }
+
+    fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        reading.site.spots = spots::find(reading);
+        let root = reading.root;
+        let (paths, links) = stores(reading);
+        reading.site.links = links;
+        let read: Vec<(Option<Store>, Findings)> =
+            paths.into_par_iter().map(|path| read_store(root, &path)).collect();
+        for (store, findings) in read {
+            reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
+            reading.findings.append(findings);
+        }
+        unclaimed::report(reading);
+        Ok(())
+    }
+}
+
+/// The real paths of everything that may hold mail, and by which link some of it is known.
+fn stores(reading: &Reading<'_>) -> (BTreeSet<RelPath>, BTreeMap<RelPath, RelPath>) {
+    let site = &reading.site;
+    let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
+    let named = site.spots.values().filter_map(|spot| match spot {
+        Spot::Maildir(path) | Spot::File(path) => Some(path.clone()),
+        Spot::Room(_) | Spot::Missing | Spot::Unusable => None,
+    });
+    let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
+    let spools = users.flat_map(crate::model::unix::UnixUser::usual_mailboxes);
+    let unnamed: Vec<RelPath> = accounts.map(Account::maildir).chain(spools).collect();
+    let real: Vec<(RelPath, RelPath)> = unnamed
+        .into_par_iter()
+        .filter_map(|path| {
+            reading.root.stat(&path).ok().flatten()?;
+            Some((reading.root.real(&path).ok()?, path))
+        })
+        .collect();
+    let links = real.iter().filter(|(real, path)| real != path);
+    let links = links.map(|(real, path)| (path.clone(), real.clone())).collect();
+    (real.into_iter().map(|(real, _)| real).chain(named).collect(), links)
+}
+
+fn read_store(root: &Root, path: &RelPath) -> (Option<Store>, Findings) {
+    let mut findings = Findings::default();
+    let store = match root.stat(path) {
+        Ok(Some(stat)) if stat.kind == Kind::Folder => maildir::read(root, path, &mut findings),
+        Ok(Some(stat)) if stat.kind == Kind::File => mbox::read(root, path, &mut findings),
+        _ => None,
+    };
+    (store, findings)
+}

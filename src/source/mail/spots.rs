@@ -1,0 +1,60 @@
+//! What lies at the paths that delivery lines name.
+
+use crate::fsys::{Kind, root::Root};
+use crate::model::RelPath;
+use crate::model::dot_qmail::Instruction;
+use crate::model::site::Spot;
+use crate::source::Reading;
+use bstr::BString;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Looks at every path that a line of a `.qmail` file delivers to.
+pub(super) fn find(reading: &Reading<'_>) -> BTreeMap<RelPath, Spot> {
+    let paths = named_paths(reading).into_iter();
+    paths.map(|path| (path.clone(), look(reading.root, &path))).collect()
+}
+
+fn named_paths(reading: &Reading<'_>) -> BTreeSet<RelPath> {
+    let site = &reading.site;
+    let mut paths = BTreeSet::new();
+    let mut add = |home: &RelPath, line: &BString| match Instruction::qmail_local(line) {
+        Instruction::Maildir(name) | Instruction::Mbox(name) => {
+            paths.insert(home.join(name));
+        }
+        _ => {}
+    };
+    for (path, home) in &site.homes {
+        let lines = home.files.values().flat_map(|file| &file.lines);
+        lines.for_each(|line| add(path, line));
+    }
+    let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
+    let assigned =
+        site.assignments.iter().flat_map(|all| all.exact.values().chain(all.wild.values()));
+    for home in users.map(|user| &user.home).chain(assigned.map(|assignment| &assignment.home)) {
+        site.control.default_delivery.iter().for_each(|line| add(home, &line.value));
+    }
+    let targets = site.alias_table.values().flat_map(|entry| &entry.targets);
+    targets
+        .filter(|target| target.starts_with(b"/"))
+        .for_each(|target| add(&RelPath::default(), target));
+    paths
+}
+
+fn look(root: &Root, path: &RelPath) -> Spot {
+    let real = |path: &RelPath| root.real(path).unwrap_or_else(|_| path.clone());
+    let is_folder = |path: &RelPath| {
+        root.stat(path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == Kind::Folder))
+    };
+    match root.stat(path) {
+        Ok(Some(stat)) if stat.kind == Kind::File => Spot::File(real(path)),
+        Ok(Some(stat)) if stat.kind == Kind::Folder && is_folder(&path.join("new")) => {
+            Spot::Maildir(real(path))
+        }
+        // qmail-local creates an mbox, but never the folder around it.
+        Ok(None) if is_folder(&path.parent()) => {
+            Spot::Room(real(&path.parent()).join(path.file_name()))
+        }
+        Ok(None) => Spot::Missing,
+        _ => Spot::Unusable,
+    }
+}

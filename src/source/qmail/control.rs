@@ -1,0 +1,355 @@
+//! The files of `control/` (qmail-control(5) and the manual pages of the programs that read them).
+
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::Kind;
+use crate::model::control::{Relay, VirtualDomain};
+use crate::model::{Origin, RelPath, Sourced, shown};
+use crate::source::{Error, Reading, cdb, lines, read_file};
+use bstr::{BString, ByteSlice as _};
+use std::borrow::Cow;
+
+/// How a control file is read.
+enum Form {
+    Line,
+    Number,
+    List,
+}
+
+/// The files that are kept by name, in alphabetical order.
+const FILES: &[(&str, Form)] = &[
+    ("badmailfrom", Form::List),
+    ("badmailto", Form::List),
+    ("badrcptto", Form::List),
+    ("bouncefrom", Form::Line),
+    ("bouncehost", Form::Line),
+    ("concurrencyincoming", Form::Number),
+    ("concurrencylocal", Form::Number),
+    ("concurrencyremote", Form::Number),
+    ("databytes", Form::Number),
+    ("defaultdomain", Form::Line),
+    ("defaulthost", Form::Line),
+    ("doublebouncehost", Form::Line),
+    ("doublebounceto", Form::Line),
+    ("envnoathost", Form::Line),
+    ("helohost", Form::Line),
+    ("idhost", Form::Line),
+    ("localiphost", Form::Line),
+    ("locals", Form::List),
+    ("maxrcpt", Form::Number),
+    ("me", Form::Line),
+    ("moreipme", Form::List),
+    ("outgoingip", Form::Line),
+    ("percenthack", Form::List),
+    ("plusdomain", Form::Line),
+    ("qmqpservers", Form::List),
+    ("queuelifetime", Form::Number),
+    ("rcpthosts", Form::List),
+    ("smtpgreeting", Form::Line),
+    ("timeoutconnect", Form::Number),
+    ("timeoutremote", Form::Number),
+    ("timeoutsmtpd", Form::Number),
+];
+
+/// Files that are read by their own functions, or that hold nothing to read.
+const OTHERS: &[&str] = &[
+    "clientca.pem",
+    "clientcert.pem",
+    "defaultdelivery",
+    "morercpthosts",
+    "morercpthosts.cdb",
+    "servercert.pem",
+    "smtproutes",
+    "virtualdomains",
+];
+
+/// Lists in which a carriage return at the end makes an entry that never matches.
+const CARRIAGE_RETURN: &str = "a carriage return ends the line, as in a file from Windows";
+
+pub(super) fn read(reading: &mut Reading<'_>) -> Result<(), Error> {
+    let folder = reading.layout.qmail.join("control");
+    let entries = match reading.root.list(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.is_missing() => {
+            let site = reading.root.path().display().to_string();
+            return Err(Error::NoQmail(site, folder.to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for (name, form) in FILES {
+        read_one(reading, &folder.join(name), name, form);
+    }
+    read_virtual_domains(reading, &folder.join("virtualdomains"));
+    read_routes(reading, &folder.join("smtproutes"));
+    read_more_rcpthosts(reading, &folder);
+    read_default_delivery(reading, &folder);
+    for entry in entries {
+        let name = entry.name.as_bstr();
+        let known = FILES.iter().any(|(file, _)| name == file)
+            || OTHERS.iter().any(|file| name == file)
+            || name.ends_with(b".lock");
+        if !known {
+            let path = folder.join(name);
+            let what = if entry.kind == Kind::Folder { "folder" } else { "file" };
+            reading.findings.push(Finding::new(
+                &code::SITE_CONTROL_UNKNOWN,
+                Disposition::Manual,
+                Origin::file(&path),
+                path.as_bstr(),
+                format!("control {what} of a patch or another program"),
+                "what it asked for is not carried over",
+            ));
+        }
+    }
+    if !reading.site.control.lines.contains_key("me") {
+        reading.findings.push(Finding::new(
+            &code::SITE_NO_NAME,
+            Disposition::Manual,
+            Origin::file(&folder.join("me")),
+            "me",
+            "the host has no name: control/me is missing",
+            "qmail refuses to run like this, and the new server would not know its own name",
+        ));
+    }
+    Ok(())
+}
+
+fn read_one(reading: &mut Reading<'_>, path: &RelPath, name: &'static str, form: &Form) {
+    let Some(bytes) = read_file(reading.root, path, &mut reading.findings) else {
+        return;
+    };
+    let origin = Origin::file(path);
+    let control = &mut reading.site.control;
+    match form {
+        Form::Line => {
+            let line = lines::first_line(&bytes);
+            warn_of_carriage_return(&line, &origin.at(1), &mut reading.findings);
+            control.lines.insert(name, Sourced::new(line, origin.at(1)));
+        }
+        Form::Number => match lines::number(&bytes) {
+            Some(number) => {
+                control.numbers.insert(name, Sourced::new(number, origin.at(1)));
+            }
+            None => reading.findings.push(Finding::new(
+                &code::SITE_CONTROL_MALFORMED,
+                Disposition::Dropped,
+                origin.at(1),
+                path.as_bstr(),
+                "the file does not begin with a number",
+                "qmail takes its default instead, and so does the new server",
+            )),
+        },
+        Form::List => {
+            let list = lines::list(&bytes, &origin);
+            for line in &list {
+                warn_of_carriage_return(&line.value, &line.origin, &mut reading.findings);
+            }
+            control.lists.insert(name, list);
+        }
+    }
+}
+
+fn warn_of_carriage_return(line: &[u8], origin: &Origin, findings: &mut Findings) {
+    if line.ends_with(b"\r") {
+        findings.push(malformed(origin, line, CARRIAGE_RETURN, "qmail never matches the entry"));
+    }
+}
+
+fn malformed(
+    origin: &Origin,
+    line: &[u8],
+    message: impl Into<Cow<'static, str>>,
+    effect: &'static str,
+) -> Finding {
+    let code = &code::SITE_CONTROL_MALFORMED;
+    let subject = origin.file.as_bstr();
+    Finding::new(code, Disposition::Dropped, origin.clone(), subject, message, effect)
+        .with_excerpt(line.as_bstr())
+}
+
+/// Entries `key:value`; the key in lower case, of equal keys the last one counts.
+fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> Vec<(BString, Sourced<BString>)> {
+    let bytes = read_file(reading.root, path, &mut reading.findings).unwrap_or_default();
+    let mut entries: Vec<(BString, Sourced<BString>)> = Vec::new();
+    for line in lines::list(&bytes, &Origin::file(path)) {
+        let Some((key, value)) = line.value.split_once_str(":") else {
+            let message = "the line has no colon";
+            reading.findings.push(malformed(
+                &line.origin,
+                &line.value,
+                message,
+                "qmail ignores the line",
+            ));
+            continue;
+        };
+        warn_of_carriage_return(value, &line.origin, &mut reading.findings);
+        let key = BString::from(key.to_ascii_lowercase());
+        if let Some(at) = entries.iter().position(|(earlier, _)| *earlier == key) {
+            let (_, earlier) = entries.remove(at);
+            let message = format!("a later line, {}, is for the same name", line.origin.line);
+            let excerpt = [key.as_bytes(), b":", earlier.value.as_bytes()].concat();
+            reading.findings.push(malformed(
+                &earlier.origin,
+                &excerpt,
+                message,
+                "qmail goes by the last line",
+            ));
+        }
+        entries.push((key, Sourced::new(value.into(), line.origin)));
+    }
+    entries
+}
+
+fn read_virtual_domains(reading: &mut Reading<'_>, path: &RelPath) {
+    let entries = colon_list(reading, path);
+    let entry = |(key, value): (BString, Sourced<BString>)| {
+        (key, VirtualDomain { prepend: value.value, origin: value.origin })
+    };
+    reading.site.control.virtual_domains = entries.into_iter().map(entry).collect();
+}
+
+/// `domain:relay:port`, with `|user|password` or ` user password` behind it in patched versions
+/// (qmail-remote(8)).
+fn read_routes(reading: &mut Reading<'_>, path: &RelPath) {
+    for (key, value) in colon_list(reading, path) {
+        let text = value.value.as_bstr();
+        let credentials = text.find_byteset(b"| \t");
+        let relay = credentials.and_then(|at| text.get(..at)).unwrap_or(text);
+        let (host, port) = match relay.rsplit_once_str(":") {
+            Some((host, port)) if !relay.ends_with(b"]") => {
+                (host, port.to_str().ok().and_then(|p| p.parse().ok()))
+            }
+            _ => (relay, Some(25)),
+        };
+        let Some(port) = port else {
+            let message = format!("{} has no usable port", shown(relay));
+            let finding = malformed(
+                &value.origin,
+                b"",
+                message,
+                "mail for these domains is sent to port 25 instead",
+            );
+            reading.findings.push(Finding { excerpt: None, ..finding });
+            continue;
+        };
+        let route = Relay {
+            host: host.into(),
+            port,
+            has_credentials: credentials.is_some(),
+            origin: value.origin,
+        };
+        reading.site.control.routes.insert(key, route);
+    }
+}
+
+/// Only the database counts; the text is asked for line numbers.
+fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
+    let (text, database) = (folder.join("morercpthosts"), folder.join("morercpthosts.cdb"));
+    let bytes = read_file(reading.root, &text, &mut reading.findings).unwrap_or_default();
+    let mut lines = lines::list(&bytes, &Origin::file(&text));
+    for line in &mut lines {
+        line.value.make_ascii_lowercase();
+    }
+    let Some(bytes) = read_file(reading.root, &database, &mut reading.findings) else {
+        if let Some(line) = lines.first() {
+            reading.findings.push(Finding::new(
+                &code::SITE_CONTROL_STALE,
+                Disposition::Adapted,
+                line.origin.clone(),
+                text.as_bstr(),
+                "morercpthosts is there, its database is not",
+                "the old server refuses these domains; the new one accepts them",
+            ));
+        }
+        reading.site.control.more_rcpthosts = lines;
+        return;
+    };
+    match cdb::records(&bytes) {
+        Ok(records) => {
+            let keys: std::collections::BTreeSet<BString> =
+                records.into_iter().map(|(key, _)| key).collect();
+            for line in lines.iter().filter(|line| !keys.contains(&line.value)) {
+                reading.findings.push(Finding::new(
+                    &code::SITE_CONTROL_STALE,
+                    Disposition::Dropped,
+                    line.origin.clone(),
+                    &line.value,
+                    "the domain is in morercpthosts, but not in its database",
+                    "the old server refuses mail for it from outside",
+                ));
+            }
+            let origin = |key: &BString| {
+                let line = lines.iter().find(|line| line.value == *key);
+                line.map_or_else(|| Origin::file(&database), |line| line.origin.clone())
+            };
+            let sourced = keys.iter().map(|key| Sourced::new(key.clone(), origin(key)));
+            reading.site.control.more_rcpthosts = sourced.collect();
+        }
+        Err(damage) => {
+            reading.findings.push(super::damaged(&database, damage, "the text beside it is used"));
+            reading.site.control.more_rcpthosts = lines;
+        }
+    }
+}
+
+/// The instructions for users without a `.qmail` file: what `/var/qmail/rc` hands to `qmail-start`,
+/// else what `control/defaultdelivery` says (INSTALL of netqmail).
+fn read_default_delivery(reading: &mut Reading<'_>, folder: &RelPath) {
+    let file = folder.join("defaultdelivery");
+    let rc = reading.layout.qmail.join("rc");
+    let in_rc = read_file(reading.root, &rc, &mut reading.findings)
+        .and_then(|rc| qmail_start_argument(&rc));
+    if let Some((line, argument)) = in_rc
+        && (argument.starts_with(b"./") || argument.starts_with(b"|"))
+    {
+        let origin = Origin::file(&rc).at(line);
+        reading.site.control.default_delivery = vec![Sourced::new(argument, origin)];
+        return;
+    }
+    let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) else {
+        reading.findings.push(Finding::new(
+            &code::SITE_DEFAULT_DELIVERY_UNKNOWN,
+            Disposition::Adapted,
+            Origin::file(&rc),
+            "defaultdelivery",
+            "neither /var/qmail/rc nor control/defaultdelivery says where users without a .qmail get their mail",
+            "./Mailbox is assumed, as in qmail's own boot/home",
+        ));
+        let origin = Origin::file(&rc);
+        reading.site.control.default_delivery = vec![Sourced::new("./Mailbox".into(), origin)];
+        return;
+    };
+    reading.site.control.default_delivery = lines::list(&bytes, &Origin::file(&file));
+}
+
+/// The first argument of `qmail-start` in a boot script, with its line.
+fn qmail_start_argument(script: &[u8]) -> Option<(u32, BString)> {
+    lines::numbered(script).find_map(|(number, line)| {
+        let line = line.trim_ascii_start();
+        let after = line.split_once_str("qmail-start")?.1.trim_ascii_start();
+        if line.starts_with(b"#") || after.is_empty() {
+            return None;
+        }
+        let quote = after.first().copied().filter(|b| matches!(b, b'"' | b'\''));
+        let argument = match quote {
+            Some(quote) => after.get(1..)?.split(|&b| b == quote).next()?,
+            None => after.split(u8::is_ascii_whitespace).next()?,
+        };
+        Some((number, argument.into()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::qmail_start_argument;
+
+    #[test]
+    fn the_boot_script_names_the_default_delivery() {
+        let script = b"#!/bin/sh\n# qmail-start no\nexec env - PATH=\"/var/qmail/bin\" \\\nqmail-start ./Mailbox splogger qmail\n";
+        assert_eq!(qmail_start_argument(script), Some((4, "./Mailbox".into())));
+        let quoted = b"qmail-start \"`cat /var/qmail/control/defaultdelivery`\"";
+        assert_eq!(
+            qmail_start_argument(quoted).unwrap().1,
+            "`cat /var/qmail/control/defaultdelivery`"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Which domains there are: `users/cdb` says so, and where each one's folder is (`vget_assign` in
+//! `vpopmail.c`). Nothing is ever computed from a domain's name.
+
+use super::{limits, vpasswd};
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::root::Root;
+use crate::model::assignment::Assignment;
+use crate::model::site::Home;
+use crate::model::{Domain, DomainAlias, DomainName, Origin, RelPath};
+use crate::source::{Reading, home, unlistable};
+use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What the reading of one domain brings.
+struct Found {
+    domain: Domain,
+    homes: Vec<(RelPath, Home)>,
+    user_extensions: Option<Origin>,
+    findings: Findings,
+}
+
+pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
+    let default_limits =
+        limits::read(reading.root, &own.join("etc/vlimits.default"), &mut reading.findings);
+    let wild = reading.site.assignments.as_ref().map(|all| &all.wild);
+    let named: Vec<(DomainName, &Assignment)> = wild
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, assignment)| Some((domain_name(name)?, assignment)))
+        .collect();
+    let mut aliases: BTreeMap<DomainName, Vec<DomainAlias>> = BTreeMap::new();
+    let mut real: BTreeMap<DomainName, &Assignment> = BTreeMap::new();
+    for (name, assignment) in &named {
+        let target = DomainName::new(&assignment.user);
+        if *name == target {
+            real.insert(target, assignment);
+        } else if holds_accounts(reading, assignment) {
+            let alias = DomainAlias { name: name.clone(), origin: assignment.origin.clone() };
+            aliases.entry(target).or_default().push(alias);
+        }
+    }
+    real.retain(|_, assignment| {
+        holds_accounts(reading, assignment) || is_gone(reading, assignment)
+    });
+    for (target, dangling) in aliases.iter().filter(|(target, _)| !real.contains_key(target)) {
+        for alias in dangling {
+            reading.findings.push(Finding::new(
+                &code::DOMAIN_ALIAS_DANGLING,
+                Disposition::Dropped,
+                alias.origin.clone(),
+                [b"@", alias.name.as_bstr().as_bytes()].concat(),
+                format!("an alias of {target}, which is no domain of vpopmail's"),
+                "none of its addresses leads to an account, on the old server as on the new one",
+            ));
+        }
+    }
+    let root = reading.root;
+    let found: Vec<Found> = real
+        .into_par_iter()
+        .map(|(name, assignment)| {
+            let aliases = aliases.get(&name).cloned().unwrap_or_default();
+            read_domain(root, name, aliases, assignment, default_limits.as_ref())
+        })
+        .collect();
+    for one in found {
+        reading.site.domains.push(one.domain);
+        reading.site.homes.extend(one.homes);
+        reading.findings.append(one.findings);
+        let proof = reading.site.user_extensions.take().or(one.user_extensions);
+        reading.site.user_extensions = proof;
+    }
+    reading.site.domains.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// `+example.org-` is a domain: the name holds a dot and ends in `-` (`get_domain_entries`).
+fn domain_name(wild: &BString) -> Option<DomainName> {
+    let name = wild.strip_suffix(b"-")?;
+    name.contains(&b'.').then(|| DomainName::new(name))
+}
+
+/// Whether the folder is one of vpopmail's: it has accounts, or hands mail to `vdelivermail`.
+fn holds_accounts(reading: &Reading<'_>, assignment: &Assignment) -> bool {
+    let there = |name: &str| {
+        reading.root.stat_link(&assignment.home.join(name)).is_ok_and(|stat| stat.is_some())
+    };
+    let hands_over = || {
+        let home = reading.site.homes.get(&assignment.home);
+        home.is_some_and(|home| {
+            home.files
+                .values()
+                .flat_map(|file| &file.lines)
+                .any(|line| line.contains_str("vdelivermail"))
+        })
+    };
+    there("vpasswd") || there("vpasswd.cdb") || hands_over()
+}
+
+fn is_gone(reading: &Reading<'_>, assignment: &Assignment) -> bool {
+    reading.site.homes.get(&assignment.home).is_some_and(|home| home.mode.is_none())
+}
+
+fn read_domain(
+    root: &Root,
+    name: DomainName,
+    aliases: Vec<DomainAlias>,
+    assignment: &Assignment,
+    default_limits: Option<&crate::model::Limits>,
+) -> Found {
+    let mut findings = Findings::default();
+    let folder = &assignment.home;
+    let mut accounts = Vec::new();
+    let report = |code, message: Cow<'static, str>, effect: &'static str| {
+        Finding::new(
+            code,
+            Disposition::Manual,
+            assignment.origin.clone(),
+            [b"@", name.as_bstr().as_bytes()].concat(),
+            message,
+            effect,
+        )
+    };
+    match root.folder(folder) {
+        Err(error) if error.is_missing() => findings.push(report(
+            &code::DOMAIN_HOME_MISSING,
+            format!("the domain's folder {folder} does not exist").into(),
+            "the old server defers all mail for the domain; nothing of it can be carried over",
+        )),
+        Err(error) => findings.push(unlistable(folder, &error)),
+        Ok(_) => match vpasswd::read(root, folder, &name, &mut findings) {
+            Some(found) => accounts = found,
+            None => findings.push(report(
+                &code::DOMAIN_BACKEND_UNREAD,
+                "the domain has neither vpasswd nor vpasswd.cdb: its accounts are in a database"
+                    .into(),
+                "none of its accounts can be carried over from these files",
+            )),
+        },
+    }
+    let own_limits = limits::read(root, &folder.join(".qmailadmin-limits"), &mut findings);
+    let limits = own_limits.or_else(|| default_limits.cloned()).unwrap_or_default();
+    let read: Vec<(RelPath, Home, Findings)> = accounts
+        .par_iter()
+        .map(|account| {
+            let mut findings = Findings::default();
+            let home = home::read_home(root, &account.home, &mut findings);
+            (account.home.clone(), home, findings)
+        })
+        .collect();
+    let mut homes = Vec::new();
+    let mut user_extensions = None;
+    for (path, home, found) in read {
+        findings.append(found);
+        let extension = home.files.iter().find(|(name, _)| name.starts_with(b"-"));
+        user_extensions =
+            user_extensions.or_else(|| extension.map(|(_, file)| file.origin.clone()));
+        // A million homes without `.qmail` files need no entry each.
+        if !home.files.is_empty() {
+            homes.push((path, home));
+        }
+    }
+    let (home, origin) = (folder.clone(), assignment.origin.clone());
+    let domain = Domain { name, aliases, home, accounts, limits, origin };
+    Found { domain, homes, user_extensions, findings }
+}
