@@ -15,4 +15,5 @@ pub mod finding;
 pub mod fsys;
 pub mod model;
 pub mod policy;
+pub mod resolve;
 pub mod source;

@@ -1,0 +1,73 @@
+//! `fastforward`: aliases of a database (fastforward(1)).
+
+use super::program::{Context, Flow};
+use super::{Action, Hop, Resolver};
+use crate::model::site::{AliasEntry, Spot};
+use crate::model::{Origin, RelPath};
+use bstr::{BString, ByteSlice as _};
+
+impl Resolver<'_> {
+    /// `fastforward [-p] [-d] DATABASE`: the address is looked up as `user@host`, `user`, `@host`.
+    pub(super) fn fastforward(
+        &self,
+        arguments: &[BString],
+        context: &Context<'_>,
+        origin: &Origin,
+        hop: &mut Hop,
+    ) -> Flow {
+        let has = |letter: u8| {
+            let options = arguments.iter().filter(|argument| argument.starts_with(b"-"));
+            options.into_iter().any(|option| option.contains(&letter))
+        };
+        let user = match (has(b'd'), context.default()) {
+            (true, Some(default)) => default,
+            _ => context.local,
+        };
+        let user = user.to_ascii_lowercase();
+        let host = context.host.as_bstr();
+        let keys = [
+            [user.as_slice(), b"@", host].concat(),
+            user.clone(),
+            [b"@", host.as_bytes()].concat(),
+        ];
+        let entry = keys.iter().find_map(|key| self.site.alias_table.get(key.as_bstr()));
+        match entry {
+            Some(entry) => self.run_entry(entry, context, hop),
+            // With -p an unknown name goes on to the next line.
+            None if has(b'p') => Flow::Continue,
+            None => {
+                hop.reject("Sorry, no mailbox here by that name. (#5.1.1)", origin);
+                Flow::Failed
+            }
+        }
+    }
+
+    fn run_entry(&self, entry: &AliasEntry, context: &Context<'_>, hop: &mut Hop) -> Flow {
+        let origin = &entry.origin;
+        hop.step(format_args!("the alias table has it"), Some(origin));
+        let mark: BString = [context.local.as_bytes(), b"@", context.host.as_ref()].concat().into();
+        for target in &entry.targets {
+            match target.as_slice() {
+                [b'|', command @ ..] => match self.run(command.as_bstr(), context, origin, hop) {
+                    Flow::Continue => {}
+                    other => return other,
+                },
+                [b'/', ..] => {
+                    if let Some(Spot::Maildir(path) | Spot::File(path) | Spot::Room(path)) =
+                        self.site.spots.get(&RelPath::new(target))
+                    {
+                        hop.act(Action::Store(path.clone()), origin);
+                    } else {
+                        hop.defer("Unable to open mailbox file. (#4.2.1)", origin);
+                        return Flow::Failed;
+                    }
+                }
+                _ => {
+                    let to = target.strip_prefix(b"&").unwrap_or(target).into();
+                    hop.act(Action::Forward { to, keeps_local: false, mark: mark.clone() }, origin);
+                }
+            }
+        }
+        Flow::Continue
+    }
+}

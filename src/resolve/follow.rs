@@ -1,0 +1,205 @@
+//! Follows forwards to their end.
+
+use super::{Act, Action, Hop, Resolver, Step};
+use crate::model::outcome::Outcome;
+use crate::model::{Address, shown};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Messages that one address may lead to before the search is given up.
+const MOST_MESSAGES: usize = 10_000;
+
+/// What finally becomes of mail for an address.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// Sorted, each once.
+    pub outcomes: Vec<Outcome>,
+    /// How it came to them, recipient after recipient.
+    pub steps: Vec<Step>,
+}
+
+/// The marks that a message carries, newest first.
+struct Marks {
+    mark: BString,
+    older: Option<Rc<Self>>,
+}
+
+fn carries(marks: Option<&Rc<Marks>>, mark: &BString) -> bool {
+    std::iter::successors(marks, |marks| marks.older.as_ref()).any(|marks| marks.mark == *mark)
+}
+
+impl Resolver<'_> {
+    /// Follows mail for a recipient through every forward that stays on the server.
+    ///
+    /// A loop ends as qmail ends it: the message that comes to a place for the second time bounces,
+    /// and what was stored on the way stays.
+    pub fn follow(&self, recipient: &[u8]) -> Resolution {
+        let mut steps = Vec::new();
+        let outcomes = self.deliver_all(recipient, Some(&mut steps));
+        Resolution { outcomes: settled(outcomes), steps }
+    }
+
+    /// The recipients that mail for an address comes to, itself first; no more than `most`.
+    pub fn recipients(&self, recipient: &[u8], most: usize) -> Vec<BString> {
+        let mut met = vec![BString::from(recipient)];
+        let mut seen: BTreeSet<BString> = met.iter().cloned().collect();
+        let mut at = 0;
+        while let Some(recipient) = met.get(at).filter(|_| met.len() < most) {
+            for act in self.hop(recipient.as_bstr()).actions {
+                if let Action::Forward { to, .. } = act.action
+                    && seen.insert(to.clone())
+                {
+                    met.push(to);
+                }
+            }
+            at += 1;
+        }
+        met
+    }
+
+    /// Delivers one message and every one that it causes, as the old server would.
+    fn deliver_all(
+        &self,
+        recipient: &[u8],
+        mut steps: Option<&mut Vec<Step>>,
+    ) -> BTreeSet<Outcome> {
+        let mut outcomes = BTreeSet::new();
+        let mut note = |text: String, origin| {
+            if let Some(steps) = &mut steps {
+                steps.push(Step { text, origin });
+            }
+        };
+        // Each message to come: its recipient and its marks. A list, not recursion: a chain of
+        // forwards may be longer than a stack.
+        let mut pending: Vec<(BString, Option<Rc<Marks>>)> = vec![(recipient.into(), None)];
+        let mut delivered = 0;
+        while let Some((recipient, marks)) = pending.pop() {
+            delivered += 1;
+            if delivered > MOST_MESSAGES {
+                outcomes.insert(Outcome::Defer("more messages than can be followed".into()));
+                break;
+            }
+            note(shown(&recipient).to_string(), None);
+            let mut hop = Hop::traced();
+            self.run_hop(recipient.as_bstr(), &mut hop);
+            for step in hop.steps.into_iter().flatten() {
+                note(step.text, step.origin);
+            }
+            if hop.marks.iter().any(|mark| carries(marks.as_ref(), mark)) {
+                note("the message has been here before: it bounces".into(), None);
+                outcomes.insert(Outcome::Reject(LOOPING.into()));
+                continue;
+            }
+            let before = pending.len();
+            for Act { action, origin } in hop.actions {
+                if let Action::Forward { to, mark, .. } = action {
+                    note(format!("forwards to {}", shown(&to)), Some(origin));
+                    let older = marks.clone();
+                    pending.push((to, Some(Rc::new(Marks { mark, older }))));
+                } else if let Some(outcome) = self.outcome(action, recipient.as_bstr()) {
+                    note(outcome.to_string(), Some(origin));
+                    outcomes.insert(outcome);
+                }
+            }
+            // Popped from the end, so turned round to follow the order of the lines.
+            if let Some(new) = pending.get_mut(before..) {
+                new.reverse();
+            }
+        }
+        outcomes
+    }
+
+    /// What an action means to sender and reader; nothing for a forward, which is followed.
+    fn outcome(&self, action: Action, recipient: &BStr) -> Option<Outcome> {
+        Some(match action {
+            Action::Forward { .. } => return None,
+            Action::Store(path) => self.stored(&path),
+            Action::Remote(address) => Outcome::Forward(address),
+            Action::List { address, action } => Outcome::List { address, action },
+            Action::Reply(_) => Outcome::Reply(self.complete(recipient)),
+            Action::Run(command) => Outcome::Run(command),
+            Action::Reject(text) => Outcome::Reject(text),
+            Action::Defer(text) => Outcome::Defer(text),
+            Action::Discard => Outcome::Discard,
+        })
+    }
+
+    fn complete(&self, recipient: &BStr) -> Address {
+        Address::parse(recipient)
+            .unwrap_or_else(|| Address::new(recipient, &self.site.control.envnoathost()))
+    }
+}
+
+/// What qmail tells the sender of a message that comes back.
+const LOOPING: &str = "This message is looping: it already has my Delivered-To line. (#5.4.6)";
+
+/// An address that has an effect is not thrown away, whatever else it does.
+fn settled(mut outcomes: BTreeSet<Outcome>) -> Vec<Outcome> {
+    if outcomes.len() > 1 {
+        outcomes.remove(&Outcome::Discard);
+    }
+    if outcomes.is_empty() { vec![Outcome::Discard] } else { outcomes.into_iter().collect() }
+}
+
+/// What becomes of mail for many addresses: forwards that several of them share are followed once,
+/// so that a long chain of aliases costs each of them one step.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// By recipient; `None` for one that leads into a loop, whose end depends on where the message
+    /// came from.
+    known: BTreeMap<BString, Option<Rc<BTreeSet<Outcome>>>>,
+}
+
+/// A recipient whose forwards are being followed.
+struct Open {
+    recipient: BString,
+    forwards: std::vec::IntoIter<BString>,
+    outcomes: BTreeSet<Outcome>,
+    loops: bool,
+}
+
+impl Followed {
+    /// The same as [`Resolver::follow`] without the way there.
+    pub fn outcomes(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Vec<Outcome> {
+        let mut path = vec![open(rules, recipient.into())];
+        let mut on_path: BTreeSet<BString> = BTreeSet::from([recipient.into()]);
+        while let Some(top) = path.last_mut() {
+            if let Some(next) = top.forwards.next() {
+                match self.known.get(&next) {
+                    Some(Some(found)) => top.outcomes.extend(found.iter().cloned()),
+                    Some(None) => top.loops = true,
+                    None if on_path.contains(&next) => top.loops = true,
+                    None => {
+                        on_path.insert(next.clone());
+                        path.push(open(rules, next));
+                    }
+                }
+                continue;
+            }
+            let Some(Open { recipient, outcomes, loops, .. }) = path.pop() else { break };
+            on_path.remove(&recipient);
+            let Some(parent) = path.last_mut() else {
+                // The address that was asked for; most of those nobody forwards to.
+                return settled(if loops { rules.deliver_all(&recipient, None) } else { outcomes });
+            };
+            parent.loops |= loops;
+            parent.outcomes.extend(outcomes.iter().cloned());
+            self.known.insert(recipient, (!loops).then(|| Rc::new(outcomes)));
+        }
+        Vec::new()
+    }
+}
+
+fn open(rules: &Resolver<'_>, recipient: BString) -> Open {
+    let hop = rules.hop(recipient.as_bstr());
+    let mut forwards = Vec::new();
+    let mut outcomes = BTreeSet::new();
+    for Act { action, .. } in hop.actions {
+        match action {
+            Action::Forward { to, .. } => forwards.push(to),
+            action => outcomes.extend(rules.outcome(action, recipient.as_bstr())),
+        }
+    }
+    Open { recipient, forwards: forwards.into_iter(), outcomes, loops: false }
+}

@@ -1,0 +1,162 @@
+//! The `.qmail` file that counts, and its lines: `qmail-local.c`, dot-qmail(5).
+
+use super::program::{Context, Flow};
+use super::{Action, Hop, Resolver};
+use crate::model::dot_qmail::{DotQmail, Instruction};
+use crate::model::site::{Home, Spot};
+use crate::model::{DomainName, Origin, RelPath, shown};
+use bstr::{BStr, BString, ByteSlice as _};
+
+/// Write permission for everybody (`conf-patrn`).
+const WRITABLE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+/// On a `.qmail` file it forbids programs and files.
+const FORWARD_ONLY: u32 = 0o100;
+
+const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)";
+
+impl Resolver<'_> {
+    /// Delivers to a local address on a host.
+    pub(super) fn deliver(&self, local: &BStr, host: &DomainName, hop: &mut Hop) {
+        let Some(who) = self.deliverer(local, hop) else {
+            let origin = Origin::file(&RelPath::new("etc/passwd"));
+            return hop.defer("Unable to find alias user! (#4.3.0)", &origin);
+        };
+        let own = Context::new(&who, local, host, None);
+        hop.marks.push(own.mark.clone());
+        let Some(home) = self.site.homes.get(&who.home).filter(|home| home.mode.is_some()) else {
+            let text = format!("Unable to switch to {}: file does not exist. (#4.3.0)", who.home);
+            return hop.defer(text, &who.origin);
+        };
+        let mode = home.mode.unwrap_or_default();
+        if mode & STICKY != 0 {
+            let text = "Home directory is sticky: user is editing his .qmail file. (#4.2.1)";
+            return hop.defer(text, &Origin::file(&who.home));
+        }
+        if mode & WRITABLE != 0 {
+            return hop
+                .defer("Uh-oh: home directory is writable. (#4.7.0)", &Origin::file(&who.home));
+        }
+        match choose(home, &who.dash, &who.extension) {
+            Some((file, _)) if !file.is_readable_by(who.uid, who.gid) => {
+                hop.defer("Unable to read .qmail file. (#4.3.0)", &file.origin);
+            }
+            Some((file, matched)) if file.lines.is_empty() => {
+                hop.step(
+                    format_args!("the file is empty: the default delivery counts"),
+                    Some(&file.origin),
+                );
+                self.default_delivery(&Context { matched, ..own }, hop);
+            }
+            Some((file, matched)) => self.run_file(file, &Context { matched, ..own }, hop),
+            None if !who.dash.is_empty() => {
+                hop.step(
+                    format_args!("no .qmail file for {}", shown(&who.extension)),
+                    Some(&who.origin),
+                );
+                hop.reject(NO_MAILBOX, &who.origin);
+            }
+            None => {
+                hop.step(format_args!("no .qmail file: the default delivery counts"), None);
+                self.default_delivery(&own, hop);
+            }
+        }
+    }
+
+    fn default_delivery(&self, context: &Context<'_>, hop: &mut Hop) {
+        let lines = &self.site.control.default_delivery;
+        let lines = lines.iter().map(|line| (line.origin.clone(), line.value.as_bstr()));
+        self.run_lines(lines, false, context, hop);
+    }
+
+    fn run_file(&self, file: &DotQmail, context: &Context<'_>, hop: &mut Hop) {
+        hop.step(format_args!("{} counts", file.origin.file.file_name()), Some(&file.origin));
+        if file.mode & WRITABLE != 0 {
+            return hop.defer("Uh-oh: .qmail file is writable. (#4.7.0)", &file.origin);
+        }
+        let first = file.lines.first().map(|line| Instruction::qmail_local(line));
+        if first == Some(Instruction::Blank) {
+            return hop
+                .defer("Uh-oh: first line of .qmail file is blank. (#4.2.1)", &file.origin.at(1));
+        }
+        self.run_lines(file.numbered(), file.mode & FORWARD_ONLY != 0, context, hop);
+    }
+
+    /// Files and programs at once and in order; forwards all together at the end, and only if no
+    /// line failed.
+    fn run_lines<'l>(
+        &self,
+        lines: impl Iterator<Item = (Origin, &'l BStr)>,
+        mut forward_only: bool,
+        context: &Context<'_>,
+        hop: &mut Hop,
+    ) {
+        let mut forwards = Vec::new();
+        let before = hop.actions.len();
+        let mut last = None;
+        for (origin, line) in lines {
+            last.get_or_insert_with(|| origin.clone());
+            match Instruction::qmail_local(line) {
+                Instruction::Blank | Instruction::Comment | Instruction::Ignored => {}
+                Instruction::ListMark => forward_only = true,
+                Instruction::Forward(to) => forwards.push((to, origin)),
+                Instruction::Maildir(_) | Instruction::Mbox(_) | Instruction::Program(_)
+                    if forward_only =>
+                {
+                    let text =
+                        "Uh-oh: .qmail has file or program delivery but has x bit set. (#4.7.0)";
+                    return hop.defer(text, &origin);
+                }
+                Instruction::Maildir(name) => match self.site.spots.get(&context.home().join(name))
+                {
+                    Some(Spot::Maildir(path)) => hop.act(Action::Store(path.clone()), &origin),
+                    _ => return hop.defer("Unable to chdir to maildir. (#4.2.1)", &origin),
+                },
+                Instruction::Mbox(name) => match self.site.spots.get(&context.home().join(name)) {
+                    Some(Spot::File(path) | Spot::Room(path)) => {
+                        hop.act(Action::Store(path.clone()), &origin);
+                    }
+                    _ => return hop.defer("Unable to open mailbox file. (#4.2.1)", &origin),
+                },
+                Instruction::Program(command) => {
+                    match self.run(command.as_bstr(), context, &origin, hop) {
+                        Flow::Continue => {}
+                        Flow::Stop => break,
+                        Flow::Failed => return,
+                    }
+                }
+            }
+        }
+        for (to, origin) in forwards {
+            let forward = Action::Forward { to, keeps_local: false, mark: context.mark.clone() };
+            hop.act(forward, &origin);
+        }
+        if let Some(origin) = last
+            && hop.actions.len() == before
+        {
+            hop.act(Action::Discard, &origin);
+        }
+    }
+}
+
+/// The file by the whole extension, else the longest `-default`; with where in the extension the
+/// part begins that only `default` matched.
+pub(super) fn choose<'h>(
+    home: &'h Home,
+    dash: &[u8],
+    extension: &[u8],
+) -> Option<(&'h DotQmail, Option<usize>)> {
+    let safe: BString = extension.to_ascii_lowercase().replace(".", ":").into();
+    let name = |rest: &[u8]| BString::from([dash, rest].concat());
+    if let Some(file) = home.files.get(&name(&safe)) {
+        let literal = safe.strip_suffix(b"default").map(<[u8]>::len);
+        return Some((file, literal));
+    }
+    (0..=safe.len()).rev().find_map(|end| {
+        let front = safe.get(..end)?;
+        let may_end = front.last().is_none_or(|last| *last == b'-');
+        let file =
+            may_end.then(|| home.files.get(&name(&[front, b"default"].concat()))).flatten()?;
+        Some((file, Some(end)))
+    })
+}

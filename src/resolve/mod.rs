@@ -1,0 +1,282 @@
+//! What the old server does with mail for an address, told by its own rules.
+//!
+//! One [`Hop`] is what `qmail-send`, `qmail-lspawn`, `qmail-local` and the programs in a `.qmail`
+//! file do with one recipient; [`Resolver::follow`] goes on through every forward that stays on
+//! the server. Pure: it knows nothing but a [`Site`], and never runs a program.
+
+mod aliases;
+mod follow;
+mod lists;
+mod local;
+mod program;
+mod send;
+mod spawn;
+mod universe;
+mod vdelivermail;
+
+pub use follow::{Followed, Resolution};
+pub use universe::{Names, Served};
+
+use crate::model::list::List;
+use crate::model::outcome::Outcome;
+use crate::model::site::{Site, Spot};
+use crate::model::unix::UnixUser;
+use crate::model::{Address, DomainName, Origin, RelPath};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Answers questions about one site.
+#[derive(Debug)]
+pub struct Resolver<'a> {
+    site: &'a Site,
+    /// `user-anything` reaches `user` in virtual domains (vpopmail's `--enable-qmail-ext`).
+    user_extensions: bool,
+    /// Full mailboxes refuse mail.
+    counts_usage: bool,
+    /// Whose own mail store a real path is.
+    owners: BTreeMap<RelPath, Address>,
+    /// Lists by every path that their programs are called with.
+    lists: BTreeMap<RelPath, &'a List>,
+    /// Unix users by name.
+    users: BTreeMap<&'a BStr, &'a UnixUser>,
+    /// Domains of the host itself, and the lines that name them.
+    locals: BTreeMap<DomainName, Origin>,
+}
+
+/// What happens to one recipient before anything is forwarded.
+#[derive(Clone, Debug, Default)]
+pub struct Hop {
+    /// The effects, in order.
+    pub actions: Vec<Act>,
+    /// How it came to them, where somebody wants to know.
+    steps: Option<Vec<Step>>,
+    /// The `Delivered-To` values that would show a message to have been here before.
+    marks: Vec<BString>,
+}
+
+/// An effect and the line that asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// The effect.
+    pub action: Action,
+    /// Where it is asked for.
+    pub origin: Origin,
+}
+
+/// One effect of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Stored at this real path.
+    Store(RelPath),
+    /// Sent on.
+    Forward {
+        /// The new recipient; it may still lack a host.
+        to: BString,
+        /// The local part is the one that was asked for, whatever that was (`$EXT@host`).
+        keeps_local: bool,
+        /// What the forwarded message is marked with.
+        mark: BString,
+    },
+    /// Sent to another server as it is: the address is not local.
+    Remote(Address),
+    /// Handed to a list.
+    List {
+        /// The list's own address.
+        address: Address,
+        /// `post`, or the command.
+        action: BString,
+    },
+    /// Answered by a robot, which is a folder with a message, or an account's vacation.
+    Reply(BString),
+    /// Handed to a program that is not known, or that decides by the message.
+    Run(BString),
+    /// Refused.
+    Reject(BString),
+    /// Tried again later.
+    Defer(BString),
+    /// Accepted without any effect.
+    Discard,
+}
+
+/// One step of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What happens.
+    pub text: String,
+    /// The line that says so, if one does.
+    pub origin: Option<Origin>,
+}
+
+impl Step {
+    fn new(text: impl Into<String>, origin: Option<&Origin>) -> Self {
+        Self { text: text.into(), origin: origin.cloned() }
+    }
+}
+
+impl Hop {
+    /// A hop that notes how it comes to its effects.
+    fn traced() -> Self {
+        Self { steps: Some(Vec::new()), ..Self::default() }
+    }
+
+    fn step(&mut self, text: fmt::Arguments<'_>, origin: Option<&Origin>) {
+        if let Some(steps) = &mut self.steps {
+            steps.push(Step::new(text.to_string(), origin));
+        }
+    }
+
+    fn act(&mut self, action: Action, origin: &Origin) {
+        self.actions.push(Act { action, origin: origin.clone() });
+    }
+
+    /// Ends with a permanent failure. What was stored before stays stored.
+    fn reject(&mut self, text: impl AsRef<[u8]>, origin: &Origin) {
+        self.act(Action::Reject(text.as_ref().into()), origin);
+    }
+
+    /// Ends with a temporary failure: the message stays in the queue.
+    fn defer(&mut self, text: impl AsRef<[u8]>, origin: &Origin) {
+        self.act(Action::Defer(text.as_ref().into()), origin);
+    }
+}
+
+/// The accounts by the real path of their store. Where several accounts share one, it belongs to
+/// one that mail can reach and that has it without a link.
+fn owners_of(site: &Site) -> BTreeMap<RelPath, Address> {
+    let mut owners: BTreeMap<RelPath, (bool, Address)> = BTreeMap::new();
+    for domain in &site.domains {
+        for account in &domain.accounts {
+            let store = account.maildir();
+            let real = site.real_store(&store).clone();
+            let has_better_claim = account.reachable && real == store;
+            let address = Address::new(&account.name, &domain.name);
+            let owner = owners.entry(real).or_insert_with(|| (has_better_claim, address.clone()));
+            if has_better_claim && !owner.0 {
+                *owner = (true, address);
+            }
+        }
+    }
+    owners.into_iter().map(|(path, (_, address))| (path, address)).collect()
+}
+
+impl<'a> Resolver<'a> {
+    /// Prepares to answer. `user_extensions` says whether `user-anything@domain` reaches `user`;
+    /// `None` goes by what the site's own files prove.
+    pub fn new(site: &'a Site, user_extensions: Option<bool>) -> Self {
+        let user_extensions = user_extensions.unwrap_or(site.user_extensions.is_some());
+        let owners = owners_of(site);
+        let paths = |list: &'a List| {
+            let paths = std::iter::once(&list.home).chain(&list.known_as);
+            paths.map(move |path| (path.clone(), list))
+        };
+        let lists = site.lists.iter().flat_map(paths).collect();
+        // Of equal names getpwnam(3) finds the first.
+        let users = site.unix_users.iter().rev().map(|user| (user.name.as_bstr(), user)).collect();
+        let locals = site.control.locals().into_iter();
+        let locals = locals.map(|local| (local.value, local.origin)).collect();
+        let counts_usage = true;
+        let mut resolver =
+            Self { site, user_extensions, counts_usage, owners, lists, users, locals };
+        resolver.add_unix_owners();
+        resolver
+    }
+
+    /// Takes every mailbox to have room, for rules that outlast the mail of the day.
+    #[must_use]
+    pub fn without_usage(mut self) -> Self {
+        self.counts_usage = false;
+        self
+    }
+
+    /// The site that the answers are about.
+    pub fn site(&self) -> &'a Site {
+        self.site
+    }
+
+    /// Whether `user-anything` is taken to reach `user`.
+    pub fn has_user_extensions(&self) -> bool {
+        self.user_extensions
+    }
+
+    /// Whether a real path is the account's own store, not a folder in it.
+    pub fn is_own_store(&self, path: &RelPath, account: &Address) -> bool {
+        self.owners.get(path) == Some(account)
+    }
+
+    /// The account whose own store lies at a real path, or holds it as a folder.
+    pub fn owner(&self, path: &RelPath) -> Option<&Address> {
+        self.owners.get(path).or_else(|| {
+            let is_folder = path.file_name().starts_with(b".");
+            is_folder.then(|| self.owners.get(&path.parent())).flatten()
+        })
+    }
+
+    /// The real path of an account's own store, by the account.
+    pub fn stores(&self) -> impl Iterator<Item = (&RelPath, &Address)> {
+        self.owners.iter()
+    }
+
+    /// A Unix user's own store is where mail goes without a `.qmail` file, or a mailbox by one of
+    /// the usual names.
+    fn add_unix_owners(&mut self) {
+        let Some(domain) = self.site.unix_domain() else {
+            return;
+        };
+        let users = self.site.unix_users.iter();
+        for user in users.filter(|user| user.gets_mail || user.name == "alias") {
+            let address = Address::new(&user.name, &domain);
+            for path in self.default_stores(&user.home) {
+                self.owners.entry(path).or_insert_with(|| address.clone());
+            }
+            for path in user.usual_mailboxes() {
+                let path = self.site.real_store(&path).clone();
+                let is_named = matches!(self.site.spots.get(&path), Some(Spot::Room(_)));
+                if is_named || self.site.stores.contains_key(&path) {
+                    self.owners.entry(path).or_insert_with(|| address.clone());
+                }
+            }
+        }
+    }
+
+    /// The existing stores that the default delivery leads to for a home.
+    fn default_stores(&self, home: &RelPath) -> Vec<RelPath> {
+        use crate::model::dot_qmail::Instruction;
+        let lines = self.site.control.default_delivery.iter();
+        lines
+            .filter_map(|line| match Instruction::qmail_local(&line.value) {
+                Instruction::Maildir(name) | Instruction::Mbox(name) => {
+                    match self.site.spots.get(&home.join(name)) {
+                        Some(Spot::Maildir(path) | Spot::File(path) | Spot::Room(path)) => {
+                            Some(path.clone())
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What storing at a real path means to a reader.
+    fn stored(&self, path: &RelPath) -> Outcome {
+        match self.owner(path) {
+            Some(account) => Outcome::Deliver { account: account.clone(), path: path.clone() },
+            None => Outcome::File(path.clone()),
+        }
+    }
+
+    /// What happens to mail for one recipient, its forwards not followed.
+    pub fn hop(&self, recipient: &BStr) -> Hop {
+        let mut hop = Hop::default();
+        self.run_hop(recipient, &mut hop);
+        hop
+    }
+
+    fn run_hop(&self, recipient: &BStr, hop: &mut Hop) {
+        match self.route(recipient, hop) {
+            send::Routed::Remote(address, origin) => hop.act(Action::Remote(address), &origin),
+            send::Routed::Local { local, host } => self.deliver(local.as_bstr(), &host, hop),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which home delivers for a local address: `qmail-lspawn.c` and `qmail-getpw.c`.
+
+use super::{Hop, Resolver};
+use crate::model::{Origin, RelPath, shown};
+use bstr::{BStr, BString, ByteSlice as _};
+
+/// Who delivers, where, and by which extension.
+#[derive(Clone, Debug)]
+pub(super) struct Deliverer {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) home: RelPath,
+    pub(super) dash: BString,
+    /// Case kept, as the sender wrote it.
+    pub(super) extension: BString,
+    pub(super) origin: Origin,
+}
+
+impl Resolver<'_> {
+    /// `users/cdb` first, then Unix users, then `alias`. `None` where there is no user `alias`.
+    pub(super) fn deliverer(&self, local: &BStr, hop: &mut Hop) -> Option<Deliverer> {
+        let assigned = self.site.assignments.as_ref().and_then(|all| all.lookup(local));
+        if let Some((record, rest)) = assigned {
+            let extension: BString = [record.pre.as_slice(), rest].concat().into();
+            hop.step(
+                format_args!("users/cdb: {} delivers in {}", shown(&record.user), record.home),
+                Some(&record.origin),
+            );
+            return Some(Deliverer {
+                uid: record.uid,
+                gid: record.gid,
+                home: record.home.clone(),
+                dash: record.dash.clone(),
+                extension,
+                origin: record.origin.clone(),
+            });
+        }
+        self.by_name(local, hop)
+    }
+
+    /// The longest prefix that is a user's name and ends at a `-` or at the end (`qmail-getpw`).
+    fn by_name(&self, local: &BStr, hop: &mut Hop) -> Option<Deliverer> {
+        let lower = local.to_ascii_lowercase();
+        let ends = std::iter::once(lower.len()).chain(lower.rfind_iter("-"));
+        let user = ends.into_iter().find_map(|end| {
+            let user = *self.users.get(lower.get(..end)?.as_bstr())?;
+            user.gets_mail.then_some((user, end))
+        });
+        let (user, dash, extension) = match user {
+            Some((user, end)) if end == lower.len() => (user, "", BString::default()),
+            Some((user, end)) => (user, "-", local.get(end + 1..).unwrap_or_default().into()),
+            None => (*self.users.get(BStr::new("alias"))?, "-", local.to_owned()),
+        };
+        hop.step(
+            format_args!("Unix user {} delivers in {}", shown(&user.name), user.home),
+            Some(&user.origin),
+        );
+        Some(Deliverer {
+            uid: user.uid,
+            gid: user.gid,
+            home: user.home.clone(),
+            dash: dash.into(),
+            extension,
+            origin: user.origin.clone(),
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! Which addresses there are: every name that some file of the old server mentions.
+
+use super::Resolver;
+use crate::model::{DomainName, LocalPart, Origin};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A domain, or all domains under one, for which the old server takes mail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Served {
+    /// This domain.
+    Domain(DomainName),
+    /// Every domain that ends like this; with the leading dot.
+    Under(BString),
+    /// One address of a domain that is otherwise remote.
+    Address(crate::model::Address),
+}
+
+/// The names in a domain.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Local parts that something is written for, in lower case.
+    pub exact: BTreeSet<LocalPart>,
+    /// Fronts of local parts, dash included, behind which anything may stand.
+    pub prefixes: BTreeSet<BString>,
+}
+
+impl Resolver<'_> {
+    /// Everything that mail is taken for, and the line that says so.
+    pub fn served(&self) -> BTreeMap<Served, Origin> {
+        let control = &self.site.control;
+        let mut served = BTreeMap::new();
+        for (key, entry) in &control.virtual_domains {
+            let what = match key.as_slice() {
+                // An entry for all other domains, or an exception, serves nothing of its own.
+                [] => continue,
+                _ if entry.prepend.is_empty() => continue,
+                [b'.', ..] => Served::Under(key.clone()),
+                _ => match crate::model::Address::parse(key) {
+                    Some(address) => Served::Address(address),
+                    None => Served::Domain(DomainName::new(key)),
+                },
+            };
+            served.insert(what, entry.origin.clone());
+        }
+        // `locals` beats `virtualdomains`.
+        for (domain, origin) in &self.locals {
+            served.insert(Served::Domain(domain.clone()), origin.clone());
+        }
+        served
+    }
+
+    /// The names of a served domain.
+    pub fn names(&self, served: &Served) -> Names {
+        let control = &self.site.control;
+        let mut names = Names::default();
+        let (host, start) = match served {
+            Served::Domain(domain) if self.locals.contains_key(domain) => {
+                (Some(domain), BString::default())
+            }
+            Served::Domain(domain) => (Some(domain), self.prepended(domain.as_bstr())),
+            Served::Under(suffix) => (None, self.prepended(suffix.as_bstr())),
+            Served::Address(address) => {
+                names.exact.insert(address.local.to_lower());
+                return names;
+            }
+        };
+        self.add_assigned(start.as_bstr(), host, &mut names);
+        self.add_users(start.as_bstr(), host, &mut names);
+        // Addresses of their own in virtualdomains.
+        if let Some(host) = host {
+            let suffix = BString::from([b"@", host.as_ref()].concat());
+            let keys = control
+                .virtual_domains
+                .keys()
+                .filter_map(|key| key.strip_suffix(suffix.as_slice()));
+            names.exact.extend(keys.filter(|local| !local.is_empty()).map(LocalPart::new));
+        }
+        names
+    }
+
+    fn prepended(&self, key: &BStr) -> BString {
+        let entry = self.site.control.virtual_domains.get(key);
+        let prepend = entry.map(|entry| entry.prepend.to_ascii_lowercase()).unwrap_or_default();
+        [prepend.as_slice(), b"-"].concat().into()
+    }
+
+    /// Names by `users/cdb`: exact ones, and those of the homes that its prefixes lead to.
+    fn add_assigned(&self, start: &BStr, host: Option<&DomainName>, names: &mut Names) {
+        let Some(assignments) = &self.site.assignments else {
+            return;
+        };
+        let exact = assignments.exact.keys().filter_map(|name| name.strip_prefix(start.as_bytes()));
+        names.exact.extend(exact.filter(|name| !name.is_empty()).map(LocalPart::new));
+        for (prefix, record) in &assignments.wild {
+            // In the local domains every virtual address has an inner form, DOMAIN-user: it is how
+            // qmail writes the address to itself, and nobody else does.
+            if start.is_empty() && self.is_inner_form(prefix) {
+                continue;
+            }
+            let mut pre: BString = record.pre.to_ascii_lowercase().into();
+            if let Some(front) = prefix.strip_prefix(start.as_bytes()) {
+                if !front.is_empty() {
+                    names.prefixes.insert(front.into());
+                }
+                self.add_home(&record.home, &record.dash, &pre, front.as_bstr(), host, names);
+            } else if let Some(rest) = start.strip_prefix(prefix.as_slice()) {
+                pre.extend_from_slice(rest);
+                self.add_home(&record.home, &record.dash, &pre, BStr::new(""), host, names);
+            }
+        }
+    }
+
+    fn is_inner_form(&self, prefix: &BString) -> bool {
+        let name = prefix.strip_suffix(b"-").unwrap_or(prefix);
+        name.contains(&b'.') && self.site.control.virtual_domains.contains_key(name.as_bstr())
+    }
+
+    /// Names by the Unix users and `alias`.
+    fn add_users(&self, start: &BStr, host: Option<&DomainName>, names: &mut Names) {
+        for user in self.users.values().filter(|user| user.gets_mail && user.name != "alias") {
+            if let Some(name) =
+                user.name.strip_prefix(start.as_bytes()).filter(|name| !name.is_empty())
+            {
+                names.exact.insert(LocalPart::new(name));
+                let front = BString::from([name, b"-"].concat());
+                names.prefixes.insert(front.clone());
+                self.add_home(&user.home, b"-", b"", front.as_bstr(), host, names);
+            } else if let Some(rest) =
+                start.strip_prefix(user.name.as_slice()).and_then(|rest| rest.strip_prefix(b"-"))
+            {
+                self.add_home(&user.home, b"-", rest, BStr::new(""), host, names);
+            }
+        }
+        if let Some(alias) = self.users.get(BStr::new("alias")) {
+            // The user's own address counts, `alias-x` is only another way to write `x`.
+            if alias.gets_mail && start.is_empty() {
+                names.exact.insert(LocalPart::new("alias"));
+            }
+            self.add_home(&alias.home, b"-", start, BStr::new(""), host, names);
+        }
+    }
+
+    /// Names by the `.qmail` files of a home: an extension that begins with `pre` belongs to the
+    /// local part `front` and what follows.
+    fn add_home(
+        &self,
+        home: &crate::model::RelPath,
+        dash: &[u8],
+        pre: &[u8],
+        front: &BStr,
+        host: Option<&DomainName>,
+        names: &mut Names,
+    ) {
+        let Some(files) = self.site.homes.get(home).map(|home| &home.files) else {
+            return;
+        };
+        let pre = pre.to_vec().replace(".", ":");
+        let full =
+            |rest: &[u8]| BString::from([front.as_bytes(), &rest.replace(":", ".")].concat());
+        for (key, file) in files {
+            let Some(extension) = key.strip_prefix(dash) else {
+                continue;
+            };
+            if let Some(base) = extension.strip_suffix(b"default") {
+                if let Some(rest) =
+                    base.strip_prefix(pre.as_slice()).filter(|rest| !rest.is_empty())
+                {
+                    names.prefixes.insert(full(rest));
+                }
+            } else if let Some(rest) = extension
+                .strip_prefix(pre.as_slice())
+                .filter(|rest| !rest.is_empty() || !front.is_empty())
+            {
+                names.exact.insert(LocalPart::new(full(rest)));
+            }
+            if file.lines.iter().any(|line| line.contains_str("vdelivermail")) {
+                self.add_accounts(host, front, names);
+            }
+            if file.lines.iter().any(|line| line.contains_str("fastforward")) {
+                self.add_aliases(host, names);
+            }
+        }
+    }
+
+    /// Names by the accounts that `vdelivermail` finds for a host.
+    fn add_accounts(&self, host: Option<&DomainName>, front: &BStr, names: &mut Names) {
+        let Some(domain) = host.and_then(|host| self.domain_of(host)).filter(|_| front.is_empty())
+        else {
+            return;
+        };
+        for account in domain.accounts.iter().filter(|account| account.reachable) {
+            names.exact.insert(account.name.clone());
+            let files = self.user_extensions.then(|| self.site.homes.get(&account.home)).flatten();
+            for extension in files
+                .iter()
+                .flat_map(|home| home.files.keys())
+                .filter_map(|key| key.strip_prefix(b"-"))
+            {
+                let name =
+                    |rest: &[u8]| [account.name.as_ref(), b"-", &rest.replace(":", ".")].concat();
+                match extension.strip_suffix(b"default") {
+                    Some(base) => drop(names.prefixes.insert(name(base).into())),
+                    None => drop(names.exact.insert(LocalPart::new(name(extension)))),
+                }
+            }
+        }
+    }
+
+    fn add_aliases(&self, host: Option<&DomainName>, names: &mut Names) {
+        for key in self.site.alias_table.keys() {
+            match crate::model::Address::parse(key) {
+                None => drop(names.exact.insert(LocalPart::new(key))),
+                Some(address)
+                    if Some(&address.domain) == host && !address.local.as_bstr().is_empty() =>
+                {
+                    names.exact.insert(address.local);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
