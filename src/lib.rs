@@ -17,3 +17,4 @@ pub mod model;
 pub mod policy;
 pub mod resolve;
 pub mod source;
+pub mod translate;

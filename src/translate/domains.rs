@@ -1,0 +1,182 @@
+//! Which domains the new server takes mail for.
+
+use super::Translator;
+use crate::finding::{Disposition, code};
+use crate::model::design::{DomainPattern, MailDomain, Role};
+use crate::model::{DomainName, Origin, RelPath, Sourced};
+use crate::resolve::Served;
+use bstr::{BString, ByteSlice as _};
+
+impl Translator<'_> {
+    pub(super) fn translate_domains(&mut self) {
+        for (served, origin) in self.rules.served() {
+            let (pattern, role) = match served {
+                Served::Address(_) => continue,
+                Served::Domain(name) if !name.is_plain() => {
+                    self.odd_domain(name.as_bstr(), &origin);
+                    continue;
+                }
+                Served::Under(suffix)
+                    if !DomainName::new(suffix.get(1..).unwrap_or_default()).is_plain() =>
+                {
+                    self.odd_domain(suffix.as_bstr(), &origin);
+                    continue;
+                }
+                Served::Domain(name) => (DomainPattern::Domain(name.clone()), self.role(&name)),
+                Served::Under(suffix) => (DomainPattern::Under(suffix), Role::Own),
+            };
+            let open = self.is_open(&pattern);
+            if !open {
+                let name = pattern_name(&pattern);
+                self.find(
+                    &code::DOMAIN_NOT_OPEN,
+                    Disposition::Migrated,
+                    &origin,
+                    [b"@", name.as_slice()].concat(),
+                    "the domain is in neither rcpthosts nor morercpthosts",
+                    "mail for it is taken from clients that may relay, and refused from outside, as before",
+                );
+            }
+            let except = self.exceptions(&pattern);
+            self.design.domains.insert(pattern, MailDomain { role, open, except, origin });
+        }
+        self.translate_relayed();
+        self.translate_next_hops();
+        self.report_catch_everything();
+    }
+
+    fn odd_domain(&mut self, name: &[u8], origin: &Origin) {
+        self.find(
+            &code::DOMAIN_NAME_ODD,
+            Disposition::Dropped,
+            origin,
+            [b"@", name].concat(),
+            "the name is no domain name",
+            "no mail from outside can be for it; it is not carried over",
+        );
+    }
+
+    /// A vpopmail alias domain shares every address of its real domain, and all local domains share
+    /// the host's users.
+    fn role(&self, name: &DomainName) -> Role {
+        let locals = self.site.control.locals();
+        if locals.iter().any(|local| local.value == *name) {
+            return match self.site.unix_domain() {
+                Some(first) if first != *name => Role::AliasOf(first),
+                _ => Role::Own,
+            };
+        }
+        let entry = self.site.control.virtual_domains.get(name.as_bstr());
+        let is_usual = entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()));
+        let real = self
+            .site
+            .domains
+            .iter()
+            .find(|domain| domain.aliases.iter().any(|alias| alias.name == *name));
+        match real.filter(|_| is_usual) {
+            // The real domain may itself not be served, or differently.
+            Some(real) if self.serves_as_usual(&real.name) => Role::AliasOf(real.name.clone()),
+            _ => Role::Own,
+        }
+    }
+
+    fn serves_as_usual(&self, name: &DomainName) -> bool {
+        let entry = self.site.control.virtual_domains.get(name.as_bstr());
+        let is_local = self.site.control.locals().iter().any(|local| local.value == *name);
+        !is_local && entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()))
+    }
+
+    /// Whether `qmail-smtpd` takes mail for it from anybody.
+    fn is_open(&self, pattern: &DomainPattern) -> bool {
+        let control = &self.site.control;
+        let Some(rcpthosts) = control.lists.get("rcpthosts") else {
+            return true;
+        };
+        let keys: Vec<BString> = match pattern {
+            DomainPattern::Domain(name) => {
+                std::iter::once(name.as_bstr()).chain(name.suffixes()).map(BString::from).collect()
+            }
+            DomainPattern::Under(suffix) => {
+                let name = DomainName::new(suffix.get(1..).unwrap_or_default());
+                std::iter::once(suffix.as_bstr())
+                    .chain(name.suffixes())
+                    .map(BString::from)
+                    .collect()
+            }
+        };
+        let listed = rcpthosts.iter().chain(&control.more_rcpthosts);
+        listed.into_iter().any(|entry| keys.iter().any(|key| entry.value.eq_ignore_ascii_case(key)))
+    }
+
+    /// Exceptions under a wildcard, and domains with an entry of their own.
+    fn exceptions(&self, pattern: &DomainPattern) -> Vec<DomainName> {
+        let DomainPattern::Under(suffix) = pattern else {
+            return Vec::new();
+        };
+        let keys = self.site.control.virtual_domains.iter().filter(|(key, entry)| {
+            entry.prepend.is_empty()
+                && !key.starts_with(b".")
+                && !key.contains(&b'@')
+                && key.ends_with(suffix)
+        });
+        keys.map(|(key, _)| DomainName::new(key)).collect()
+    }
+
+    /// Domains that are taken from anybody and are not at home here: mail for them is passed on.
+    fn translate_relayed(&mut self) {
+        let control = &self.site.control;
+        let Some(rcpthosts) = control.lists.get("rcpthosts") else {
+            let origin =
+                Origin::file(&RelPath::new(&self.policy.old.qmail).join("control/rcpthosts"));
+            self.find(
+                &code::SITE_OPEN_RELAY,
+                Disposition::Dropped,
+                &origin,
+                "rcpthosts",
+                "there is no rcpthosts: the old server relays for everybody",
+                "the new server takes mail from outside for its own domains only",
+            );
+            return;
+        };
+        let mut relayed: Vec<Sourced<BString>> = Vec::new();
+        for entry in rcpthosts.iter().chain(&control.more_rcpthosts) {
+            let name = BString::from(entry.value.to_ascii_lowercase());
+            let pattern = if name.starts_with(b".") {
+                DomainPattern::Under(name.clone())
+            } else {
+                DomainPattern::Domain(DomainName::new(&name))
+            };
+            let is_here = self.design.domains.contains_key(&pattern);
+            let plain = DomainName::new(name.strip_prefix(b".").unwrap_or(&name)).is_plain();
+            if !is_here && plain && !relayed.iter().any(|known| known.value == name) {
+                relayed.push(Sourced::new(name, entry.origin.clone()));
+            }
+        }
+        relayed.sort_by(|a, b| a.value.cmp(&b.value));
+        self.design.relayed = relayed;
+    }
+
+    fn report_catch_everything(&mut self) {
+        let Some(entry) = self.site.control.virtual_domains.get(b"".as_bstr()) else {
+            return;
+        };
+        if !entry.prepend.is_empty() {
+            let origin = entry.origin.clone();
+            self.find(
+                &code::DOMAIN_CATCHES_ALL,
+                Disposition::Dropped,
+                &origin,
+                "virtualdomains",
+                "an entry without a name takes all mail for domains that are not at home here",
+                "the new server sends such mail to where it is for",
+            );
+        }
+    }
+}
+
+pub(super) fn pattern_name(pattern: &DomainPattern) -> BString {
+    match pattern {
+        DomainPattern::Domain(name) => name.as_bstr().to_owned(),
+        DomainPattern::Under(suffix) => suffix.clone(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Lists: where each lives, and what its rules lose.
+
+use super::{Translator, component};
+use crate::finding::{Disposition, code};
+use crate::model::design::MailingList;
+use crate::model::list::List;
+use crate::model::{Address, RelPath};
+use crate::resolve::Action;
+use bstr::ByteSlice as _;
+
+impl Translator<'_> {
+    pub(super) fn translate_lists(&mut self) {
+        for list in self.site.lists.clone() {
+            let subject = list.address.to_bytes();
+            if self.design.lists.contains_key(&list.address) {
+                self.find(
+                    &code::LIST_TWICE,
+                    Disposition::Manual,
+                    &list.posting.origin,
+                    subject,
+                    format!("two list folders have the same address; this one is {}", list.home),
+                    "only the first is carried over",
+                );
+                continue;
+            }
+            if !self.design.serves(&list.address.domain) {
+                self.find(
+                    &code::LIST_DOMAIN_UNSERVED,
+                    Disposition::Manual,
+                    &list.posting.origin,
+                    subject,
+                    format!(
+                        "the list says that it lives in {}, which the old server does not serve",
+                        list.address.domain
+                    ),
+                    "it is not carried over; correct outhost",
+                );
+                continue;
+            }
+            self.report_unmapped(&list);
+            let owners = self.owners(&list);
+            let root = RelPath::new("var/spool/mlmmj");
+            let folder = root
+                .join(component(list.address.domain.as_ref()))
+                .join(component(list.address.local.as_ref()));
+            self.design.lists.insert(list.address.clone(), MailingList { list, folder, owners });
+        }
+    }
+
+    fn report_unmapped(&mut self, list: &List) {
+        for setting in &list.unmapped {
+            self.find(
+                &code::LIST_SETTING_UNMAPPED,
+                Disposition::Dropped,
+                &setting.origin,
+                list.address.to_bytes(),
+                format!("{} {}", setting.origin.file.file_name(), setting.value),
+                "the new list does not do so",
+            );
+        }
+        if list.confirm_posts {
+            self.find(
+                &code::LIST_SETTING_UNMAPPED,
+                Disposition::Dropped,
+                &list.posting.origin,
+                list.address.to_bytes(),
+                "each post is confirmed by its sender",
+                "posts are distributed without confirmation",
+            );
+        }
+        if !list.allowed.is_empty()
+            || !list.denied.is_empty()
+            || list.posting.value != crate::model::list::Posting::Anyone
+        {
+            self.find(
+                &code::LIST_SENDER_BY_HEADER,
+                Disposition::Adapted,
+                &list.posting.origin,
+                list.address.to_bytes(),
+                "ezmlm judges the envelope sender of a post",
+                "the new list manager judges the From: header",
+            );
+        }
+    }
+
+    /// Who reads mail for LIST-owner: where the old server sends it, else the postmaster.
+    fn owners(&self, list: &List) -> Vec<Address> {
+        let address =
+            Address::new([list.address.local.as_ref(), b"-owner"].concat(), &list.address.domain);
+        let hop = self.rules.hop(address.to_bytes().as_bstr());
+        let delivers = hop
+            .actions
+            .iter()
+            .any(|act| matches!(act.action, Action::Forward { .. } | Action::Store(_)));
+        // The owner's address is an alias of its own; the list manager asks for nothing else.
+        if delivers {
+            vec![address]
+        } else {
+            vec![Address::new("postmaster", &self.design.host.bare_domain)]
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From what there is to what there shall be. Pure: a [`Site`] and a [`Policy`] become a
+//! [`Design`] and findings; one file per concern.
+
+mod clients;
+mod domains;
+mod lists;
+mod loops;
+mod mailboxes;
+mod names;
+mod programs;
+mod routes;
+mod server;
+mod stores;
+mod system;
+
+pub use names::component;
+
+use crate::finding::{Code, Disposition, Finding, Findings};
+use crate::model::design::{Design, Ids, LOGIN_NAME_BYTES};
+use crate::model::dot_qmail::DotQmail;
+use crate::model::site::Site;
+use crate::model::{Address, Origin, RelPath};
+use crate::policy::Policy;
+use crate::resolve::Resolver;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What the parts of the translation share.
+struct Translator<'a> {
+    site: &'a Site,
+    rules: Resolver<'a>,
+    policy: &'a Policy,
+    design: Design,
+    findings: Findings,
+    /// Every `.qmail` file, to show its lines.
+    files: BTreeMap<&'a RelPath, &'a DotQmail>,
+}
+
+/// Translates a site.
+pub fn translate(site: &Site, policy: &Policy) -> (Design, Findings) {
+    let rules = Resolver::new(site, policy.old.user_extensions).without_usage();
+    let ids = Ids { mail: policy.new.mail_ids.into(), lists: policy.new.list_ids.into() };
+    let design = Design { ids, ..Design::default() };
+    let findings = Findings::default();
+    let files = site.homes.values().flat_map(|home| home.files.values());
+    let files = files.map(|file| (&*file.origin.file, file)).collect();
+    let mut translator = Translator { site, rules, policy, design, findings, files };
+    translator.translate_server();
+    translator.translate_clients();
+    translator.translate_domains();
+    translator.translate_mailboxes();
+    translator.translate_lists();
+    translator.translate_routes();
+    translator.finish();
+    (translator.design, translator.findings)
+}
+
+impl Translator<'_> {
+    fn find(
+        &mut self,
+        code: &'static Code,
+        disposition: Disposition,
+        origin: &Origin,
+        subject: impl AsRef<[u8]>,
+        message: impl Into<Cow<'static, str>>,
+        effect: impl Into<Cow<'static, str>>,
+    ) {
+        self.findings.push(Finding::new(
+            code,
+            disposition,
+            origin.clone(),
+            subject,
+            message,
+            effect,
+        ));
+    }
+
+    /// Brings everything into its final order.
+    fn finish(&mut self) {
+        let design = &mut self.design;
+        design.routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+        design.copies.sort();
+        design.login.weak_hashes = design
+            .mailboxes
+            .values()
+            .any(|mailbox| mailbox.password.as_ref().is_some_and(|(scheme, _)| scheme.is_weak()));
+    }
+
+    /// Whether mail can be stored and somebody can log in under an address: Dovecot takes no other
+    /// bytes in a name, and a line of its passwd-file that begins with `#` for a comment.
+    fn is_usable(address: &Address) -> bool {
+        let local = address.local.as_bstr();
+        let is_name_byte = |byte: &u8| LOGIN_NAME_BYTES.as_bytes().contains(byte);
+        Self::is_writable(address) && !local.starts_with(b"#") && local.iter().all(is_name_byte)
+    }
+
+    /// Whether an address can stand in a table, a passwd-file and a mail command: no control
+    /// bytes, valid UTF-8, a plain domain.
+    fn is_writable(address: &Address) -> bool {
+        let local = address.local.as_bstr();
+        !local.is_empty()
+            && local.len() <= 255
+            && std::str::from_utf8(local).is_ok_and(|text| !text.chars().any(char::is_control))
+            && address.domain.is_plain()
+    }
+}
