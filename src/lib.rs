@@ -17,4 +17,5 @@ pub mod model;
 pub mod policy;
 pub mod resolve;
 pub mod source;
+pub mod target;
 pub mod translate;

@@ -1,0 +1,131 @@
+//! `dovecot.conf` for Dovecot 2.3.
+
+use super::Shared;
+use crate::model::design::Design;
+
+pub(super) fn render(design: &Design) -> String {
+    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes } =
+        Shared::new(design);
+    let plaintext = if design.login.plaintext { "no" } else { "yes" };
+    format!(
+        r#"# Dovecot 2.3, complete: it replaces the distribution's files, which would let Unix users in.
+# Written by unqmail.
+protocols = imap pop3 lmtp sieve
+listen = *, ::
+
+# A file that is missing here is not noticed by doveconf, only at the start.
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+# Whether passwords may cross the network without TLS.
+disable_plaintext_auth = {plaintext}
+
+# Names as vpopmail took them: user@domain, user%domain, and bare ones in the default domain, which
+# is added before anything is translated and cut off again where it was too much.
+auth_mechanisms = plain login
+auth_default_realm = {default_domain}
+auth_username_translation = {separators}
+auth_username_format = %Ln@%L{{domain_first}}
+auth_username_chars = "{name_bytes}"
+
+# Who may not use a way in: deny-imap, deny-webmail (IMAP from this host), deny-pop3, deny-smtp,
+# deny-sieve. Asked first.
+passdb {{
+  driver = passwd-file
+  args = username_format=%Lu /etc/dovecot/unqmail/deny-%{{if;%s@%{{rip}};eq;imap@127.0.0.1;webmail;%s}}
+  deny = yes
+}}
+passdb {{
+  driver = passwd-file
+  args = scheme=CRYPT username_format=%Lu /etc/dovecot/unqmail/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%Lu /etc/dovecot/unqmail/users
+}}
+
+first_valid_uid = {uid}
+mail_uid = vmail
+mail_gid = vmail
+# Without INBOX= the second namespace would turn INBOX into the folder .INBOX.
+mail_location = maildir:~/Maildir:INBOX=~/Maildir
+mail_plugins = quota
+
+# Folder names as Courier's clients know them.
+namespace inbox {{
+  inbox = yes
+  type = private
+  prefix = INBOX.
+  separator = .
+  mailbox Sent {{
+    special_use = \Sent
+  }}
+  mailbox Drafts {{
+    special_use = \Drafts
+  }}
+  mailbox Trash {{
+    special_use = \Trash
+  }}
+  mailbox Junk {{
+    special_use = \Junk
+  }}
+  mailbox Spam {{
+    special_use = \Junk
+  }}
+}}
+# The same folders without INBOX in front. Defined before the other one, it would take its quota.
+namespace compat {{
+  type = private
+  prefix =
+  separator = .
+  alias_for = INBOX.
+  inbox = no
+  list = no
+  hidden = yes
+}}
+
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota
+}}
+protocol pop3 {{
+  # The file's base name, as on the old server.
+  pop3_uidl_format = %f
+}}
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+  postmaster_address = {postmaster}
+}}
+# Extensions of addresses are Postfix's business.
+recipient_delimiter =
+lmtp_save_to_detail_mailbox = no
+lda_mailbox_autocreate = yes
+lda_mailbox_autosubscribe = yes
+
+plugin {{
+  quota = maildir:User quota
+  # The limits are in the users file; nobody else has one, and none is exceeded by a tenth.
+  quota_rule = *:storage=0
+  quota_rule2 = INBOX.Trash:ignore
+  quota_rule3 = INBOX.Trash.*:ignore
+  quota_grace = 0
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+}}
+
+# Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.
+service lmtp {{
+  unix_listener /var/spool/postfix/private/dovecot-lmtp {{
+    mode = 0660
+    user = postfix
+    group = postfix
+  }}
+}}
+service auth {{
+  unix_listener /var/spool/postfix/private/auth {{
+    mode = 0660
+    user = postfix
+    group = postfix
+  }}
+}}
+"#
+    )
+}

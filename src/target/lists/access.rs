@@ -1,0 +1,68 @@
+//! `control/access`: who may post, by header lines (README.access).
+//!
+//! The first rule that matches a header line counts, and a mail that no rule matches is denied; so
+//! the last rule allows. Extended regular expressions, case-blind.
+
+use crate::model::DomainName;
+use crate::model::list::{List, Posting};
+use bstr::ByteSlice as _;
+
+/// The rules of a list, one a line.
+pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
+    let mut rules = Vec::new();
+    if list.wants_address {
+        let own = &list.address;
+        let domains = std::iter::once(&own.domain).chain(aliases);
+        let addresses =
+            domains.map(|domain| escaped(&[own.local.as_ref(), b"@", domain.as_ref()].concat()));
+        let any = addresses.collect::<Vec<_>>().join("|");
+        rules.push(format!("deny !^(To|Cc):(.*[^a-z0-9._+=-])?({any})([^a-z0-9.-]|$)"));
+    }
+    rules.push("discard ^Precedence:[[:blank:]]*(bulk|junk)[[:blank:]]*$".to_owned());
+    for member in &list.denied {
+        let address = sender(&member.value.to_bytes());
+        rules.push(format!("deny ^(From|Return-Path):{address}"));
+    }
+    if matches!(list.posting.value, Posting::Members | Posting::MembersElseModerated) {
+        for member in list.allowed.iter().chain(&list.moderators) {
+            rules.push(format!("send ^From:{}", sender(&member.value.to_bytes())));
+        }
+    }
+    rules.push("allow".to_owned());
+    rules.join("\n") + "\n"
+}
+
+/// Matches a From: line with exactly this address, in angle brackets or bare. An entry `@host`
+/// stands for everybody there.
+fn sender(address: &[u8]) -> String {
+    let front = match address.strip_prefix(b"@") {
+        Some(host) => {
+            return format!(
+                "(.*<)?[^<>]*@{}[[:blank:]]*>?[[:blank:]]*(\\([^()]*\\))?$",
+                escaped(host)
+            );
+        }
+        None => "(.*[<)])?[[:blank:]]*",
+    };
+    format!("{front}{}[[:blank:]]*>?[[:blank:]]*(\\(.*\\)[[:blank:]]*)?$", escaped(address))
+}
+
+/// Exactly these bytes; only what is special in POSIX is escaped, because `\<` and `\w` are not.
+fn escaped(text: &[u8]) -> String {
+    let text = text.to_str_lossy().to_lowercase();
+    text.chars()
+        .flat_map(|c| ".[\\()*+?{|^$".contains(c).then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, sender};
+
+    #[test]
+    fn an_address_matches_itself_only() {
+        assert_eq!(escaped(b"X.y+z@h.example"), r"x\.y\+z@h\.example");
+        assert!(sender(b"a@b").starts_with("(.*[<)])?[[:blank:]]*a@b"));
+        assert!(sender(b"@b.example").contains(r"[^<>]*@b\.example"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Emitters: a [`Design`] becomes the files of the new server. Pure; each is a folder, none knows
+//! a source, and none imports another.
+
+pub mod dovecot;
+pub mod host;
+pub mod lists;
+pub mod postfix;
+
+use crate::finding::Findings;
+use crate::model::RelPath;
+use crate::model::design::Design;
+use crate::policy::{Dovecot, MapType};
+
+/// A file, folder or link of the new server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it goes, relative to the new server's root.
+    pub path: RelPath,
+    /// What it is.
+    pub content: Content,
+    /// Who may read it.
+    pub audience: Audience,
+}
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A file with all its bytes.
+    File(Vec<u8>),
+    /// A folder that some program expects, perhaps empty.
+    Folder,
+    /// A symbolic link to a path of the new host.
+    Link(&'static str),
+}
+
+/// Who a file is for: its owner and mode follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// root:root 0644.
+    Everybody,
+    /// root:root 0755.
+    Command,
+    /// root and this group, 0640: it holds hashes.
+    Group(&'static str),
+    /// The list manager's user, 0600; folders 0700.
+    Lists,
+}
+
+impl Audience {
+    /// The permission bits of a file.
+    pub fn mode(self) -> u32 {
+        match self {
+            Self::Everybody => 0o644,
+            Self::Command => 0o755,
+            Self::Group(_) => 0o640,
+            Self::Lists => 0o600,
+        }
+    }
+}
+
+/// What can be chosen about the files, and not about the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// Dovecot's configuration language.
+    pub dovecot: Dovecot,
+    /// The kind of Postfix's lookup tables.
+    pub map_type: MapType,
+}
+
+/// A program of the new server whose files are written.
+pub trait Target: Sync {
+    /// A short name, for registries and messages.
+    fn id(&self) -> &'static str;
+    /// Adds the program's files.
+    fn emit(
+        &self,
+        design: &Design,
+        choices: Choices,
+        files: &mut Vec<Artifact>,
+        findings: &mut Findings,
+    );
+}
+
+/// Every emitter.
+pub const TARGETS: &[&dyn Target] =
+    &[&postfix::Postfix, &dovecot::Dovecot, &lists::Mlmmj, &host::Host];
+
+/// Emits all files, sorted by path.
+pub fn emit(design: &Design, choices: Choices) -> (Vec<Artifact>, Findings) {
+    let (mut files, mut findings) = (Vec::new(), Findings::default());
+    for target in TARGETS {
+        target.emit(design, choices, &mut files, &mut findings);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    (files, findings)
+}
+
+impl Artifact {
+    /// A text that everybody may read.
+    pub fn text(path: &str, text: impl Into<Vec<u8>>) -> Self {
+        let content = Content::File(text.into());
+        Self { path: RelPath::new(path), content, audience: Audience::Everybody }
+    }
+
+    /// The bytes of a file; nothing for a folder or link.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::File(bytes) => bytes,
+            Content::Folder | Content::Link(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `main.cf`: every setting with the reason that a reader would ask for.
+
+use super::tables::{LMTP, Tables, bracketed};
+use crate::model::design::Design;
+use crate::target::Choices;
+use bstr::{BString, ByteSlice as _};
+use std::fmt::Write as _;
+
+/// A group of settings under one remark.
+#[derive(Debug)]
+pub(super) struct Group {
+    remark: &'static str,
+    pub(super) settings: Vec<(&'static str, String)>,
+}
+
+/// Where Debian's ssl-cert package puts a certificate that every host has.
+const SELF_MADE: (&str, &str) =
+    ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key");
+
+/// All settings, in reading order.
+pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Vec<Group> {
+    let kind = choices.map_type.name();
+    let map = |name: &str| format!("{kind}:$config_directory/unqmail/{name}");
+    let regexp = |name: &str| format!("regexp:$config_directory/unqmail/{name}");
+    let text = |bytes: &BString| bytes.to_str_lossy().into_owned();
+    let host = &design.host;
+    let mut groups = vec![
+        Group {
+            remark: "The host. Nothing is delivered by local(8): every address is a virtual one.",
+            settings: vec![
+                ("compatibility_level", "3.6".into()),
+                ("myhostname", host.name.to_string()),
+                ("myorigin", host.bare_domain.to_string()),
+                ("mydestination", String::new()),
+                ("local_recipient_maps", String::new()),
+                ("local_transport", "error:5.1.1 No such address".into()),
+                ("alias_maps", String::new()),
+                ("alias_database", String::new()),
+                ("inet_interfaces", "all".into()),
+                ("inet_protocols", "all".into()),
+                ("biff", "no".into()),
+                ("recipient_delimiter", String::new()),
+            ],
+        },
+        Group {
+            remark: "Which domains, addresses and next hops there are. The tables are texts beside this file;\n# unqmail/build-tables compiles them.",
+            settings: vec![
+                (
+                    "virtual_mailbox_domains",
+                    format!("{}, {}", map("domains"), regexp("domain_patterns")),
+                ),
+                ("virtual_mailbox_maps", map("mailboxes")),
+                ("virtual_alias_domains", map("alias_domains")),
+                (
+                    "virtual_alias_maps",
+                    format!(
+                        "{}, {}, pipemap:{{{}, {}}}",
+                        map("aliases"),
+                        regexp("patterns"),
+                        regexp("strip_extension"),
+                        map("extensions")
+                    ),
+                ),
+                ("virtual_transport", LMTP.into()),
+                (
+                    "transport_maps",
+                    format!("{}, {}", map("transport"), regexp("transport_patterns")),
+                ),
+                ("relay_domains", "$config_directory/unqmail/relay_domains".into()),
+                ("parent_domain_matches_subdomains", String::new()),
+                ("mlmmj_destination_recipient_limit", "1".into()),
+            ],
+        },
+        Group {
+            remark: "An address is taken literally: `%` and `!` divide nothing.",
+            settings: vec![("allow_percent_hack", "no".into()), ("swap_bangpath", "no".into())],
+        },
+        Group { remark: "Who may do what.", settings: restrictions(design, tables, &map, &regexp) },
+        Group {
+            remark: "Log in by Dovecot's accounts, on every port as before.",
+            settings: login(design),
+        },
+        Group { remark: "Sizes and times of the old server.", settings: limits(design, tables) },
+        Group {
+            remark: "A bounce that cannot be delivered goes to a person, as it did before.",
+            settings: vec![("notify_classes", "resource, software, 2bounce".into())],
+        },
+    ];
+    if let (Some(group), Some(address)) = (groups.last_mut(), &host.double_bounces) {
+        group.settings.push(("2bounce_notice_recipient", address.to_string()));
+    }
+    if let Some(hop) =
+        design.next_hops.iter().find(|(name, hop)| name.is_empty() && !hop.host.is_empty())
+    {
+        let settings = vec![("relayhost", bracketed(hop.1.host.as_bstr(), hop.1.port))];
+        groups.push(Group { remark: "Mail for everybody else goes through one host.", settings });
+    }
+    if let Some(greeting) = &host.greeting {
+        let settings = vec![("smtpd_banner", format!("$myhostname ESMTP {}", text(greeting)))];
+        groups.push(Group { remark: "What the server says first.", settings });
+    }
+    if let Some(helo) = host
+        .helo
+        .as_ref()
+        .filter(|helo| helo.iter().all(|b| b.is_ascii_alphanumeric() || b".-".contains(b)))
+    {
+        groups.push(Group {
+            remark: "The name it gives itself.",
+            settings: vec![("smtp_helo_name", text(helo))],
+        });
+    }
+    groups
+}
+
+fn restrictions(
+    design: &Design,
+    tables: &Tables,
+    map: &impl Fn(&str) -> String,
+    regexp: &impl Fn(&str) -> String,
+) -> Vec<(&'static str, String)> {
+    let networks = design
+        .networks
+        .iter()
+        .map(|rule| format!("{}{}", if rule.relays { "" } else { "!" }, rule.network));
+    // The list manager and Sieve hand their mail to this host itself.
+    let own = ["127.0.0.0/8".to_owned(), "[::1]/128".to_owned()];
+    let mut networks: Vec<String> = networks.collect();
+    networks.extend(own.into_iter().filter(|own| !networks.contains(own)).collect::<Vec<_>>());
+    let has_percent = !tables.percent_addresses.is_empty();
+    let has_routing = has_percent || has_routing_bytes(design);
+    let relay = if has_percent {
+        format!(
+            "permit_mynetworks, permit_sasl_authenticated, check_recipient_access {}, reject_unauth_destination",
+            regexp("percent_addresses")
+        )
+    } else {
+        "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination".to_owned()
+    };
+    let mut settings = vec![
+        ("mynetworks", networks.join(", ")),
+        ("smtpd_helo_required", "no".to_owned()),
+        ("disable_vrfy_command", "yes".to_owned()),
+        (
+            "smtpd_client_restrictions",
+            format!(
+                "check_client_access cidr:$config_directory/unqmail/refused_networks, check_client_access {}",
+                map("refused_hosts")
+            ),
+        ),
+        ("smtpd_sender_restrictions", format!("check_sender_access {}", map("refused_senders"))),
+        ("smtpd_relay_restrictions", relay),
+        (
+            "smtpd_recipient_restrictions",
+            format!(
+                "check_recipient_access {}, check_recipient_access {}, permit_mynetworks, permit_sasl_authenticated, check_recipient_access {}",
+                map("refused_recipients"),
+                regexp("refused_patterns"),
+                map("inner_domains")
+            ),
+        ),
+    ];
+    if has_routing {
+        // Else every address with such a byte is refused as an attempt to relay.
+        settings.push(("allow_untrusted_routing", "yes".to_owned()));
+    }
+    let names = design.mailboxes.keys().chain(design.lists.keys());
+    if names.into_iter().any(|address| address.local.as_bstr().starts_with(b"-")) {
+        settings.push(("allow_min_user", "yes".to_owned()));
+    }
+    settings
+}
+
+/// Whether some address has a byte that Postfix takes for routing.
+fn has_routing_bytes(design: &Design) -> bool {
+    use crate::model::design::LocalPattern;
+    let routed = design.routes.iter().filter_map(|route| match &route.pattern.local {
+        LocalPattern::Exact(local) => Some(local.as_bstr()),
+        _ => None,
+    });
+    let names = design.mailboxes.keys().map(|address| address.local.as_bstr()).chain(routed);
+    names.into_iter().any(|name| name.iter().any(|b| b"%!@".contains(b)))
+}
+
+fn login(design: &Design) -> Vec<(&'static str, String)> {
+    let own = design
+        .host
+        .certificate
+        .as_ref()
+        .map(|(certificate, key)| (certificate.as_str(), key.as_str()));
+    let (certificate, key) = own.unwrap_or(SELF_MADE);
+    vec![
+        ("smtpd_sasl_type", "dovecot".into()),
+        ("smtpd_sasl_path", "private/auth".into()),
+        ("smtpd_sasl_auth_enable", "yes".into()),
+        ("smtpd_sasl_security_options", "noanonymous".into()),
+        ("broken_sasl_auth_clients", "yes".into()),
+        ("smtpd_tls_auth_only", if design.login.plaintext { "no" } else { "yes" }.into()),
+        ("smtpd_tls_security_level", "may".into()),
+        ("smtpd_tls_cert_file", certificate.into()),
+        ("smtpd_tls_key_file", key.into()),
+        ("smtp_tls_security_level", "may".into()),
+    ]
+}
+
+fn limits(design: &Design, tables: &Tables) -> Vec<(&'static str, String)> {
+    let host = &design.host;
+    let mut settings =
+        vec![("mailbox_size_limit", "0".to_owned()), ("virtual_mailbox_limit", "0".to_owned())];
+    let mut set = |name: &'static str, value: Option<String>| {
+        settings.extend(value.map(|value| (name, value)));
+    };
+    let seconds =
+        |value: Option<u64>| value.map(|seconds| format!("{}s", seconds.clamp(1, 100_000_000)));
+    set(
+        "message_size_limit",
+        host.message_bytes.map(|bytes| bytes.min(i64::MAX.unsigned_abs()).to_string()),
+    );
+    set("maximal_queue_lifetime", seconds(host.queue_seconds));
+    set("bounce_queue_lifetime", seconds(host.queue_seconds));
+    set("smtpd_timeout", seconds(host.server_timeout));
+    set("smtp_connect_timeout", seconds(host.connect_timeout));
+    for name in [
+        "smtp_helo_timeout",
+        "smtp_mail_timeout",
+        "smtp_rcpt_timeout",
+        "smtp_data_init_timeout",
+        "smtp_data_done_timeout",
+    ] {
+        set(name, seconds(host.send_timeout));
+    }
+    set(
+        "smtpd_recipient_limit",
+        host.recipients.filter(|count| *count > 0).map(|count| count.min(100_000).to_string()),
+    );
+    if tables.widest > 100 {
+        // An alias with many targets, or several such behind one another, is no mistake here.
+        let limit = tables.widest.saturating_mul(10).max(10_000);
+        set("virtual_alias_expansion_limit", Some(limit.to_string()));
+    }
+    settings
+}
+
+/// The file.
+pub(super) fn render(groups: &[Group]) -> String {
+    let mut text = String::from(
+        "# Written by unqmail. Complete, for a host without settings of its own;\n# unqmail/postconf.sh makes the same settings on a host that has some.\n",
+    );
+    for group in groups {
+        let _ = writeln!(text, "\n# {}", group.remark);
+        for (name, value) in &group.settings {
+            let value = value.replace(", ", ",\n    ");
+            let _ = writeln!(text, "{}", format!("{name} = {value}").trim_end());
+        }
+    }
+    text
+}

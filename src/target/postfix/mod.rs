@@ -1,0 +1,33 @@
+//! Postfix: `main.cf`, `master.cf` and the tables they name.
+
+mod escape;
+mod main_cf;
+mod master_cf;
+mod rows;
+mod scripts;
+mod tables;
+
+use super::{Artifact, Choices, Target};
+use crate::finding::Findings;
+use crate::model::design::Design;
+
+/// The emitter of Postfix's files.
+#[derive(Clone, Copy, Debug)]
+pub struct Postfix;
+
+impl Target for Postfix {
+    fn id(&self) -> &'static str {
+        "postfix"
+    }
+
+    fn emit(&self, design: &Design, choices: Choices, files: &mut Vec<Artifact>, _: &mut Findings) {
+        let tables = tables::Tables::new(design);
+        let settings = main_cf::settings(design, choices, &tables);
+        files.push(Artifact::text("etc/postfix/main.cf", main_cf::render(&settings)));
+        let services = master_cf::services(design);
+        files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
+        files.push(scripts::postconf(&settings, &services));
+        files.push(scripts::build_tables(choices, &tables));
+        files.extend(tables.artifacts());
+    }
+}

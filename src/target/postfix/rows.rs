@@ -1,0 +1,179 @@
+//! Rows of lookup tables, unique and sorted.
+
+use crate::target::Artifact;
+use bstr::BString;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A table that is compiled: one value for each key.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<BString, BString>,
+}
+
+impl Table {
+    /// Adds a row unless the key has one. Keys are folded as postmap(1) folds them.
+    pub(super) fn add(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let key = key.as_ref().to_ascii_lowercase().into();
+        self.rows.entry(key).or_insert_with(|| value.as_ref().into());
+    }
+
+    pub(super) fn artifact(&self, name: &str, about: &str) -> Artifact {
+        let mut text = head(name, about);
+        for (key, value) in &self.rows {
+            text.extend_from_slice(key);
+            text.push(b' ');
+            text.extend_from_slice(value);
+            text.push(b'\n');
+        }
+        Artifact::text(&format!("etc/postfix/unqmail/{name}"), text)
+    }
+}
+
+/// A table of regular expressions, in blocks by domain: only the block of the address's own domain
+/// is searched. In a block the longest prefix comes first.
+#[derive(Debug, Default)]
+pub(super) struct Patterns {
+    blocks: BTreeMap<Block, Vec<Row>>,
+}
+
+/// What stands after the `@`, as a regular expression, and which domains it does not mean.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Block {
+    pub(super) domain: BString,
+    pub(super) except: Vec<BString>,
+}
+
+/// Where a row stands in its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    rank: u8,
+    /// Longer fronts first.
+    front: Reverse<usize>,
+    order: usize,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    place: Place,
+    pattern: BString,
+    value: BString,
+}
+
+impl Block {
+    /// The block of one domain, given as a regular expression.
+    pub(super) fn new(domain: impl Into<BString>) -> Self {
+        Self { domain: domain.into(), except: Vec::new() }
+    }
+}
+
+impl Place {
+    /// For one local part.
+    pub(super) fn exact() -> Self {
+        Self { rank: 0, front: Reverse(0), order: 0 }
+    }
+
+    /// For everything behind a front of this length; of equal fronts the lower order first.
+    pub(super) fn behind(front: usize, order: usize) -> Self {
+        Self { rank: 1, front: Reverse(front), order }
+    }
+
+    /// For whatever is left.
+    pub(super) fn last() -> Self {
+        Self { rank: 2, front: Reverse(0), order: 0 }
+    }
+}
+
+impl Patterns {
+    /// Adds a row for local parts that match a regular expression.
+    pub(super) fn add(
+        &mut self,
+        block: &Block,
+        place: Place,
+        local: &[u8],
+        value: impl AsRef<[u8]>,
+    ) {
+        let pattern = [b"/^", local, b"@", &block.domain, b"$/"].concat();
+        self.push(block, place, pattern, value.as_ref());
+    }
+
+    /// Adds a row that leaves an address as it is, so that no later row takes it.
+    pub(super) fn keep(&mut self, block: &Block, place: Place, local: &[u8]) {
+        let pattern = [b"/^(", local, b"@", &block.domain, b")$/"].concat();
+        self.push(block, place, pattern, b"$1");
+    }
+
+    fn push(&mut self, block: &Block, place: Place, pattern: Vec<u8>, value: &[u8]) {
+        let row = Row { place, pattern: pattern.into(), value: value.into() };
+        self.blocks.entry(block.clone()).or_default().push(row);
+    }
+
+    pub(super) fn artifact(&self, name: &str, about: &str) -> Artifact {
+        let mut text = head(name, about);
+        for (block, rows) in &self.blocks {
+            let mut rows: Vec<&Row> = rows.iter().collect();
+            rows.sort();
+            rows.dedup_by(|a, b| a.pattern == b.pattern);
+            let guards =
+                block.except.iter().map(|name| [b"if !/@", name.as_slice(), b"$/"].concat());
+            let opening: Vec<Vec<u8>> =
+                std::iter::once([b"if /@", block.domain.as_slice(), b"$/"].concat())
+                    .chain(guards)
+                    .collect();
+            for line in &opening {
+                text.extend_from_slice(&[line.as_slice(), b"\n"].concat());
+            }
+            for row in rows {
+                text.extend_from_slice(&[row.pattern.as_slice(), b" ", &row.value, b"\n"].concat());
+            }
+            for _ in &opening {
+                text.extend_from_slice(b"endif\n");
+            }
+        }
+        Artifact::text(&format!("etc/postfix/unqmail/{name}"), text)
+    }
+}
+
+/// The comment at the top of a table.
+pub(super) fn head(name: &str, about: &str) -> Vec<u8> {
+    format!("# {name}: {about}\n# Written by unqmail.\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Patterns, Place, Table};
+
+    #[test]
+    fn rows_are_sorted_and_the_first_of_equal_keys_stays() {
+        let mut table = Table::default();
+        table.add("b@x", "1");
+        table.add("a@x", "2");
+        table.add("B@x", "3");
+        let text = String::from_utf8(table.artifact("t", "about").bytes().to_vec()).unwrap();
+        assert!(text.ends_with("unqmail.\na@x 2\nb@x 1\n"), "{text}");
+    }
+
+    #[test]
+    fn the_longest_prefix_is_asked_first() {
+        let mut patterns = Patterns::default();
+        let mut block = Block::new("x\\.example");
+        block.except.push("y\\.x\\.example".into());
+        patterns.add(&block, Place::behind(2, 0), b"a-[^@]*", "short");
+        patterns.keep(&block, Place::behind(4, 0), b"a-b-[^@]*");
+        patterns.add(&block, Place::exact(), b"stop", "exact");
+        let text = String::from_utf8(patterns.artifact("p", "about").bytes().to_vec()).unwrap();
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "if /@x\\.example$/",
+                "if !/@y\\.x\\.example$/",
+                "/^stop@x\\.example$/ exact",
+                "/^(a-b-[^@]*@x\\.example)$/ $1",
+                "/^a-[^@]*@x\\.example$/ short",
+                "endif",
+                "endif"
+            ]
+        );
+    }
+}

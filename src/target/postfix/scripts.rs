@@ -1,0 +1,68 @@
+//! Two small scripts: one compiles the tables, one makes the settings on a host that has its own.
+
+use super::main_cf::Group;
+use super::master_cf::Service;
+use super::tables::Tables;
+use crate::model::RelPath;
+use crate::policy::MapType;
+use crate::target::{Artifact, Audience, Choices, Content};
+use std::fmt::Write as _;
+
+/// `build-tables`: compiles every table, and stops at the first word of complaint, because
+/// postmap(1) leaves bad lines out and still succeeds.
+pub(super) fn build_tables(choices: Choices, _: &Tables) -> Artifact {
+    let kind = choices.map_type.name();
+    let mut text = String::from(
+        "#!/bin/sh\n# Compiles Postfix's tables and gives the files with hashes to the programs that read them.\n# Written by unqmail. Run it as root, again after each change of a table.\nset -eu\ncd \"$(dirname \"$0\")\"\n",
+    );
+    if choices.map_type != MapType::Texthash {
+        let _ = writeln!(text, "for table in {}; do", Tables::compiled().join(" "));
+        let _ = writeln!(
+            text,
+            "    said=$(postmap \"{kind}:$table\" 2>&1) || {{ echo \"$said\" >&2; exit 1; }}"
+        );
+        text.push_str("    if [ -n \"$said\" ]; then\n        echo \"$said\" >&2\n        exit 1\n    fi\ndone\n");
+    }
+    text.push_str("users=../../dovecot/unqmail/users\nif [ -f \"$users\" ] && getent group dovecot >/dev/null; then\n    chgrp dovecot \"$users\"\n    chmod 0640 \"$users\"\nfi\n");
+    script("build-tables", text)
+}
+
+/// `postconf.sh`: the same settings as commands.
+pub(super) fn postconf(groups: &[Group], services: &[Service]) -> Artifact {
+    let mut text = String::from(
+        "#!/bin/sh\n# Makes unqmail's settings on a host whose main.cf and master.cf exist already.\n# Written by unqmail. Read it before you run it.\nset -eu\n",
+    );
+    for (name, value) in groups.iter().flat_map(|group| &group.settings) {
+        let _ = writeln!(text, "postconf -e {}", quoted(&format!("{name} = {value}")));
+    }
+    for service in services {
+        let words = std::iter::once(&service.line).chain(&service.options).map(String::as_str);
+        let line: Vec<&str> = words.collect();
+        let _ = writeln!(
+            text,
+            "postconf -M {}",
+            quoted(&format!("{}={}", service.key, line.join(" ")))
+        );
+    }
+    script("postconf.sh", text)
+}
+
+/// A word for the shell, whatever it holds.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn script(name: &str, text: String) -> Artifact {
+    let path = RelPath::new(format!("etc/postfix/unqmail/{name}"));
+    Artifact { path, content: Content::File(text.into_bytes()), audience: Audience::Command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_quote_cannot_end_a_word() {
+        assert_eq!(quoted("it's $x"), r"'it'\''s $x'");
+    }
+}

@@ -1,0 +1,611 @@
+//! The tables: which row makes Postfix do what the design says.
+//!
+//! The order of lookups that they rely on (`VIRTUAL_README`, `ADDRESS_REWRITING_README`; measured): an
+//! address is asked for in every table before `@domain` is asked for in any; exact tables come
+//! before patterns. A catch-all would swallow mailboxes and lists, so each of them that a wider
+//! row could meet has an identity row.
+
+use super::escape::{address, local_part, regexp, replacement, reply};
+use super::rows::{Block, Patterns, Place, Table, head};
+use crate::model::design::{
+    Design, DomainPattern, Extensions, INSIDE, LocalPattern, Mailbox, MailingList, RefusedClient,
+    Role, Route, Target,
+};
+use crate::model::{Address, DomainName, RelPath};
+use crate::target::Artifact;
+use bstr::{BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How mail reaches a mailbox.
+pub(super) const LMTP: &str = "lmtp:unix:private/dovecot-lmtp";
+
+/// Commands that the list manager knows by the old names or by its own.
+const LIST_COMMANDS: &str = "(subscribe(-digest|-nomail|-both)?|unsubscribe(-digest|-nomail)?|help|faq|owner|list\
+|get-[0-9]+|(confsub|confunsub|bounces|release|reject|moderate|obstruct|permit)[^@\"]*)";
+
+/// All tables.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) domains: Table,
+    pub(super) domain_patterns: Vec<u8>,
+    pub(super) alias_domains: Table,
+    pub(super) mailboxes: Table,
+    pub(super) aliases: Table,
+    pub(super) patterns: Patterns,
+    pub(super) extensions: Table,
+    pub(super) transport: Table,
+    pub(super) transport_patterns: Patterns,
+    pub(super) refused_recipients: Table,
+    pub(super) refused_patterns: Patterns,
+    pub(super) inner_domains: Table,
+    pub(super) refused_senders: Table,
+    pub(super) refused_networks: Vec<u8>,
+    pub(super) refused_hosts: Table,
+    pub(super) relay_domains: Vec<u8>,
+    pub(super) percent_addresses: Vec<u8>,
+    /// Most targets of one row.
+    pub(super) widest: usize,
+}
+
+/// What the rows of a domain depend on.
+struct Domains<'a> {
+    /// Domains that take every address.
+    catching: BTreeSet<&'a DomainPattern>,
+    /// Fronts behind which anything may stand.
+    prefixes: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
+    /// The alias domains of a domain.
+    aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
+    has_extensions: bool,
+}
+
+impl<'a> Domains<'a> {
+    fn new(design: &'a Design) -> Self {
+        let mut domains = Self {
+            catching: BTreeSet::new(),
+            prefixes: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            has_extensions: design
+                .mailboxes
+                .values()
+                .any(|mailbox| mailbox.extensions != Extensions::Unknown),
+        };
+        for route in &design.routes {
+            match &route.pattern.local {
+                LocalPattern::Any => drop(domains.catching.insert(&route.pattern.domain)),
+                LocalPattern::Prefix(prefix) => {
+                    domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);
+                }
+                LocalPattern::Exact(_) => {}
+            }
+        }
+        for (pattern, domain) in &design.domains {
+            if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
+                domains.aliases.entry(real).or_default().push(name);
+            }
+        }
+        domains
+    }
+
+    fn of(&self, real: &DomainName) -> &[&'a DomainName] {
+        self.aliases.get(real).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a wider row could meet the address before it reaches its own end.
+    fn needs_identity(&self, at: &Address, lists: &BTreeMap<Address, MailingList>) -> bool {
+        let domain = DomainPattern::Domain(at.domain.clone());
+        let local = at.local.as_bstr();
+        let fronts = local.find_iter("-").filter_map(|end| local.get(..end));
+        self.catching.contains(&domain)
+            || (self.has_extensions && local.contains(&b'-'))
+            || self
+                .prefixes
+                .get(&domain)
+                .is_some_and(|all| all.iter().any(|prefix| local.starts_with(prefix)))
+            || fronts.into_iter().any(|front| lists.contains_key(&Address::new(front, &at.domain)))
+    }
+}
+
+impl Tables {
+    pub(super) fn new(design: &Design) -> Self {
+        let domains = Domains::new(design);
+        let mut tables = Self::default();
+        tables.add_domains(design);
+        tables.add_clients(design);
+        tables.add_senders(design);
+        tables.add_inside();
+        for list in design.lists.values() {
+            tables.add_list(list, &domains, design);
+        }
+        for mailbox in design.mailboxes.values() {
+            tables.add_mailbox(mailbox, &domains, design);
+        }
+        for route in &design.routes {
+            tables.add_route(route, &domains, design);
+        }
+        tables.add_next_hops(design);
+        tables.add_percent(design);
+        tables
+    }
+
+    fn add_domains(&mut self, design: &Design) {
+        for (pattern, domain) in &design.domains {
+            match (pattern, &domain.role) {
+                (DomainPattern::Domain(name), Role::Own) => self.domains.add(name, "-"),
+                (DomainPattern::Domain(name), Role::AliasOf(real)) => {
+                    self.alias_domains.add(name, real);
+                }
+                (DomainPattern::Under(suffix), _) => {
+                    let guards: Vec<Vec<u8>> = excepted(design, suffix)
+                        .iter()
+                        .map(|name| [b"if !/^", regexp(name.as_ref()).as_slice(), b"$/\n"].concat())
+                        .collect();
+                    self.domain_patterns.extend(guards.concat());
+                    self.domain_patterns.extend_from_slice(
+                        &[b"/^[^@]*", regexp(suffix).as_slice(), b"$/ -\n"].concat(),
+                    );
+                    for _ in &guards {
+                        self.domain_patterns.extend_from_slice(b"endif\n");
+                    }
+                }
+            }
+            if !domain.open {
+                let key: &[u8] = match pattern {
+                    DomainPattern::Domain(name) => name.as_ref(),
+                    DomainPattern::Under(suffix) => suffix,
+                };
+                self.inner_domains.add(
+                    key,
+                    "REJECT 5.7.1 Sorry, that domain is not in my list of allowed domains",
+                );
+            }
+        }
+        for relayed in &design.relayed {
+            self.relay_domains.extend_from_slice(&[relayed.value.as_slice(), b"\n"].concat());
+        }
+    }
+
+    fn add_clients(&mut self, design: &Design) {
+        let verdict = |refuses: bool| if refuses { "REJECT" } else { "DUNNO" };
+        for client in &design.refused_clients {
+            match client {
+                RefusedClient::Network(network, refuses) => {
+                    let net = match network.address {
+                        IpAddr::V4(_) => network.to_string(),
+                        IpAddr::V6(address) => format!("{address}/{}", network.prefix),
+                    };
+                    self.refused_networks.extend(format!("{net} {}\n", verdict(*refuses)).bytes());
+                }
+                RefusedClient::Host(name, refuses)
+                    if DomainName::new(name.strip_prefix(b".").unwrap_or(name)).is_plain() =>
+                {
+                    self.refused_hosts.add(name, verdict(*refuses));
+                }
+                RefusedClient::Host(..) => {}
+            }
+        }
+    }
+
+    /// `@host` is every sender at exactly that host.
+    fn add_senders(&mut self, design: &Design) {
+        const REFUSED: &str = "553 5.7.1 Sorry, your envelope sender is in my badmailfrom list";
+        for sender in &design.refused_senders {
+            self.refused_senders
+                .add(sender.value.strip_prefix(b"@").unwrap_or(&sender.value), REFUSED);
+        }
+    }
+
+    /// The domain of inner addresses leads nowhere but to what it is for.
+    fn add_inside(&mut self) {
+        self.transport.add(INSIDE, "error:5.1.1 No such inner address");
+        self.transport.add(discarding(), "discard:unqmail");
+        self.refused_recipients.add(INSIDE, "550 5.1.2 No such domain");
+        // An empty table would make Postfix take every recipient.
+        self.mailboxes.add(format!("nobody@{INSIDE}"), "-");
+    }
+
+    fn add_mailbox(&mut self, mailbox: &Mailbox, domains: &Domains<'_>, design: &Design) {
+        let own = address(&mailbox.address);
+        let is_served = design.domain(&mailbox.address.domain).is_some();
+        if mailbox.is_plain {
+            self.add_final(&mailbox.address, below_mail(&mailbox.home), domains, design);
+            for alias in domains.of(&mailbox.address.domain) {
+                self.add_alias(&Address::new(&mailbox.address.local, alias), own.clone());
+            }
+        }
+        if mailbox.is_direct {
+            self.transport.add(address(&mailbox.inner_address()), LMTP);
+        }
+        let target = match mailbox.extensions {
+            Extensions::Unknown => return,
+            Extensions::LikeAddress => own,
+            Extensions::IntoMailbox => address(&mailbox.inner_address()),
+        };
+        if is_served {
+            let names = std::iter::once(&mailbox.address.domain)
+                .chain(domains.of(&mailbox.address.domain).iter().copied());
+            for name in names {
+                self.extensions.add(address(&Address::new(&mailbox.address.local, name)), &target);
+            }
+        }
+    }
+
+    /// An address where mail ends: it is valid, and no wider row takes it.
+    fn add_final(&mut self, at: &Address, what: BString, domains: &Domains<'_>, design: &Design) {
+        self.mailboxes.add(address(at), what);
+        if domains.needs_identity(at, &design.lists) || at.local.as_bstr().starts_with(b"#") {
+            self.add_alias(at, address(at));
+        }
+    }
+
+    /// A key cannot begin with `#`: that would be a comment.
+    fn add_alias(&mut self, at: &Address, value: BString) {
+        if at.local.as_bstr().starts_with(b"#") {
+            let block = Block::new(regexp(at.domain.as_ref()));
+            self.patterns.add(
+                &block,
+                Place::exact(),
+                &regexp(&local_part(at.local.as_ref())),
+                replacement(&value),
+            );
+        } else {
+            self.aliases.add(address(at), value);
+        }
+    }
+
+    fn add_route(&mut self, route: &Route, domains: &Domains<'_>, design: &Design) {
+        self.widest = self.widest.max(route.targets.len());
+        match (&route.pattern.local, &route.pattern.domain) {
+            (LocalPattern::Exact(local), DomainPattern::Domain(name)) => {
+                self.add_exact(&Address::new(local, name), &route.targets, domains, design);
+            }
+            (LocalPattern::Any, DomainPattern::Domain(name)) => {
+                self.add_catch_all(name, &route.targets, domains);
+            }
+            _ => self.add_pattern(route, domains, design),
+        }
+    }
+
+    fn add_exact(
+        &mut self,
+        at: &Address,
+        targets: &[Target],
+        domains: &Domains<'_>,
+        design: &Design,
+    ) {
+        let key = address(at);
+        let aliases = domains.of(&at.domain);
+        let identity = domains.needs_identity(at, &design.lists);
+        match targets {
+            [Target::Reject(text)] => {
+                let text = or_no_mailbox(reply(text));
+                self.transport.add(&key, format!("error:5.1.1 {text}"));
+                self.refused_recipients.add(&key, format!("550 5.1.1 {text}"));
+                for alias in aliases {
+                    self.refused_recipients
+                        .add(address(&Address::new(&at.local, alias)), format!("550 5.1.1 {text}"));
+                }
+                if identity {
+                    self.add_alias(at, key);
+                }
+                return;
+            }
+            [Target::Defer(text)] => {
+                self.transport.add(&key, format!("retry:{}", temporary(&reply(text))));
+            }
+            [Target::Remote] => {
+                self.transport.add(&key, "smtp:");
+                self.mailboxes.add(&key, "-");
+            }
+            targets => self.add_alias(at, Self::values(Some(at), targets, design)),
+        }
+        if identity && matches!(targets, [Target::Defer(_) | Target::Remote]) {
+            self.add_alias(at, key.clone());
+        }
+        for alias in aliases {
+            self.add_alias(&Address::new(&at.local, alias), key.clone());
+        }
+    }
+
+    /// `@domain`; asked for last.
+    fn add_catch_all(&mut self, name: &DomainName, targets: &[Target], domains: &Domains<'_>) {
+        let key = [b"@", name.as_ref()].concat();
+        match targets {
+            [Target::Reject(_) | Target::Remote] => return,
+            [Target::Defer(text)] => {
+                self.transport.add(name, format!("retry:{}", temporary(&reply(text))));
+            }
+            // `@other` keeps the local part, and can only stand alone.
+            [Target::SameLocal(other)] => self.aliases.add(&key, [b"@", other.as_ref()].concat()),
+            targets => {
+                let value = Self::values(None, targets, &Design::default());
+                self.aliases.add(&key, value);
+            }
+        }
+        for alias in domains.of(name) {
+            self.aliases.add([b"@", alias.as_ref()].concat(), &key);
+        }
+    }
+
+    /// A row for a group of addresses: behind a prefix, or under a domain.
+    fn add_pattern(&mut self, route: &Route, domains: &Domains<'_>, design: &Design) {
+        let (block, names) = match &route.pattern.domain {
+            DomainPattern::Domain(name) => (Block::new(regexp(name.as_ref())), domains.of(name)),
+            DomainPattern::Under(suffix) => (under(design, suffix), [].as_slice()),
+        };
+        // A quote is optional: `"foo-a b"@…` begins with the same prefix.
+        let (place, front, any): (Place, BString, Vec<u8>) = match &route.pattern.local {
+            LocalPattern::Exact(local) => {
+                let quoted = regexp(&local_part(local.as_ref()));
+                (Place::exact(), quoted.clone(), quoted.into())
+            }
+            LocalPattern::Prefix(prefix) => {
+                let front = regexp(prefix);
+                let any = [b"\"?".as_slice(), &front, b"[^@]*"].concat();
+                (Place::behind(prefix.len(), 0), front, any)
+            }
+            LocalPattern::Any => (Place::last(), BString::default(), b"[^@]+".to_vec()),
+        };
+        let kept = [b"(".as_slice(), &front, b"[^@\"]*)"].concat();
+        let aliases: Vec<Block> =
+            names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
+        match route.targets.as_slice() {
+            [Target::Reject(text)] => {
+                let text = or_no_mailbox(reply(text));
+                self.transport_patterns.add(&block, place, &any, format!("error:5.1.1 {text}"));
+                self.patterns.keep(&block, place, &any);
+                for block in std::iter::once(&block).chain(&aliases) {
+                    self.refused_patterns.add(block, place, &any, format!("550 5.1.1 {text}"));
+                }
+                return;
+            }
+            [Target::Defer(text)] => {
+                let text = temporary(&reply(text));
+                self.transport_patterns.add(&block, place, &any, format!("retry:{text}"));
+                self.patterns.keep(&block, place, &any);
+            }
+            [Target::SameLocal(other)] => {
+                self.patterns.add(&block, place, &kept, [b"$1@", other.as_ref()].concat());
+            }
+            [Target::ListCommand(list)] => {
+                let command = [front.as_slice(), b"([^@\"]*)"].concat();
+                let to =
+                    [replacement(list.local.as_ref()).as_slice(), b"-$1@", list.domain.as_ref()]
+                        .concat();
+                self.patterns.add(&block, place, &command, to);
+            }
+            [Target::Remote] => return,
+            targets => {
+                let value = replacement(&Self::values(None, targets, design));
+                self.patterns.add(&block, place, &any, value);
+            }
+        }
+        if let DomainPattern::Domain(real) = &route.pattern.domain {
+            for block in &aliases {
+                self.patterns.add(block, place, &kept, [b"$1@", real.as_ref()].concat());
+            }
+        }
+    }
+
+    /// The targets of a row, in order.
+    fn values(own: Option<&Address>, targets: &[Target], design: &Design) -> BString {
+        let value = |target: &Target| -> Option<BString> {
+            match target {
+                Target::Address(to) => Some(address(to)),
+                Target::Store(to) if Some(to) == own => Some(address(to)),
+                Target::Store(to) => design
+                    .mailboxes
+                    .get(to)
+                    .map(|mailbox| address(&mailbox.inner_address()))
+                    .or_else(|| Some(inner(to))),
+                Target::SameLocal(domain) => {
+                    own.map(|own| address(&Address::new(&own.local, domain)))
+                }
+                Target::ListCommand(list) => Some(address(list)),
+                Target::Discard => Some(discarding().into()),
+                Target::Remote | Target::Reject(_) | Target::Defer(_) => None,
+            }
+        };
+        bstr::join(", ", targets.iter().filter_map(value)).into()
+    }
+
+    fn add_list(&mut self, list: &MailingList, domains: &Domains<'_>, design: &Design) {
+        let own = &list.list.address;
+        let hop = [
+            b"mlmmj:".as_slice(),
+            list.folder.strip_prefix(&RelPath::new("var/spool/mlmmj")).unwrap_or_default(),
+        ]
+        .concat();
+        self.add_final(own, "list".into(), domains, design);
+        self.transport.add(address(own), &hop);
+        let (block, name) = (Block::new(regexp(own.domain.as_ref())), regexp(own.local.as_ref()));
+        let front = own.local.as_ref().len() + 1;
+        let to = |rest: &str| {
+            [replacement(own.local.as_ref()).as_slice(), rest.as_bytes(), b"@", own.domain.as_ref()]
+                .concat()
+        };
+        let inner = [name.as_slice(), b"\\+[^@\"]*"].concat();
+        self.transport_patterns.add(&block, Place::behind(front, 0), &inner, &hop);
+        let rows: [(&str, Vec<u8>); 5] = [
+            ("-(digest-)?return-[^@]*", discarding().into_bytes()),
+            ("-digest-(subscribe|unsubscribe)", to("+$1-digest")),
+            ("-get\\.([0-9]+)", to("+get-$1")),
+            (&format!("-{LIST_COMMANDS}"), to("+$1")),
+            // What the list manager does not know it would drop without a word.
+            ("-[^@]*", to("+help")),
+        ];
+        for (order, (rest, value)) in rows.into_iter().enumerate() {
+            let local = [name.as_slice(), rest.as_bytes()].concat();
+            self.patterns.add(&block, Place::behind(front, order), &local, value);
+        }
+        for alias in domains.of(&own.domain) {
+            self.add_alias(&Address::new(&own.local, alias), address(own));
+            let local = [b"(".as_slice(), &name, b"-[^@\"]*)"].concat();
+            let block = Block::new(regexp(alias.as_ref()));
+            self.patterns.add(
+                &block,
+                Place::behind(front, 0),
+                &local,
+                [b"$1@", own.domain.as_ref()].concat(),
+            );
+        }
+    }
+
+    /// Hosts stand in brackets: qmail looks no MX up for them. No host means the domain's own MX.
+    fn add_next_hops(&mut self, design: &Design) {
+        for (name, hop) in design.next_hops.iter().filter(|(name, _)| !name.is_empty()) {
+            let value = if hop.host.is_empty() {
+                "smtp:".into()
+            } else {
+                format!("smtp:{}", bracketed(hop.host.as_bstr(), hop.port))
+            };
+            self.transport.add(name, value);
+        }
+    }
+
+    /// `user%domain@this` for the domains that are served here, and no way through to others.
+    fn add_percent(&mut self, design: &Design) {
+        let served = design.domains.keys().filter_map(|pattern| match pattern {
+            DomainPattern::Domain(name) => Some(name),
+            DomainPattern::Under(_) => None,
+        });
+        let served: Vec<BString> = served.map(|name| regexp(name.as_ref())).collect();
+        for percent in &design.percent_domains {
+            let here = Block::new(regexp(percent.value.as_ref()));
+            for name in &served {
+                let local = [b"([^@%\"]+)%(".as_slice(), name, b")"].concat();
+                self.patterns.add(&here, Place::exact(), &local, "$1@$2");
+                let row =
+                    [b"/^[^@%!]+%".as_slice(), name, b"@", &here.domain, b"$/ DUNNO\n"].concat();
+                self.percent_addresses.extend(row);
+            }
+        }
+        if !self.percent_addresses.is_empty() {
+            self.percent_addresses
+                .extend_from_slice(b"/[%!@].*@/ REJECT 5.7.1 Relay access denied\n");
+        }
+    }
+
+    /// The tables as files.
+    pub(super) fn artifacts(&self) -> Vec<Artifact> {
+        let text = |name: &str, about: &str, rows: &[u8]| {
+            Artifact::text(
+                &format!("etc/postfix/unqmail/{name}"),
+                [head(name, about).as_slice(), rows].concat(),
+            )
+        };
+        vec![
+            self.domains.artifact("domains", "domains with mailboxes and addresses of their own"),
+            text(
+                "domain_patterns",
+                "domains that are known by what they end in",
+                &self.domain_patterns,
+            ),
+            self.alias_domains
+                .artifact("alias_domains", "domains that share the addresses of another one"),
+            self.mailboxes.artifact("mailboxes", "addresses where mail ends: mailboxes and lists"),
+            self.aliases
+                .artifact("aliases", "where mail for an address goes; @domain takes what is left"),
+            self.patterns.artifact("patterns", "the same for groups of addresses"),
+            self.extensions.artifact("extensions", "where mail for NAME-anything goes"),
+            text(
+                "strip_extension",
+                "NAME-anything becomes NAME",
+                b"/^([^-@\"]+)-[^@\"]*(@.*)$/ $1$2\n",
+            ),
+            self.transport.artifact(
+                "transport",
+                "how mail leaves: next hops, lists, refusals, inner addresses",
+            ),
+            self.transport_patterns
+                .artifact("transport_patterns", "the same for groups of addresses"),
+            self.refused_recipients
+                .artifact("refused_recipients", "addresses that are refused, with a text"),
+            self.refused_patterns.artifact("refused_patterns", "the same for groups of addresses"),
+            self.inner_domains.artifact(
+                "inner_domains",
+                "domains that take mail only from clients that may relay",
+            ),
+            self.refused_senders.artifact("refused_senders", "senders that are refused"),
+            text(
+                "refused_networks",
+                "clients that are refused, by address",
+                &self.refused_networks,
+            ),
+            self.refused_hosts.artifact("refused_hosts", "clients that are refused, by host name"),
+            text("relay_domains", "domains whose mail is passed on", &self.relay_domains),
+            text(
+                "percent_addresses",
+                "user%domain@host is passed on for these domains only",
+                &self.percent_addresses,
+            ),
+        ]
+    }
+
+    /// The tables that need compiling, in the order of their files.
+    pub(super) fn compiled() -> &'static [&'static str] {
+        &[
+            "alias_domains",
+            "aliases",
+            "domains",
+            "extensions",
+            "inner_domains",
+            "mailboxes",
+            "refused_hosts",
+            "refused_recipients",
+            "refused_senders",
+            "transport",
+        ]
+    }
+}
+
+/// The address whose mail is thrown away.
+fn discarding() -> String {
+    format!("discard@{INSIDE}")
+}
+
+fn inner(to: &Address) -> BString {
+    let local = [to.local.as_ref(), b"=", to.domain.as_ref()].concat();
+    address(&Address::new(local, &DomainName::new(INSIDE)))
+}
+
+/// `DOMAIN/USER/Maildir/`.
+fn below_mail(home: &RelPath) -> BString {
+    let below = home.strip_prefix(&RelPath::new("var/vmail")).unwrap_or_default();
+    let escaped = below.replace(" ", "_");
+    [escaped.as_slice(), b"/Maildir/"].concat().into()
+}
+
+/// `[host]:port`; port 25 needs no mention.
+pub(super) fn bracketed(host: &bstr::BStr, port: u16) -> String {
+    let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+    let host = bare.to_str_lossy();
+    if port == 25 { format!("[{host}]") } else { format!("[{host}]:{port}") }
+}
+
+/// Names under a suffix that are not meant: exceptions, and domains with rows of their own.
+fn excepted(design: &Design, suffix: &[u8]) -> Vec<DomainName> {
+    let own = design.domains.keys().filter_map(|pattern| match pattern {
+        DomainPattern::Domain(name) if name.as_bstr().ends_with(suffix) => Some(name.clone()),
+        _ => None,
+    });
+    let entry = design.domains.get(&DomainPattern::Under(suffix.into()));
+    let except = entry.map(|domain| domain.except.clone()).unwrap_or_default();
+    let names: BTreeSet<DomainName> = own.chain(except).collect();
+    names.into_iter().collect()
+}
+
+/// The block of every domain under a suffix.
+fn under(design: &Design, suffix: &[u8]) -> Block {
+    let except = excepted(design, suffix).iter().map(|name| regexp(name.as_ref())).collect();
+    Block { domain: [b"[^@]*".as_slice(), &regexp(suffix)].concat().into(), except }
+}
+
+fn or_no_mailbox(text: String) -> String {
+    if text.is_empty() { "Sorry, no mailbox here by that name".into() } else { text }
+}
+
+/// A text that begins with a code for a temporary failure.
+fn temporary(text: &str) -> String {
+    if text.starts_with("4.") { text.to_owned() } else { format!("4.3.0 {text}").trim().to_owned() }
+}
