@@ -15,6 +15,7 @@ pub mod finding;
 pub mod fsys;
 pub mod model;
 pub mod policy;
+pub mod predict;
 pub mod resolve;
 pub mod source;
 pub mod target;

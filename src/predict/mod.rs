@@ -1,0 +1,101 @@
+//! The new server, told from its files: what Postfix, Dovecot and mlmmj will do with mail for an
+//! address.
+//!
+//! A second witness. It shares no code with the emitters and knows nothing of the old server; it
+//! reads what was written as those programs read it, and follows their rules.
+
+mod access;
+mod dovecot;
+mod main_cf;
+mod mlmmj;
+mod postfix;
+mod regexp;
+mod table;
+
+pub use dovecot::User;
+pub use mlmmj::Spool;
+pub use postfix::{Reached, Steps};
+pub use table::Row;
+
+use crate::model::RelPath;
+use bstr::BString;
+use std::collections::BTreeMap;
+
+/// Gives the files of the new server; `None` where there is none.
+pub type Files<'a> = dyn Fn(&RelPath) -> Result<Option<Vec<u8>>, Error> + 'a;
+
+/// Why the new server's files cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that another one names is not there.
+    #[error("{0} is missing")]
+    Missing(RelPath),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Files(#[from] crate::fsys::Error),
+    /// A line that the program would not take.
+    #[error("{path}:{line}: {what}")]
+    Malformed {
+        /// The file.
+        path: RelPath,
+        /// Its line, from 1.
+        line: u32,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The new server as its files tell it.
+#[derive(Debug)]
+pub struct NewServer {
+    settings: BTreeMap<String, String>,
+    maps: postfix::Maps,
+    users: BTreeMap<BString, User>,
+    spools: BTreeMap<BString, Spool>,
+}
+
+impl NewServer {
+    /// Reads `main.cf` and every table it names, Dovecot's users, and the lists of `spools`, which
+    /// are folders beneath `var/spool/mlmmj`.
+    ///
+    /// # Errors
+    /// Where a file is missing or holds a line that its program would refuse.
+    pub fn read(files: &Files<'_>, spools: &[RelPath]) -> Result<Self, Error> {
+        let path = RelPath::new("etc/postfix/main.cf");
+        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+        let settings = main_cf::parse(&path, &text)?;
+        let maps = postfix::Maps::read(&settings, files)?;
+        let path = RelPath::new("etc/dovecot/unqmail/users");
+        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+        let users = dovecot::users(&path, &text)?;
+        let mut lists = BTreeMap::new();
+        for folder in spools {
+            if let Some(spool) = mlmmj::read(folder, files)? {
+                let root = RelPath::new("var/spool/mlmmj");
+                let name = folder.strip_prefix(&root).unwrap_or_default();
+                lists.insert(name.to_owned(), spool);
+            }
+        }
+        Ok(Self { settings, maps, users, spools: lists })
+    }
+
+    /// Dovecot's users by login name.
+    pub fn users(&self) -> &BTreeMap<BString, User> {
+        &self.users
+    }
+
+    /// The lists by `DOMAIN/LIST`.
+    pub fn spools(&self) -> &BTreeMap<BString, Spool> {
+        &self.spools
+    }
+
+    /// Every row of every table that `main.cf` names, by file.
+    pub fn tables(&self) -> Vec<(&RelPath, Vec<Row>)> {
+        self.maps.tables()
+    }
+
+    fn setting(&self, name: &str) -> &str {
+        self.settings.get(name).map(String::as_str).unwrap_or_default()
+    }
+}

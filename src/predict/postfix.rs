@@ -1,0 +1,518 @@
+//! Postfix's rules: address classes, virtual aliases, transports (`ADDRESS_CLASS_README`,
+//! `VIRTUAL_README`, transport(5)).
+
+use super::access::{self, Answer, without_code};
+use super::main_cf::words;
+use super::regexp::Patterns;
+use super::table::{Row, Table};
+use super::{Error, Files, NewServer};
+use crate::model::outcome::Outcome;
+use crate::model::{Address, DomainName, RelPath, shown};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// `virtual_alias_expansion_limit` and `virtual_alias_recursion_limit` where they are not set.
+const USUAL_LIMIT: usize = 1000;
+
+/// How an outcome was reached, one sentence a step, with table and row.
+pub type Steps = Vec<String>;
+
+/// Steps where somebody wants to know them.
+struct Trace(Option<Steps>);
+
+impl Trace {
+    fn push(&mut self, step: fmt::Arguments<'_>) {
+        if let Some(steps) = &mut self.0 {
+            steps.push(step.to_string());
+        }
+    }
+}
+
+/// What becomes of mail for an address, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Reached {
+    /// Sorted, each once.
+    pub outcomes: Vec<Outcome>,
+    /// The way there.
+    pub steps: Steps,
+}
+
+/// A lookup table of any kind.
+#[derive(Debug)]
+pub(super) enum Map {
+    Table(Table),
+    Patterns(Patterns),
+    /// The result of one is the key of the next.
+    Pipe(Vec<Self>),
+    /// Names and patterns of a list, one a line.
+    List(RelPath, Vec<BString>),
+}
+
+/// The tables that `main.cf` names, by setting.
+#[derive(Debug)]
+pub(super) struct Maps {
+    by_setting: BTreeMap<&'static str, Vec<Map>>,
+    recipient_access: Vec<Map>,
+}
+
+const SETTINGS: &[&str] = &[
+    "relay_domains",
+    "transport_maps",
+    "virtual_alias_domains",
+    "virtual_alias_maps",
+    "virtual_mailbox_domains",
+    "virtual_mailbox_maps",
+];
+
+impl Maps {
+    pub(super) fn read(
+        settings: &BTreeMap<String, String>,
+        files: &Files<'_>,
+    ) -> Result<Self, Error> {
+        let mut by_setting = BTreeMap::new();
+        for name in SETTINGS {
+            let value = settings.get(*name).map(String::as_str).unwrap_or_default();
+            let maps =
+                words(value).iter().map(|word| Map::read(word, files)).collect::<Result<_, _>>()?;
+            by_setting.insert(*name, maps);
+        }
+        // Only what comes before the clients that may relay is for everybody.
+        let restrictions = words(
+            settings.get("smtpd_recipient_restrictions").map(String::as_str).unwrap_or_default(),
+        );
+        let mut for_all = restrictions.split(|word| word.starts_with("permit"));
+        let mut recipient_access = Vec::new();
+        let mut tables = for_all.next().unwrap_or_default().iter();
+        while let Some(word) = tables.next() {
+            if word == "check_recipient_access"
+                && let Some(table) = tables.next()
+            {
+                recipient_access.push(Map::read(table, files)?);
+            }
+        }
+        Ok(Self { by_setting, recipient_access })
+    }
+
+    fn of(&self, setting: &str) -> &[Map] {
+        self.by_setting.get(setting).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn tables(&self) -> Vec<(&RelPath, Vec<Row>)> {
+        let mut tables = Vec::new();
+        for map in self.by_setting.values().flatten().chain(&self.recipient_access) {
+            map.collect_rows(&mut tables);
+        }
+        tables
+    }
+}
+
+impl Map {
+    fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
+        let file = |path: &str| -> Result<(RelPath, Vec<u8>), Error> {
+            let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
+            let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+            Ok((path, text))
+        };
+        match word.split_once(':') {
+            Some(("lmdb" | "cdb" | "hash" | "texthash", path)) => {
+                let (path, text) = file(path)?;
+                Ok(Self::Table(Table::parse(&path, &text)?))
+            }
+            Some(("regexp", path)) => {
+                let (path, text) = file(path)?;
+                Ok(Self::Patterns(Patterns::parse(&path, &text)?))
+            }
+            Some(("pipemap", inner)) => {
+                let inner = inner.trim_start_matches('{').trim_end_matches('}');
+                Ok(Self::Pipe(
+                    words(inner)
+                        .iter()
+                        .map(|word| Self::read(word, files))
+                        .collect::<Result<_, _>>()?,
+                ))
+            }
+            None if word.contains('/') => {
+                let (path, text) = file(word)?;
+                let lines = text
+                    .lines()
+                    .map(<[u8]>::trim_ascii)
+                    .filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+                let names = lines.map(|line| line.to_ascii_lowercase().into()).collect();
+                Ok(Self::List(path, names))
+            }
+            _ => {
+                let path = RelPath::new("etc/postfix/main.cf");
+                Err(Error::Malformed {
+                    path,
+                    line: 0,
+                    what: format!("table {} is of a kind that is not known", shown(word)),
+                })
+            }
+        }
+    }
+
+    fn collect_rows<'m>(&'m self, tables: &mut Vec<(&'m RelPath, Vec<Row>)>) {
+        match self {
+            Self::Table(table) => tables.push((&table.path, table.rows().cloned().collect())),
+            Self::Patterns(patterns) => tables.push((&patterns.path, patterns.rows())),
+            Self::List(path, names) => {
+                let row = |(line, name): (u32, &BString)| Row {
+                    key: name.clone(),
+                    value: BString::default(),
+                    line,
+                };
+                tables.push((path, (1..).zip(names).map(row).collect()));
+            }
+            Self::Pipe(maps) => maps.iter().for_each(|map| map.collect_rows(tables)),
+        }
+    }
+
+    /// Looks a key up. Patterns are never asked for a part of an address.
+    pub(super) fn get(&self, key: &[u8], partial: bool) -> Option<(BString, String)> {
+        match self {
+            Self::Table(table) => table
+                .get(key)
+                .map(|row| (row.value.clone(), format!("{}:{}", table.path, row.line))),
+            Self::Patterns(_) if partial => None,
+            Self::Patterns(patterns) => patterns
+                .get(key)
+                .map(|(value, row)| (value, format!("{}:{}", patterns.path, row.line))),
+            Self::Pipe(maps) => {
+                let mut value = (BString::from(key), String::new());
+                for map in maps {
+                    value = map.get(&value.0, partial)?;
+                }
+                Some(value)
+            }
+            Self::List(path, names) => {
+                let key = BString::from(key.to_ascii_lowercase());
+                let matches = |name: &BString| {
+                    *name == key || (name.starts_with(b".") && key.ends_with(name))
+                };
+                let at = names.iter().position(matches)?;
+                Some((BString::default(), format!("{path}:{}", at + 1)))
+            }
+        }
+    }
+}
+
+fn first(maps: &[Map], key: &[u8], partial: bool) -> Option<(BString, String)> {
+    maps.iter().find_map(|map| map.get(key, partial))
+}
+
+impl NewServer {
+    /// What becomes of mail from outside for an address.
+    pub fn follow(&self, recipient: &[u8]) -> Reached {
+        let mut trace = Trace(Some(Steps::new()));
+        let outcomes = self.reach(recipient, &mut trace);
+        Reached { outcomes, steps: trace.0.unwrap_or_default() }
+    }
+
+    /// The same without the way there.
+    pub fn outcomes(&self, recipient: &[u8]) -> Vec<Outcome> {
+        self.reach(recipient, &mut Trace(None))
+    }
+
+    fn reach(&self, recipient: &[u8], steps: &mut Trace) -> Vec<Outcome> {
+        let address = self.completed(recipient);
+        let outcomes = match self.refusal(&address, steps) {
+            Some(outcome) => BTreeSet::from([outcome]),
+            None => self.expand(&address, steps),
+        };
+        outcomes.into_iter().collect()
+    }
+
+    /// `myorigin` is added to an address without a domain.
+    fn completed(&self, recipient: &[u8]) -> Address {
+        Address::parse(recipient)
+            .unwrap_or_else(|| Address::new(recipient, &DomainName::new(self.setting("myorigin"))))
+    }
+
+    /// What smtpd(8) says to RCPT TO, if it is no.
+    fn refusal(&self, address: &Address, steps: &mut Trace) -> Option<Outcome> {
+        let key = external(address);
+        for map in &self.maps.recipient_access {
+            match access::ask(map, &key) {
+                Answer::Refused(text) => {
+                    steps.push(format_args!("refused at RCPT: {}", shown(&text)));
+                    return Some(Outcome::Reject(text));
+                }
+                Answer::Later(text) => return Some(Outcome::Defer(text)),
+                Answer::Nothing => {}
+            }
+        }
+        let is_aliased = self.alias(key.as_bstr()).is_some();
+        if !is_aliased && let Some((transport, place)) = self.transport(key.as_bstr()) {
+            let outcome = failure(transport.as_bstr());
+            if let Some(outcome) = outcome {
+                steps.push(format_args!("refused at RCPT: {} ({place})", shown(&transport)));
+                return Some(outcome);
+            }
+        }
+        let is_ours = self.is_in("virtual_mailbox_domains", &address.domain);
+        let is_alias = self.is_in("virtual_alias_domains", &address.domain);
+        let is_listed = is_ours && self.mailbox(key.as_bstr()).is_some();
+        if (is_ours || is_alias) && !is_aliased && !is_listed {
+            steps.push(format_args!("refused at RCPT: {} is not listed", shown(&key)));
+            return Some(Outcome::Reject("User unknown".into()));
+        }
+        None
+    }
+
+    fn is_in(&self, setting: &str, domain: &DomainName) -> bool {
+        first(self.maps.of(setting), domain.as_ref(), false).is_some()
+    }
+
+    fn mailbox(&self, key: &BStr) -> Option<(BString, String)> {
+        let maps = self.maps.of("virtual_mailbox_maps");
+        first(maps, key, false).or_else(|| first(maps, &at_domain(key), true))
+    }
+
+    /// The whole address in every table, then `@domain` in every table.
+    fn alias(&self, key: &BStr) -> Option<(BString, String)> {
+        let maps = self.maps.of("virtual_alias_maps");
+        first(maps, key, false).or_else(|| first(maps, &at_domain(key), true))
+    }
+
+    /// The whole address, the domain, then `.parent` domains.
+    fn transport(&self, key: &BStr) -> Option<(BString, String)> {
+        let maps = self.maps.of("transport_maps");
+        let domain = key.rsplit_once_str("@").map(|(_, domain)| domain).unwrap_or_default();
+        let parents = domain.find_iter(".").filter_map(|at| domain.get(at..));
+        first(maps, key, false)
+            .or_else(|| first(maps, domain, true))
+            .or_else(|| parents.into_iter().find_map(|parent| first(maps, parent, true)))
+    }
+
+    /// Aliases until nothing changes any more (cleanup(8)), then delivery. A loop is refused for
+    /// as long as it stands, and so is what exceeds the limits.
+    fn expand(&self, address: &Address, steps: &mut Trace) -> BTreeSet<Outcome> {
+        let limit = |name: &str| self.setting(name).parse().unwrap_or(USUAL_LIMIT);
+        let most = limit("virtual_alias_expansion_limit");
+        let deepest = limit("virtual_alias_recursion_limit");
+        let failed = || BTreeSet::from([Outcome::Defer("Alias expansion error".into())]);
+        let mut outcomes = BTreeSet::new();
+        let mut met = vec![Met { address: address.clone(), parent: None, depth: 0 }];
+        let mut seen = BTreeSet::from([address.to_lower()]);
+        let mut pending = vec![0];
+        while let Some(at) = pending.pop() {
+            let Some(Met { address, depth, .. }) = met.get(at).cloned() else {
+                continue;
+            };
+            let key = external(&address);
+            let Some((value, place)) = self.alias(key.as_bstr()) else {
+                outcomes.insert(self.deliver(&address, steps));
+                continue;
+            };
+            steps.push(format_args!("{} becomes {} ({place})", shown(&key), shown(&value)));
+            for target in addresses(value.as_bstr()).iter().rev() {
+                // `@domain` keeps the local part.
+                let next = match target.strip_prefix(b"@") {
+                    Some(domain) => Address::new(&address.local, &DomainName::new(domain)),
+                    None => self.completed(&internal(target.as_bstr())),
+                };
+                let lower = next.to_lower();
+                if lower == address.to_lower() {
+                    outcomes.insert(self.deliver(&next, steps));
+                } else if seen.insert(lower.clone()) {
+                    if met.len() > most || depth >= deepest {
+                        steps.push(format_args!("{next}: more aliases than the limits allow"));
+                        return failed();
+                    }
+                    pending.push(met.len());
+                    met.push(Met { address: next, parent: Some(at), depth: depth + 1 });
+                } else if ancestors(&met, at).any(|older| older.to_lower() == lower) {
+                    steps.push(format_args!("{next} was met before: the message has to wait"));
+                    return failed();
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// Where a recipient that no alias changes any more ends.
+    fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
+        let key = external(address);
+        let by_class = || {
+            let is_ours = self.is_in("virtual_mailbox_domains", &address.domain);
+            let transport = if is_ours { self.setting("virtual_transport") } else { "smtp:" };
+            (BString::from(transport), "main.cf".to_owned())
+        };
+        if self.is_in("virtual_alias_domains", &address.domain) {
+            return Outcome::Reject("User unknown in virtual alias table".into());
+        }
+        let (transport, place) = self.transport(key.as_bstr()).unwrap_or_else(by_class);
+        let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
+        let outcome = match name {
+            b"discard" => Outcome::Discard,
+            b"lmtp" => self.stored(&key),
+            b"mlmmj" => self.listed(address, hop.as_bstr()),
+            b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
+            _ => Outcome::Forward(address.clone()),
+        };
+        steps.push(format_args!("{}: {} ({place}): {outcome}", shown(&key), shown(&transport)));
+        outcome
+    }
+
+    /// What Dovecot's LMTP server does with a recipient.
+    fn stored(&self, key: &BString) -> Outcome {
+        let Some(user) = self.users.get(key.to_ascii_lowercase().as_bstr()) else {
+            return Outcome::Reject("User doesn't exist".into());
+        };
+        Outcome::Deliver { account: account_of(&user.home, key), path: user.home.join("Maildir") }
+    }
+
+    /// What mlmmj does with a recipient `list+command@domain`.
+    fn listed(&self, address: &Address, folder: &BStr) -> Outcome {
+        let Some(spool) = self.spools.get(folder) else {
+            return Outcome::Reject("the list has no spool".into());
+        };
+        let own = spool
+            .addresses
+            .first()
+            .and_then(|own| Address::parse(own))
+            .unwrap_or_else(|| address.clone());
+        let command = address.local.as_bstr().split_once_str("+").map(|(_, command)| command);
+        let action =
+            command.map_or_else(|| "post".into(), |command| command.to_ascii_lowercase().into());
+        Outcome::List { address: own, action }
+    }
+}
+
+/// An address that an alias led to.
+#[derive(Clone)]
+struct Met {
+    address: Address,
+    /// Which one it came from.
+    parent: Option<usize>,
+    depth: usize,
+}
+
+/// The addresses that an address came from, itself first.
+fn ancestors(met: &[Met], at: usize) -> impl Iterator<Item = &Address> {
+    let chain = std::iter::successors(met.get(at), |one| met.get(one.parent?));
+    chain.map(|one| &one.address)
+}
+
+/// The account that a home belongs to: `var/vmail/DOMAIN/USER`, `%XX` decoded.
+fn account_of(home: &RelPath, key: &BString) -> Address {
+    let parts: Vec<&[u8]> = home.components().collect();
+    match parts.as_slice() {
+        [.., domain, user] => Address::new(decoded(user), &DomainName::new(decoded(domain))),
+        _ => Address::parse(key).unwrap_or_default(),
+    }
+}
+
+fn decoded(component: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = component;
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after
+            .get(..2)
+            .and_then(|hex| hex.to_str().ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let (b'%', Some(byte)) = (first, hex) {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    bytes
+}
+
+fn at_domain(key: &BStr) -> BString {
+    key.rfind_byte(b'@').and_then(|at| key.get(at..)).unwrap_or_default().into()
+}
+
+/// An address as Postfix looks it up: the local part is quoted where it is no dot-atom.
+fn external(address: &Address) -> BString {
+    let local = address.local.as_bstr();
+    let is_atom = |part: &[u8]| {
+        !part.is_empty()
+            && part.iter().all(|b| !b.is_ascii_control() && !b" \"(),:;<>@[\\]".contains(b))
+    };
+    if local.split_str(".").all(is_atom) {
+        return address.to_bytes();
+    }
+    let quoted: Vec<u8> = local
+        .iter()
+        .flat_map(|b| if b"\"\\".contains(b) { vec![b'\\', *b] } else { vec![*b] })
+        .collect();
+    [b"\"", quoted.as_slice(), b"\"@", address.domain.as_ref()].concat().into()
+}
+
+/// The bytes behind an external form.
+fn internal(text: &BStr) -> BString {
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        return text.to_owned();
+    };
+    let Some((local, domain)) = quoted.rsplit_once_str("\"@") else {
+        return text.to_owned();
+    };
+    let mut plain = BString::default();
+    let mut bytes = local.iter().copied();
+    while let Some(byte) = bytes.next() {
+        plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
+    }
+    [plain.as_slice(), b"@", domain].concat().into()
+}
+
+/// Divides a value at commas and blanks outside quotes.
+fn addresses(value: &BStr) -> Vec<BString> {
+    let mut found = vec![BString::default()];
+    let mut quoted = false;
+    let mut escaped = false;
+    for &byte in value.iter() {
+        match byte {
+            b'"' if !escaped => quoted = !quoted,
+            b',' | b' ' | b'\t' if !quoted => {
+                found.push(BString::default());
+                continue;
+            }
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+        if let Some(last) = found.last_mut() {
+            last.push(byte);
+        }
+    }
+    found.retain(|address| !address.is_empty());
+    found
+}
+
+fn failure(transport: &BStr) -> Option<Outcome> {
+    let (name, text) = transport.split_once_str(":")?;
+    match name {
+        b"error" => Some(Outcome::Reject(without_code(text).into())),
+        b"retry" => Some(Outcome::Defer(without_code(text).into())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn external_and_internal_forms_are_each_others_inverse() {
+        for local in ["joe", "a b", "a\"b\\c", ".x", "x..y", "", "o'neil"] {
+            let address = Address::new(local, &DomainName::new("x.example"));
+            assert_eq!(internal(external(&address).as_bstr()), address.to_bytes(), "{local:?}");
+        }
+        assert_eq!(external(&Address::parse(b"a b@x").unwrap()), "\"a b\"@x");
+    }
+
+    #[test]
+    fn values_are_divided_outside_quotes() {
+        assert_eq!(addresses(b"a@x, \"b, c\"@y\td@z".as_bstr()), ["a@x", "\"b, c\"@y", "d@z"]);
+    }
+
+    #[test]
+    fn homes_tell_their_account() {
+        let account = account_of(&RelPath::new("var/vmail/x.example/a%2Fb"), &BString::default());
+        assert_eq!(account.to_string(), "a/b@x.example");
+    }
+}

@@ -1,0 +1,259 @@
+//! Reads a table of regular expressions (`regexp_table(5)`).
+
+use super::Error;
+use super::table::{Row, logical_lines};
+use crate::model::RelPath;
+use bstr::{BStr, BString, ByteSlice as _};
+use regex::bytes::{Regex, RegexBuilder};
+use std::collections::BTreeMap;
+
+/// A table of regular expressions.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    pub(super) path: RelPath,
+    /// The table's top-level parts in order.
+    parts: Vec<Part>,
+    /// Parts that are only for addresses of one domain, by the domain.
+    by_domain: BTreeMap<BString, Vec<usize>>,
+    /// All other parts.
+    others: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Rule { regex: Regex, negated: bool, row: Row },
+    If { regex: Regex, negated: bool, parts: Vec<Self> },
+}
+
+/// What opened a block: an expression, and whether it is negated; nothing for the table itself.
+type Condition = Option<(Regex, bool)>;
+
+impl Patterns {
+    /// Reads rules `/pattern/ value`, `!/pattern/ value` and blocks `if … endif`.
+    pub(super) fn parse(path: &RelPath, text: &[u8]) -> Result<Self, Error> {
+        let malformed = |line: u32, what: &str| Error::Malformed {
+            path: path.clone(),
+            line,
+            what: what.to_owned(),
+        };
+        // Open blocks, the outermost first: condition and what is in them so far.
+        let mut open: Vec<(Condition, Vec<Part>)> = vec![(None, Vec::new())];
+        let mut conditions: Vec<BString> = Vec::new();
+        for (line, text) in logical_lines(text) {
+            let trimmed = text.trim_ascii().as_bstr();
+            if trimmed.eq_ignore_ascii_case(b"endif") {
+                let (Some((Some((regex, negated)), parts)), Some(outer)) =
+                    (open.pop(), open.last_mut())
+                else {
+                    return Err(malformed(line, "endif without if"));
+                };
+                outer.1.push(Part::If { regex, negated, parts });
+                continue;
+            }
+            if let Some(rest) = trimmed.strip_prefix(b"if ") {
+                let (regex, negated, source, _) =
+                    pattern(rest.trim_ascii().as_bstr()).map_err(|what| malformed(line, &what))?;
+                if open.len() == 1 {
+                    conditions.push(if negated { BString::default() } else { source });
+                }
+                open.push((Some((regex, negated)), Vec::new()));
+                continue;
+            }
+            let (regex, negated, source, value) =
+                pattern(trimmed).map_err(|what| malformed(line, &what))?;
+            if value.is_empty() {
+                return Err(malformed(line, "a pattern without a value"));
+            }
+            let row = Row { key: source, value, line };
+            if open.len() == 1 {
+                conditions.push(BString::default());
+            }
+            if let Some(inner) = open.last_mut() {
+                inner.1.push(Part::Rule { regex, negated, row });
+            }
+        }
+        let (Some((None, parts)), true) = (open.pop(), open.is_empty()) else {
+            return Err(malformed(0, "an if without endif"));
+        };
+        let mut patterns =
+            Self { path: path.clone(), parts, by_domain: BTreeMap::new(), others: Vec::new() };
+        for (at, condition) in conditions.iter().enumerate() {
+            match literal_domain(condition.as_bstr()) {
+                Some(domain) => patterns.by_domain.entry(domain).or_default().push(at),
+                None => patterns.others.push(at),
+            }
+        }
+        Ok(patterns)
+    }
+
+    /// The first rule that matches, its references filled in.
+    pub(super) fn get(&self, key: &[u8]) -> Option<(BString, &Row)> {
+        let domain = key.rsplit_once_str("@").map(|(_, domain)| domain.to_ascii_lowercase());
+        let own = domain.and_then(|domain| self.by_domain.get(domain.as_bstr()));
+        let mut parts: Vec<usize> =
+            own.into_iter().flatten().chain(&self.others).copied().collect();
+        parts.sort_unstable();
+        parts.into_iter().find_map(|at| matched(self.parts.get(at)?, key))
+    }
+
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut pending: Vec<&Part> = self.parts.iter().rev().collect();
+        while let Some(part) = pending.pop() {
+            match part {
+                Part::Rule { row, .. } => rows.push(row.clone()),
+                Part::If { parts, .. } => pending.extend(parts.iter().rev()),
+            }
+        }
+        rows
+    }
+}
+
+fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p Row)> {
+    match part {
+        Part::If { regex, negated, parts } => {
+            if regex.is_match(key) == *negated {
+                return None;
+            }
+            parts.iter().find_map(|part| matched(part, key))
+        }
+        Part::Rule { regex, negated: true, row } => {
+            (!regex.is_match(key)).then(|| (row.value.clone(), row))
+        }
+        Part::Rule { regex, negated: false, row } => {
+            let groups = regex.captures(key)?;
+            let group = |number: usize| groups.get(number).map(|group| group.as_bytes().as_bstr());
+            Some((substituted(row.value.as_bstr(), group), row))
+        }
+    }
+}
+
+/// Fills in `$1`, `${1}`, `$(1)`; `$$` is a dollar.
+fn substituted<'k>(value: &BStr, group: impl Fn(usize) -> Option<&'k BStr>) -> BString {
+    let mut result = BString::default();
+    let mut bytes = value.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'$' {
+            result.push(byte);
+            continue;
+        }
+        if bytes.next_if_eq(&b'$').is_some() {
+            result.push(b'$');
+            continue;
+        }
+        let closing = match bytes.peek() {
+            Some(b'{') => Some(b'}'),
+            Some(b'(') => Some(b')'),
+            _ => None,
+        };
+        if closing.is_some() {
+            bytes.next();
+        }
+        let mut number = 0_usize;
+        while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+            number = number.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+        }
+        if let Some(closing) = closing {
+            bytes.next_if_eq(&closing);
+        }
+        result.extend_from_slice(group(number).unwrap_or_default());
+    }
+    result
+}
+
+/// Divides `[!]/pattern/flags value`; matching ignores case unless a flag says otherwise.
+fn pattern(text: &BStr) -> Result<(Regex, bool, BString, BString), String> {
+    let (text, negated) = match text.strip_prefix(b"!") {
+        Some(rest) => (rest.trim_ascii_start().as_bstr(), true),
+        None => (text, false),
+    };
+    let (delimiter, rest) = text.split_first().ok_or("no pattern")?;
+    if delimiter.is_ascii_alphanumeric() {
+        return Err("a pattern begins with a slash".into());
+    }
+    let mut end = None;
+    let mut bytes = rest.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            byte if byte == delimiter => {
+                end = Some(at);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let end = end.ok_or("the pattern does not end")?;
+    let source = rest.get(..end).unwrap_or_default();
+    let after = rest.get(end + 1..).unwrap_or_default();
+    let flags = after.find_byteset(b" \t").unwrap_or(after.len());
+    let (flags, value) = after.split_at_checked(flags).unwrap_or_default();
+    if !flags.iter().all(|flag| b"imx".contains(flag)) {
+        return Err("unknown flags".into());
+    }
+    let utf8 = source.to_str().map_err(|_| "bytes that are not UTF-8")?;
+    // Each `i` turns it the other way.
+    let case_blind = flags.iter().fold(true, |blind, flag| blind != (*flag == b'i'));
+    let regex = RegexBuilder::new(utf8)
+        .unicode(false)
+        .case_insensitive(case_blind)
+        .size_limit(1 << 22)
+        .build();
+    let regex =
+        regex.map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())?;
+    Ok((regex, negated, source.into(), value.trim_ascii().into()))
+}
+
+/// `a.example` of `@a\.example$`: a condition that names one domain and nothing else.
+fn literal_domain(condition: &BStr) -> Option<BString> {
+    let escaped = condition.strip_prefix(b"@")?.strip_suffix(b"$")?;
+    let mut domain = BString::default();
+    let mut bytes = escaped.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => domain.push(bytes.next().filter(|b| !b.is_ascii_alphanumeric())?),
+            b if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' => {
+                domain.push(b.to_ascii_lowercase());
+            }
+            _ => return None,
+        }
+    }
+    Some(domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Patterns;
+    use crate::model::RelPath;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Result<Patterns, super::Error> {
+        Patterns::parse(&RelPath::new("p"), text.as_bytes())
+    }
+
+    #[test]
+    fn the_first_rule_in_an_open_block_counts() {
+        let text = "if /@x\\.example$/\nif !/^no@/\n/^a-(b|c)@x\\.example$/ $1@y, q$$@z\nendif\nendif\n/^([^@]+)@/ rest+$1\n";
+        let table = parse(text).unwrap();
+        let get =
+            |key: &str| table.get(key.as_bytes()).map(|(value, row)| (value.to_string(), row.line));
+        assert_eq!(get("A-b@X.example"), Some(("b@y, q$@z".into(), 3)));
+        assert_eq!(get("no@x.example"), Some(("rest+no".into(), 6)));
+        assert_eq!(get("a-b@xx.example"), Some(("rest+a-b".into(), 6)));
+        assert_eq!(table.rows().len(), 2);
+    }
+
+    #[test]
+    fn broken_tables_are_refused() {
+        for bad in ["/a", "/(/ x", "endif", "if /a/", "/a/", "a b"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            drop(Patterns::parse(&RelPath::new("p"), &text));
+        }
+    }
+}
