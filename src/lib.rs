@@ -14,6 +14,7 @@
 pub mod finding;
 pub mod fsys;
 pub mod model;
+pub mod plan;
 pub mod policy;
 pub mod predict;
 pub mod resolve;

@@ -1,0 +1,182 @@
+//! The table of addresses: what happened to mail for each, and what will.
+
+use super::Plan;
+use super::verdict::compare;
+use crate::finding::code;
+use crate::model::outcome::{Outcome, Verdict};
+use crate::model::{Address, DomainName, LocalPart, Origin};
+use crate::predict::Steps;
+use crate::resolve::{Followed, Resolver, Served, Step};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeSet;
+
+/// A local part that nobody has.
+const UNKNOWN: &str = "nobody-by-this-name";
+
+/// What stands for anything behind a prefix.
+const ANYTHING: &str = "anything";
+
+/// Recipients of one address whose findings are looked up.
+const MOST_RECIPIENTS: usize = 200;
+
+/// Commands that people send to lists.
+const COMMANDS: &[&str] = &[
+    "subscribe",
+    "unsubscribe",
+    "digest-subscribe",
+    "digest-unsubscribe",
+    "help",
+    "owner",
+    "get.1",
+];
+
+/// One address before and after.
+#[derive(Clone, Debug)]
+pub struct AddressRow {
+    /// The address, as it was asked for.
+    pub address: BString,
+    /// What became of mail for it.
+    pub old: Vec<Outcome>,
+    /// What will.
+    pub new: Vec<Outcome>,
+    /// How the two compare.
+    pub verdict: Verdict,
+    /// Codes of the findings that say why they differ.
+    pub findings: Vec<&'static str>,
+    /// Where they differ: the line of the old server that counts first.
+    pub origin: Option<Origin>,
+    pub(super) is_list_command: bool,
+    pub(super) list: Option<Address>,
+}
+
+/// An address with the way to each outcome.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The table's row.
+    pub row: AddressRow,
+    /// The way on the old server.
+    pub old_steps: Vec<Step>,
+    /// The way on the new one.
+    pub new_steps: Steps,
+}
+
+impl Plan {
+    /// Every address that some file of the old server names, in every domain, and probes: an
+    /// unknown name, and something behind each prefix. Computed while it is read.
+    pub fn addresses(&self) -> impl Iterator<Item = AddressRow> {
+        let resolver = self.resolver();
+        let mut served = resolver.served().into_keys();
+        let mut followed = Followed::default();
+        let mut names = Vec::new().into_iter();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(address) = names.next() {
+                    let address: BString = address;
+                    let old = followed.outcomes(&resolver, &address);
+                    let new = self.new.outcomes(&address);
+                    return Some(self.row(&resolver, address, old, new));
+                }
+                names = names_of(&resolver, &served.next()?, self).into_iter();
+            }
+        })
+    }
+
+    /// Tells what became of mail for an address and what will, with the way there.
+    pub fn explain(&self, resolver: &Resolver<'_>, address: &BStr) -> Explanation {
+        let old = resolver.follow(address);
+        let new = self.new.follow(address);
+        let row = self.row(resolver, address.to_owned(), old.outcomes, new.outcomes);
+        Explanation { row, old_steps: old.steps, new_steps: new.steps }
+    }
+
+    fn row(
+        &self,
+        resolver: &Resolver<'_>,
+        address: BString,
+        old: Vec<Outcome>,
+        new: Vec<Outcome>,
+    ) -> AddressRow {
+        let mut verdict = compare(&old, &new, &self.design.adopted, &self.full);
+        let mut codes = BTreeSet::new();
+        let mut origin = None;
+        if verdict != Verdict::Same {
+            for recipient in resolver.recipients(&address, MOST_RECIPIENTS) {
+                codes.extend(self.codes_for(recipient.as_bstr()));
+            }
+            let first = resolver.hop(address.as_bstr()).actions.into_iter().next();
+            origin = first.map(|act| act.origin);
+        }
+        let list = old.iter().find_map(|outcome| match outcome {
+            Outcome::List { address, action } if action != "post" => Some(address.clone()),
+            _ => None,
+        });
+        let is_list_command = list.is_some() && old.len() == 1;
+        if is_list_command && verdict != Verdict::Same {
+            codes.insert(code::LIST_COMMANDS_CHANGED.id);
+        }
+        if verdict == Verdict::Adapted {
+            codes.insert(code::ALIAS_FILE_ADOPTED.id);
+        }
+        if verdict == Verdict::Differs && !codes.is_empty() {
+            verdict = Verdict::Adapted;
+        }
+        let findings = codes.into_iter().collect();
+        AddressRow { address, old, new, verdict, findings, origin, is_list_command, list }
+    }
+
+    /// Codes of findings about an address, or about a group that it is in.
+    fn codes_for(&self, recipient: &BStr) -> BTreeSet<&'static str> {
+        let address = Address::parse(recipient)
+            .unwrap_or_else(|| Address::new(recipient, &self.site.control.envnoathost()));
+        let real = self.design.real(&address);
+        [address, real]
+            .iter()
+            .flat_map(subjects)
+            .filter_map(|subject| self.explained.get(&subject))
+            .flatten()
+            .copied()
+            .collect()
+    }
+}
+
+/// The subjects under which findings may speak of an address: itself, `prefix-*@domain`,
+/// `*@domain`, `…@*.suffix`, `@domain`.
+fn subjects(address: &Address) -> Vec<Vec<u8>> {
+    let lower = address.to_lower();
+    let local = lower.local.as_bstr();
+    let fronts = local.find_iter("-").filter_map(|end| local.get(..=end));
+    let prefixes = fronts.map(|front| [front, b"*"].concat());
+    let locals: Vec<Vec<u8>> = std::iter::once(local.to_vec())
+        .chain(prefixes)
+        .chain([b"*".to_vec(), Vec::new()])
+        .collect();
+    let suffixes = lower.domain.suffixes().map(|suffix| [b"*", suffix.as_bytes()].concat());
+    let domains: Vec<Vec<u8>> =
+        std::iter::once(lower.domain.as_bstr().to_vec()).chain(suffixes).collect();
+    let join = |domain: &Vec<u8>| {
+        locals.iter().map(|local| [local.as_slice(), b"@", domain].concat()).collect::<Vec<_>>()
+    };
+    domains.iter().flat_map(join).collect()
+}
+
+/// The addresses to ask about in one domain, sorted.
+fn names_of(resolver: &Resolver<'_>, served: &Served, plan: &Plan) -> Vec<BString> {
+    let names = resolver.names(served);
+    let domain = match served {
+        Served::Domain(name) => name.clone(),
+        Served::Under(suffix) => DomainName::new([ANYTHING.as_bytes(), suffix].concat()),
+        Served::Address(address) => return vec![address.to_bytes()],
+    };
+    let mut locals: BTreeSet<LocalPart> = names.exact;
+    let behind =
+        |prefix: &BString| LocalPart::new([prefix.as_slice(), ANYTHING.as_bytes()].concat());
+    locals.extend(names.prefixes.iter().map(behind));
+    locals.insert(LocalPart::new(UNKNOWN));
+    for list in plan.design.lists.keys().filter(|list| list.domain == domain) {
+        let command = |command: &&str| {
+            LocalPart::new([list.local.as_ref(), b"-", command.as_bytes()].concat())
+        };
+        locals.extend(COMMANDS.iter().map(command));
+    }
+    locals.into_iter().map(|local| Address::new(&local, &domain).to_bytes()).collect()
+}

@@ -1,0 +1,341 @@
+//! The plan: everything that `migrate` will do, as a value. `plan` prints it, `migrate` carries it
+//! out, `verify` holds the target against it.
+
+mod addresses;
+mod verdict;
+
+pub use addresses::{AddressRow, Explanation};
+
+use crate::finding::{Disposition, Finding, Findings, Waiver, code};
+use crate::fsys::root::Root;
+use crate::model::design::{Design, DomainPattern, MailCopy, Role};
+use crate::model::outcome::Verdict;
+use crate::model::password::Scheme;
+use crate::model::quota::Quota;
+use crate::model::restrictions::Restrictions;
+use crate::model::site::Site;
+use crate::model::store::Store;
+use crate::model::{Account, Address, Origin, RelPath};
+use crate::policy::{Dovecot, Policy};
+use crate::predict::{self, NewServer};
+use crate::resolve::Resolver;
+use crate::source::{self, Layout};
+use crate::target::{self, Artifact, Choices};
+use crate::translate;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was read, what shall be, and the files that make it so.
+#[derive(Debug)]
+pub struct Plan {
+    /// The old server.
+    pub site: Site,
+    /// The new one.
+    pub design: Design,
+    /// The files of its programs, sorted by path.
+    pub artifacts: Vec<Artifact>,
+    /// What a person should know, most serious first.
+    pub findings: Findings,
+    /// The new server as its files tell it.
+    new: NewServer,
+    /// Findings that explain why an address behaves differently, by what they are about.
+    explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>>,
+    /// Accounts that take no more mail.
+    full: BTreeSet<Address>,
+    /// How many addresses of the table there are of each verdict.
+    verdicts: BTreeMap<Verdict, usize>,
+    policy: Policy,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The site cannot be read.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The files made for the new server contradict themselves: a bug, found before it did harm.
+    #[error("the planned files are wrong: {0}")]
+    Files(#[from] predict::Error),
+}
+
+/// An account of the old server, for reports.
+#[derive(Clone, Debug)]
+pub struct AccountRow<'a> {
+    /// Its address.
+    pub address: &'a Address,
+    /// The kind of its hash, if anybody can log in.
+    pub scheme: Option<Scheme>,
+    /// Its limits.
+    pub quota: Quota,
+    /// Its own restrictions.
+    pub restrictions: Restrictions,
+    /// Its mail store on the old server.
+    pub store: RelPath,
+    /// Messages in all its stores.
+    pub messages: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// What is counted in a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Domains with accounts.
+    pub domains: usize,
+    /// Domains that share the addresses of another.
+    pub alias_domains: usize,
+    /// Accounts of virtual domains, and Unix users who have mail.
+    pub accounts: usize,
+    /// Addresses in the table.
+    pub addresses: usize,
+    /// Mailing lists.
+    pub lists: usize,
+    /// Messages to carry over.
+    pub messages: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+impl Plan {
+    /// Reads a site and plans its migration. Writes nothing.
+    ///
+    /// # Errors
+    /// Where the folder is no root of a qmail host.
+    pub fn make(root: &Root, policy: Policy, dovecot: Dovecot) -> Result<Self, Error> {
+        let layout = Layout { qmail: RelPath::new(&policy.old.qmail) };
+        let (site, mut findings) = source::read_site(root, &layout)?;
+        let (design, more) = translate::translate(&site, &policy);
+        findings.append(more);
+        let choices = Choices { dovecot, map_type: policy.new.map_type };
+        let (artifacts, more) = target::emit(&design, choices);
+        findings.append(more);
+        let new = read_back(&design, &artifacts)?;
+        let mut plan = Self {
+            explained: explained(&findings),
+            full: full(&site),
+            verdicts: BTreeMap::new(),
+            site,
+            design,
+            artifacts,
+            findings,
+            new,
+            policy,
+        };
+        plan.report_accounts();
+        plan.report_addresses();
+        plan.findings.sort();
+        Ok(plan)
+    }
+
+    /// The old server's rules.
+    pub fn resolver(&self) -> Resolver<'_> {
+        Resolver::new(&self.site, self.policy.old.user_extensions)
+    }
+
+    /// The new server as the planned files tell it.
+    pub fn new_server(&self) -> &NewServer {
+        &self.new
+    }
+
+    /// What the sysadmin accepts.
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.policy.waive
+    }
+
+    /// The error findings that nobody has accepted; with one, `migrate` refuses.
+    pub fn refusing(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.refusing(&self.policy.waive)
+    }
+
+    /// The stores to copy.
+    pub fn copies(&self) -> &[MailCopy] {
+        &self.design.copies
+    }
+
+    /// Archived posts to copy: from the old server's file to the new one's.
+    pub fn archives(&self) -> impl Iterator<Item = (&RelPath, RelPath)> {
+        self.design.lists.values().flat_map(|list| {
+            let posts = list.list.archive.posts.iter();
+            posts.map(|(number, from)| (from, list.folder.join(format!("archive/{number}"))))
+        })
+    }
+
+    /// How many addresses of the table there are of each verdict.
+    pub fn verdicts(&self) -> &BTreeMap<Verdict, usize> {
+        &self.verdicts
+    }
+
+    /// The accounts of the old server: those of virtual domains, and Unix users who have mail.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountRow<'_>> {
+        let adopted: BTreeSet<&Address> = self.design.adopted.values().collect();
+        self.design
+            .mailboxes
+            .values()
+            .filter(move |mailbox| !adopted.contains(&mailbox.address))
+            .map(|mailbox| {
+                let own = self
+                    .site
+                    .domain(&mailbox.address.domain)
+                    .and_then(|domain| domain.account(&mailbox.address.local));
+                let stores = self.design.copies_into(&mailbox.address);
+                let found: Vec<&Store> =
+                    stores.filter_map(|copy| self.site.stores.get(&copy.from)).collect();
+                let unused = || own.map(Account::maildir).unwrap_or_default();
+                AccountRow {
+                    address: &mailbox.address,
+                    scheme: mailbox.password.as_ref().map(|(scheme, _)| *scheme),
+                    quota: mailbox.quota,
+                    restrictions: own.map(|account| account.restrictions).unwrap_or_default(),
+                    store: found.first().map_or_else(unused, |store| store.path.clone()),
+                    messages: found.iter().map(|store| store.messages()).sum(),
+                    bytes: found.iter().map(|store| store.bytes()).sum(),
+                }
+            })
+    }
+
+    /// What a domain is on the old server: `mailbox` has accounts, `alias` shares another one's,
+    /// `local` belongs to Unix users.
+    pub fn kind_of(&self, pattern: &DomainPattern) -> &'static str {
+        let DomainPattern::Domain(name) = pattern else {
+            return "local";
+        };
+        let is_local = self.site.control.locals().iter().any(|local| local.value == *name);
+        let is_alias = self.design.domain(name).is_some_and(|domain| domain.role != Role::Own);
+        match () {
+            () if is_local => "local",
+            () if is_alias => "alias",
+            () if self.site.domain(name).is_some() => "mailbox",
+            () => "local",
+        }
+    }
+
+    /// The counts that every report begins with.
+    pub fn totals(&self) -> Totals {
+        let stores = self.design.copies.iter().filter_map(|copy| self.site.stores.get(&copy.from));
+        let (messages, bytes) = stores.fold((0, 0), |(messages, bytes), store| {
+            (messages + store.messages(), bytes + store.bytes())
+        });
+        let kinds = |kind: &str| {
+            self.design.domains.keys().filter(|pattern| self.kind_of(pattern) == kind).count()
+        };
+        Totals {
+            domains: kinds("mailbox"),
+            alias_domains: kinds("alias"),
+            accounts: self.accounts().count(),
+            addresses: self.verdicts.values().sum(),
+            lists: self.design.lists.len(),
+            messages,
+            bytes,
+        }
+    }
+
+    fn report_accounts(&mut self) {
+        for address in &self.full {
+            let account =
+                self.site.domain(&address.domain).and_then(|domain| domain.account(&address.local));
+            let Some(account) = account else { continue };
+            self.findings.push(Finding::new(
+                &code::ACCOUNT_FULL,
+                Disposition::Migrated,
+                account.origin.clone(),
+                address.to_bytes(),
+                "the mailbox is full",
+                "the old server refuses mail for it",
+            ));
+        }
+    }
+
+    /// Every address must end as it did, or a finding must say why not.
+    fn report_addresses(&mut self) {
+        let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+        let mut found = Vec::new();
+        let mut lists = BTreeSet::new();
+        for row in self.addresses() {
+            *verdicts.entry(row.verdict).or_insert(0) += 1;
+            if row.is_list_command && row.verdict != Verdict::Same {
+                lists.extend(row.list.clone());
+            }
+            let (code, effect) = match row.verdict {
+                Verdict::Lost if row.findings.is_empty() => {
+                    (&code::ADDRESS_LOST, "mail that arrived would no longer")
+                }
+                Verdict::Differs => {
+                    (&code::ADDRESS_DIFFERS, "mail would go somewhere else than before")
+                }
+                _ => continue,
+            };
+            let tell = |outcomes: &[crate::model::outcome::Outcome]| {
+                outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            };
+            let message = format!("before: {}; after: {}", tell(&row.old), tell(&row.new));
+            let origin = row.origin.clone().unwrap_or_else(|| Origin::file(&RelPath::default()));
+            found.push(Finding::new(
+                code,
+                Disposition::Manual,
+                origin,
+                &row.address,
+                message,
+                effect,
+            ));
+        }
+        for list in lists {
+            let Some(found) = self.design.lists.get(&list) else {
+                continue;
+            };
+            self.findings.push(Finding::new(
+                &code::LIST_COMMANDS_CHANGED,
+                Disposition::Adapted,
+                found.list.posting.origin.clone(),
+                list.to_bytes(),
+                "the list's old commands are not all known to the new list manager",
+                "subscribe, unsubscribe, help, owner, digest-subscribe and get.N work; others are answered with help",
+            ));
+        }
+        for finding in found {
+            self.findings.push(finding);
+        }
+        self.verdicts = verdicts;
+    }
+}
+
+/// Reads the planned files as the programs will.
+fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
+    let by_path: BTreeMap<&RelPath, &Artifact> =
+        artifacts.iter().map(|file| (&file.path, file)).collect();
+    let files = |path: &RelPath| Ok(by_path.get(path).map(|file| file.bytes().to_vec()));
+    let spools: Vec<RelPath> = design.lists.values().map(|list| list.folder.clone()).collect();
+    NewServer::read(&files, &spools)
+}
+
+/// The findings that say why an address behaves differently, by subject in lower case.
+fn explained(findings: &Findings) -> BTreeMap<Vec<u8>, BTreeSet<&'static str>> {
+    let mut explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>> = BTreeMap::new();
+    for finding in findings {
+        let id = finding.code.id;
+        let explains =
+            id.starts_with("alias-") || id.starts_with("domain-") || id.starts_with("account-");
+        if explains {
+            explained.entry(finding.subject.to_ascii_lowercase()).or_default().insert(id);
+        }
+    }
+    explained
+}
+
+/// Accounts whose mailbox takes no more mail today.
+fn full(site: &Site) -> BTreeSet<Address> {
+    let mut full = BTreeSet::new();
+    for domain in &site.domains {
+        for account in domain.accounts.iter().filter(|account| !account.quota.is_unlimited()) {
+            let store = account.maildir();
+            let used = site
+                .stores
+                .get(site.real_store(&store))
+                .map(|store| store.counted)
+                .unwrap_or_default();
+            if account.quota.refuses(used, 1) {
+                full.insert(Address::new(&account.name, &domain.name));
+            }
+        }
+    }
+    full
+}

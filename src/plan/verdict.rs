@@ -1,0 +1,138 @@
+//! Whether the same becomes of mail for an address on both servers.
+
+use crate::model::outcome::{Outcome, Verdict};
+use crate::model::{Address, RelPath};
+use bstr::BString;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An outcome reduced to what a sender and a reader notice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    Mailbox(Address),
+    File(RelPath),
+    Elsewhere(Address),
+    List(Address, BString),
+    Answer,
+    Program(BString),
+    Refused,
+    Waits,
+    Nothing,
+}
+
+/// Compares the outcomes of one address.
+///
+/// `adopted` names the mailboxes that stand for files of the old server which were no account's;
+/// `full` are accounts that take no more mail on either server.
+pub(super) fn compare(
+    old: &[Outcome],
+    new: &[Outcome],
+    adopted: &BTreeMap<RelPath, Address>,
+    full: &BTreeSet<Address>,
+) -> Verdict {
+    let mut renamed = false;
+    let old_effects: BTreeSet<Effect> = old
+        .iter()
+        .map(|outcome| match (effect(outcome), outcome) {
+            (Effect::File(path), _) => match adopted.get(&path) {
+                Some(address) => {
+                    renamed = true;
+                    Effect::Mailbox(address.clone())
+                }
+                None => Effect::File(path),
+            },
+            (Effect::List(list, command), _) => Effect::List(list, new_command(&command)),
+            (effect, _) => effect,
+        })
+        .collect();
+    let new_effects: BTreeSet<Effect> = new
+        .iter()
+        .map(|outcome| match effect(outcome) {
+            Effect::Mailbox(account) if full.contains(&account) => Effect::Refused,
+            effect => effect,
+        })
+        .collect();
+    if old_effects == new_effects {
+        return if renamed { Verdict::Adapted } else { Verdict::Same };
+    }
+    let arrives = |effects: &BTreeSet<Effect>| {
+        effects.iter().any(|effect| !matches!(effect, Effect::Refused | Effect::Waits))
+    };
+    if arrives(&old_effects) && !arrives(&new_effects) { Verdict::Lost } else { Verdict::Differs }
+}
+
+fn effect(outcome: &Outcome) -> Effect {
+    match outcome {
+        Outcome::Deliver { account, .. } => Effect::Mailbox(account.to_lower()),
+        Outcome::File(path) => Effect::File(path.clone()),
+        Outcome::Forward(address) => Effect::Elsewhere(address.to_lower()),
+        Outcome::List { address, action } => {
+            Effect::List(address.to_lower(), action.to_ascii_lowercase().into())
+        }
+        Outcome::Reply(_) => Effect::Answer,
+        Outcome::Run(command) => Effect::Program(command.clone()),
+        Outcome::Reject(_) => Effect::Refused,
+        Outcome::Defer(_) => Effect::Waits,
+        Outcome::Discard => Effect::Nothing,
+    }
+}
+
+/// The new list manager's word for a command of the old one.
+fn new_command(command: &BString) -> BString {
+    if let Some(rest) = command.strip_prefix(b"digest-")
+        && matches!(rest, b"subscribe" | b"unsubscribe")
+    {
+        return [rest, b"-digest"].concat().into();
+    }
+    match command.strip_prefix(b"get.") {
+        Some(number) if !number.is_empty() && number.iter().all(u8::is_ascii_digit) => {
+            [b"get-".as_slice(), number].concat().into()
+        }
+        _ => command.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(old: &[Outcome], new: &[Outcome]) -> Verdict {
+        compare(old, new, &BTreeMap::new(), &BTreeSet::new())
+    }
+
+    fn deliver(account: &str) -> Outcome {
+        let account = Address::parse(account.as_bytes()).unwrap();
+        Outcome::Deliver { account, path: RelPath::new("x") }
+    }
+
+    #[test]
+    fn texts_and_places_do_not_matter_accounts_do() {
+        assert_eq!(
+            verdict(&[Outcome::Reject("a".into())], &[Outcome::Reject("b".into())]),
+            Verdict::Same
+        );
+        assert_eq!(verdict(&[deliver("a@x")], &[deliver("A@x")]), Verdict::Same);
+        assert_eq!(verdict(&[deliver("a@x")], &[deliver("b@x")]), Verdict::Differs);
+        assert_eq!(verdict(&[deliver("a@x")], &[Outcome::Reject("no".into())]), Verdict::Lost);
+    }
+
+    #[test]
+    fn list_commands_are_compared_by_what_they_do() {
+        let list = |action: &str| Outcome::List {
+            address: Address::parse(b"l@x").unwrap(),
+            action: action.into(),
+        };
+        assert_eq!(
+            verdict(&[list("digest-subscribe")], &[list("subscribe-digest")]),
+            Verdict::Same
+        );
+        assert_eq!(verdict(&[list("get.12")], &[list("get-12")]), Verdict::Same);
+        assert_eq!(verdict(&[list("index")], &[list("help")]), Verdict::Differs);
+    }
+
+    #[test]
+    fn a_full_mailbox_refuses_on_both_sides() {
+        let full = BTreeSet::from([Address::parse(b"a@x").unwrap()]);
+        let old = [Outcome::Reject("user is over quota".into())];
+        assert_eq!(compare(&old, &[deliver("a@x")], &BTreeMap::new(), &full), Verdict::Same);
+    }
+}
