@@ -11,8 +11,10 @@
 //! module touches files, and only the command line prints. `docs/architecture.md` says more.
 //!
 
+pub mod apply;
 pub mod finding;
 pub mod fsys;
+pub mod mail;
 pub mod model;
 pub mod plan;
 pub mod policy;

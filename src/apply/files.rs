@@ -1,0 +1,256 @@
+//! Writes the programs' files. A file that somebody else wrote or changed is never overwritten:
+//! ours goes beside it.
+
+use super::Applied;
+use super::journal::Journal;
+use crate::finding::{Disposition, Finding, code};
+use crate::fsys::root::Root;
+use crate::fsys::tree::{Access, Prepared, Tree};
+use crate::fsys::{self, Kind};
+use crate::model::{Origin, RelPath};
+use crate::plan::Plan;
+use crate::target::{Artifact, Audience, Content};
+use bstr::ByteSlice as _;
+use std::path::Path;
+
+/// Configuration files are no larger than this: 256 MiB.
+const LARGEST: u64 = 256 << 20;
+
+/// What to do about one file.
+enum Decision {
+    /// It is right already.
+    Unchanged,
+    /// Write it there.
+    Write(RelPath),
+    /// Somebody else's file is there: ours goes beside it, unless it is there already.
+    Beside(RelPath, bool),
+    /// Somebody changed ours, and there is nothing new to say.
+    LeaveEdited,
+    /// Somebody changed ours, there is something new, and nothing may be put beside it.
+    LeaveStale,
+}
+
+pub(super) fn write(
+    plan: &Plan,
+    tree: &Tree,
+    journal: &mut Journal,
+    applied: &mut Applied,
+) -> fsys::Result<()> {
+    let owners = Owners::new(plan, tree);
+    let mut prepared: Vec<(Prepared, RelPath, String)> = Vec::new();
+    for file in &plan.artifacts {
+        match &file.content {
+            Content::Folder => make_folder(tree, file, &owners, applied),
+            Content::Link(target) => make_link(tree, file, target, &owners, applied),
+            Content::File(bytes) => {
+                let digest = blake3::hash(bytes).to_hex().to_string();
+                let path = match decide(tree, journal, file, bytes, &digest) {
+                    Ok(decision) => settle(decision, file, applied),
+                    Err(error) => {
+                        applied.failures.push(error);
+                        continue;
+                    }
+                };
+                let Some(path) = path else { continue };
+                make_parents(tree, file, &owners, applied);
+                match tree.prepare(&path, bytes, owners.access(file.audience)) {
+                    Ok(ready) => prepared.push((ready, path, digest)),
+                    Err(error) => applied.failures.push(error),
+                }
+            }
+        }
+    }
+    if prepared.is_empty() {
+        return Ok(());
+    }
+    // Their bytes are safe before a name points to them, and the record before both: whatever a
+    // crash leaves is known as ours.
+    tree.sync()?;
+    let record: Vec<(RelPath, String)> =
+        prepared.iter().map(|(_, path, digest)| (path.clone(), digest.clone())).collect();
+    journal.record(&record)?;
+    for (ready, _, _) in prepared {
+        match tree.place(ready) {
+            Ok(()) => applied.written += 1,
+            Err(error) => applied.failures.push(error),
+        }
+    }
+    Ok(())
+}
+
+/// Looks at what is there now.
+fn decide(
+    tree: &Tree,
+    journal: &Journal,
+    file: &Artifact,
+    bytes: &[u8],
+    digest: &str,
+) -> fsys::Result<Decision> {
+    let path = &file.path;
+    let beside = || -> fsys::Result<Decision> {
+        let name = [path.file_name().as_bytes(), b".unqmail"].concat();
+        let path = path.parent().join(name);
+        let is_there =
+            tree.root().read_if_there(&path, LARGEST)?.is_some_and(|there| there == bytes);
+        Ok(Decision::Beside(path, is_there))
+    };
+    let there = if tree.is_odd(path)? { None } else { tree.root().read_if_there(path, LARGEST)? };
+    let Some(there) = there else {
+        let nothing = tree.root().stat_link(path)?.is_none();
+        return if nothing { Ok(Decision::Write(path.clone())) } else { beside() };
+    };
+    if there == bytes {
+        return Ok(Decision::Unchanged);
+    }
+    if journal.has(path, blake3::hash(&there).to_hex().as_str()) {
+        return Ok(Decision::Write(path.clone()));
+    }
+    if journal.latest(path) == Some(digest) {
+        return Ok(Decision::LeaveEdited);
+    }
+    // A file beside a member file would be taken for members.
+    if file.audience == Audience::Lists { Ok(Decision::LeaveStale) } else { beside() }
+}
+
+/// Counts and reports a decision; returns where to write, if anywhere.
+fn settle(decision: Decision, file: &Artifact, applied: &mut Applied) -> Option<RelPath> {
+    let mut report = |code, disposition, message: &'static str, effect: String| {
+        let origin = Origin::file(&file.path);
+        applied.findings.push(Finding::new(
+            code,
+            disposition,
+            origin,
+            file.path.as_bstr(),
+            message,
+            effect,
+        ));
+    };
+    match decision {
+        Decision::Write(path) => Some(path),
+        Decision::Unchanged => {
+            applied.unchanged += 1;
+            None
+        }
+        Decision::Beside(path, is_there) => {
+            report(
+                &code::FILE_FOREIGN,
+                Disposition::Manual,
+                "a file that unqmail did not write is in the way",
+                format!("it stays as it is; ours is beside it: {path}"),
+            );
+            applied.unchanged += usize::from(is_there);
+            (!is_there).then_some(path)
+        }
+        Decision::LeaveEdited => {
+            applied.unchanged += 1;
+            report(
+                &code::FILE_EDITED,
+                Disposition::Manual,
+                "the file was changed after unqmail wrote it",
+                "it stays as it is".to_owned(),
+            );
+            None
+        }
+        Decision::LeaveStale => {
+            report(
+                &code::FILE_FOREIGN,
+                Disposition::Manual,
+                "the list manager has changed the file since unqmail wrote it, and so has the old server",
+                "it stays as the list manager has it; what is new on the old server is not in it"
+                    .to_owned(),
+            );
+            None
+        }
+    }
+}
+
+fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
+    match tree.stat(&file.path) {
+        Ok(Some(stat)) if stat.kind == Kind::Folder => applied.unchanged += 1,
+        Ok(_) => {
+            make_parents(tree, file, owners, applied);
+            match tree.make_folder(&file.path, owners.folder(file.audience)) {
+                Ok(_) => applied.written += 1,
+                Err(error) => applied.failures.push(error),
+            }
+        }
+        Err(error) => applied.failures.push(error),
+    }
+}
+
+/// A list's folder and those above it, up to the spool, belong to the list manager.
+fn make_parents(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
+    if file.audience != Audience::Lists {
+        return;
+    }
+    let spool = RelPath::new("var/spool/mlmmj");
+    let mut above = Vec::new();
+    let mut path = file.path.parent();
+    while path.starts_with(&spool) {
+        above.push(path.clone());
+        path = path.parent();
+    }
+    for path in above.iter().rev() {
+        if let Err(error) = tree.make_folder(path, owners.folder(file.audience)) {
+            applied.failures.push(error);
+            return;
+        }
+    }
+}
+
+fn make_link(tree: &Tree, file: &Artifact, target: &str, owners: &Owners, applied: &mut Applied) {
+    make_parents(tree, file, owners, applied);
+    match tree.make_link(&file.path, target, owners.access(file.audience)) {
+        Ok(true) => applied.written += 1,
+        Ok(false) => applied.unchanged += 1,
+        Err(error) => applied.failures.push(error),
+    }
+}
+
+/// Numeric owners of what is written.
+struct Owners {
+    lists: (u32, u32),
+    dovecot: Option<u32>,
+    postfix: Option<u32>,
+}
+
+impl Owners {
+    /// Groups are looked up on the target, else on this host; where neither knows them, root keeps
+    /// the files to itself until `build-tables` gives them away.
+    fn new(plan: &Plan, tree: &Tree) -> Self {
+        let group = |name: &str| {
+            let here = Root::open(Path::new("/")).ok();
+            let roots = std::iter::once(tree.root()).chain(here.as_ref());
+            roots.into_iter().find_map(|root| group_id(root, name))
+        };
+        Self { lists: plan.design.ids.lists, dovecot: group("dovecot"), postfix: group("postfix") }
+    }
+
+    fn access(&self, audience: Audience) -> Access {
+        let owner = match audience {
+            Audience::Everybody | Audience::Command => (0, 0),
+            Audience::Group("postfix") => (0, self.postfix.unwrap_or(0)),
+            Audience::Group(_) => (0, self.dovecot.unwrap_or(0)),
+            Audience::Lists => self.lists,
+        };
+        Access { mode: audience.mode(), owner: Some(owner) }
+    }
+
+    fn folder(&self, audience: Audience) -> Access {
+        match audience {
+            Audience::Lists => Access { mode: 0o700, owner: Some(self.lists) },
+            _ => Access { mode: 0o755, owner: Some((0, 0)) },
+        }
+    }
+}
+
+fn group_id(root: &Root, name: &str) -> Option<u32> {
+    let bytes = root.read(&RelPath::new("etc/group"), LARGEST).ok()?;
+    bytes.lines().find_map(|line| {
+        let mut fields = line.split(|&b| b == b':');
+        if fields.next()? != name.as_bytes() {
+            return None;
+        }
+        fields.nth(1)?.to_str().ok()?.parse().ok()
+    })
+}
