@@ -1,0 +1,45 @@
+//! CSV: the table of addresses, for a spreadsheet (RFC 4180).
+
+use crate::model::outcome::Outcome;
+use crate::plan::Plan;
+use std::io::{self, Write};
+
+/// Writes one row for each address; the table is computed while it is written.
+pub fn addresses(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(out);
+    writer.write_record(["address", "old", "new", "verdict", "findings"])?;
+    for row in plan.addresses() {
+        let tell = |outcomes: &[Outcome]| {
+            outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let (old, new, findings) = (tell(&row.old), tell(&row.new), row.findings.join(" "));
+        let cells = [
+            cell(&row.address),
+            cell(old.as_bytes()),
+            cell(new.as_bytes()),
+            row.verdict.name().as_bytes().to_vec(),
+            findings.into_bytes(),
+        ];
+        writer.write_record(cells)?;
+    }
+    writer.flush()
+}
+
+/// A spreadsheet would take a cell that begins so for a formula.
+fn cell(bytes: &[u8]) -> Vec<u8> {
+    match bytes.first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => [b"'", bytes].concat(),
+        _ => bytes.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(cell(b"=1+1@x"), b"'=1+1@x");
+        assert_eq!(cell(b"joe@x"), b"joe@x");
+    }
+}

@@ -1,0 +1,226 @@
+//! Text for a person: what matters first, everything with its place.
+
+use super::{counted, grouped, size};
+use crate::finding::{Code, Finding, Findings, Severity, Waiver};
+use crate::model::shown;
+use crate::plan::{Explanation, Plan};
+use crate::verify::Verified;
+use anstyle::{AnsiColor, Style};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Findings of one code that are shown whole; the others are counted.
+const SHOWN: usize = 3;
+
+/// What `plan` prints.
+pub fn plan(plan: &Plan, all: bool, out: &mut dyn Write) -> io::Result<()> {
+    totals(plan, out)?;
+    writeln!(out)?;
+    findings(&plan.findings, plan.waivers(), all, out)?;
+    verdict(plan, out)
+}
+
+/// The counts at the top.
+fn totals(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let totals = plan.totals();
+    let verdicts: Vec<String> = plan
+        .verdicts()
+        .iter()
+        .map(|(verdict, count)| format!("{} {}", grouped(*count), verdict.name()))
+        .collect();
+    let rows = [
+        (
+            "domains",
+            grouped(totals.domains),
+            format!("and {}", counted(totals.alias_domains, "alias domain", "alias domains")),
+        ),
+        ("accounts", grouped(totals.accounts), String::new()),
+        ("addresses", grouped(totals.addresses), verdicts.join(", ")),
+        ("lists", grouped(totals.lists), String::new()),
+        ("messages", grouped(totals.messages), size(totals.bytes)),
+    ];
+    for (name, count, more) in rows {
+        writeln!(out, "{}", format!("{name:<10} {count:>12}   {more}").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Findings by code, most serious first.
+pub fn findings(
+    findings: &Findings,
+    waivers: &[Waiver],
+    all: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut groups: BTreeMap<(Severity, &str), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        groups.entry((finding.code.severity, finding.code.id)).or_default().push(finding);
+    }
+    for group in groups.values() {
+        let Some(first) = group.first() else { continue };
+        let count = group.len();
+        let waived = group
+            .iter()
+            .filter(|finding| waivers.iter().any(|waiver| waiver.covers(finding)))
+            .count();
+        let notes: Vec<String> = [
+            (count > 1).then(|| counted(count, "time", "times")),
+            (waived > 0).then(|| format!("{waived} waived")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let notes =
+            if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
+        let style = style(first.code.severity);
+        writeln!(
+            out,
+            "{style}{}[{}]{style:#}: {}{notes}",
+            first.code.severity.name(),
+            first.code.id,
+            first.message
+        )?;
+        let shown = if all { count } else { SHOWN.min(count) };
+        for finding in group.iter().take(shown) {
+            one(finding, first, out)?;
+        }
+        rest(group.get(shown..).unwrap_or_default(), out)?;
+        writeln!(out, "   = help: {}", first.code.help)?;
+        writeln!(out, "   = note: unqmail explain {}\n", first.code.id)?;
+    }
+    Ok(())
+}
+
+fn one(finding: &Finding, first: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let subject = shown(&finding.subject).to_string();
+    let place = finding.origin.to_string();
+    let names = if place.contains(&subject) { String::new() } else { format!("  {subject}") };
+    writeln!(out, "  --> {place}{names}")?;
+    if let Some(line) = &finding.excerpt {
+        let number = finding.origin.line.to_string();
+        let gap = " ".repeat(number.len());
+        writeln!(out, "  {gap} |\n  {number} | {}\n  {gap} |", shown(line))?;
+    }
+    if finding.message != first.message {
+        writeln!(out, "   = {}", finding.message)?;
+    }
+    if std::ptr::eq(finding, first) || finding.effect != first.effect {
+        writeln!(out, "   = effect: {}", finding.effect)?;
+    }
+    Ok(())
+}
+
+/// The subjects of the findings that are not shown whole.
+fn rest(group: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
+    const NAMED: usize = 8;
+    if group.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<String> =
+        group.iter().take(NAMED).map(|finding| shown(&finding.subject).to_string()).collect();
+    if group.len() > NAMED {
+        names.push(format!("… (--all shows {})", group.len()));
+    }
+    writeln!(out, "  ... and {} more: {}", group.len(), names.join(", "))
+}
+
+fn style(severity: Severity) -> Style {
+    let color = match severity {
+        Severity::Error => AnsiColor::Red,
+        Severity::Warning => AnsiColor::Yellow,
+        Severity::Note => AnsiColor::Cyan,
+    };
+    color.on_default().bold()
+}
+
+/// Whether `migrate` would go on, and what to do next.
+fn verdict(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    waivers(plan.waivers(), out)?;
+    let mut refusing: BTreeMap<&str, (&Code, u64)> = BTreeMap::new();
+    for finding in plan.refusing() {
+        refusing.entry(finding.code.id).or_insert((finding.code, 0)).1 += 1;
+    }
+    if refusing.is_empty() {
+        return writeln!(out, "Nothing stands in the way. Next: unqmail migrate SITE TARGET");
+    }
+    let codes: Vec<String> =
+        refusing.values().map(|(code, count)| format!("{count} {}", code.id)).collect();
+    let total: u64 = refusing.values().map(|(_, count)| count).sum();
+    writeln!(
+        out,
+        "migrate would refuse: {} not waived ({}).\nDecide about each; accept one in unqmail.toml like this:\n\n[[waive]]\ncode = \"{}\"\nsubject = \"{}\"\nreason = \"why it is acceptable\"",
+        counted(total, "error finding is", "error findings are"),
+        codes.join(", "),
+        refusing.keys().next().unwrap_or(&""),
+        plan.refusing()
+            .next()
+            .map(|finding| shown(&finding.subject).to_string())
+            .unwrap_or_default(),
+    )
+}
+
+/// A waiver for all codes is said loudly wherever it is used.
+pub fn waivers(waivers: &[Waiver], out: &mut dyn Write) -> io::Result<()> {
+    for waiver in waivers.iter().filter(|waiver| waiver.is_for_all_codes()) {
+        let style = style(Severity::Error);
+        writeln!(
+            out,
+            "{style}EVERY ERROR FINDING about {:?} IS WAIVED{style:#} by a waiver for code \"*\": {}",
+            waiver.subject, waiver.reason
+        )?;
+    }
+    Ok(())
+}
+
+/// What `explain ADDRESS` prints.
+pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
+    let Explanation { row, old_steps, new_steps } = explanation;
+    let codes = if row.findings.is_empty() {
+        String::new()
+    } else {
+        format!("  ({})", row.findings.join(", "))
+    };
+    let bold = Style::new().bold();
+    writeln!(out, "{bold}{}{bold:#}: {}{codes}", shown(&row.address), row.verdict.name())?;
+    writeln!(out, "before")?;
+    let width = old_steps.iter().map(|step| step.text.chars().count()).max().unwrap_or(0).min(72);
+    for step in old_steps {
+        match &step.origin {
+            Some(origin) => writeln!(out, "  {:<width$}  {origin}", step.text)?,
+            None => writeln!(out, "  {}", step.text)?,
+        }
+    }
+    writeln!(out, "after")?;
+    for step in new_steps {
+        writeln!(out, "  {step}")?;
+    }
+    for outcome in row.new.iter().filter(|_| new_steps.is_empty()) {
+        writeln!(out, "  {outcome}")?;
+    }
+    Ok(())
+}
+
+/// What `verify` prints.
+pub fn verified(verified: &Verified, out: &mut dyn Write) -> io::Result<()> {
+    for (kind, count) in &verified.checked {
+        writeln!(out, "{kind:<18} {:>14} checked", grouped(*count))?;
+    }
+    writeln!(out)?;
+    for difference in &verified.differences {
+        let style = style(Severity::Error);
+        writeln!(out, "{style}{}{style:#} {}", difference.kind, shown(&difference.subject))?;
+        writeln!(out, "   = should be: {}\n   = is:        {}", difference.old, difference.new)?;
+    }
+    let intended = u64::try_from(verified.intended.len()).unwrap_or(0);
+    if intended > 0 {
+        writeln!(
+            out,
+            "{} on purpose; `unqmail plan` says why.",
+            counted(intended, "address behaves differently", "addresses behave differently")
+        )?;
+    }
+    match verified.differences.len() {
+        0 => writeln!(out, "Everything is there, and nothing differs."),
+        count => writeln!(out, "{} found.", counted(count, "difference was", "differences were")),
+    }
+}

@@ -1,0 +1,69 @@
+//! Owners and modes: mail that its own server cannot read is lost to its reader, and mail that
+//! others can read is lost to secrecy.
+
+use super::Verified;
+use crate::fsys::root::Root;
+use crate::model::RelPath;
+use crate::plan::Plan;
+use crate::target::Content;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use walkdir::WalkDir;
+
+/// Looks at every file that was written and at everything in the mail users' homes. Only root can
+/// have set owners; for others only the modes count.
+pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) {
+    check_files(plan, target, verified);
+    check_mail(plan, target, verified);
+}
+
+/// No file may be open to more people than it is for.
+fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
+    for file in &plan.artifacts {
+        // One that is missing is told where its rows are checked.
+        let Ok(Some(stat)) = target.stat(&file.path) else { continue };
+        verified.count("owners and modes", 1);
+        let meant = match file.content {
+            Content::File(_) => file.audience.mode(),
+            Content::Folder => 0o755,
+            Content::Link(_) => continue,
+        };
+        if stat.mode & !meant & 0o777 != 0 {
+            let mode = format!("{:o}", stat.mode);
+            verified.differ("mode", file.path.as_bstr(), format!("at most {meant:o}"), mode);
+        }
+    }
+}
+
+fn check_mail(plan: &Plan, target: &Root, verified: &mut Verified) {
+    let root = target.path().join("var/vmail");
+    let sets_owners = rustix::process::geteuid().is_root();
+    for entry in WalkDir::new(&root).min_depth(1).sort_by_file_name() {
+        let (path, metadata) = match entry.map_err(|e| e.to_string()).and_then(|entry| {
+            let metadata = entry.metadata().map_err(|e| e.to_string())?;
+            Ok((entry.into_path(), metadata))
+        }) {
+            Ok(found) => found,
+            Err(error) => {
+                verified.differ("access", "var/vmail", "readable", error);
+                continue;
+            }
+        };
+        let relative =
+            RelPath::new(path.strip_prefix(target.path()).unwrap_or(&path).as_os_str().as_bytes());
+        verified.count("owners and modes", 1);
+        let ids = (metadata.uid(), metadata.gid());
+        if sets_owners && ids != plan.design.ids.mail {
+            verified.differ(
+                "owner",
+                relative.as_bstr(),
+                format!("{:?}", plan.design.ids.mail),
+                format!("{ids:?}"),
+            );
+        }
+        if !metadata.is_symlink() && metadata.mode() & 0o077 != 0 {
+            let mode = format!("{:o}", metadata.mode() & 0o7777);
+            verified.differ("mode", relative.as_bstr(), "nothing for others", mode);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Addresses: mail for each ends on the target as planned.
+
+use super::Verified;
+use crate::model::outcome::Verdict;
+use crate::plan::Plan;
+use crate::predict::NewServer;
+
+pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
+    for row in plan.addresses() {
+        verified.count("addresses", 1);
+        let there = found.outcomes(&row.address);
+        if there != row.new {
+            let tell = |outcomes: &[crate::model::outcome::Outcome]| {
+                outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            };
+            verified.differ("address", &row.address, tell(&row.new), tell(&there));
+        }
+        if row.verdict != Verdict::Same {
+            verified.intended.push((row.address, row.findings));
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Messages: each is on the target under its name, with its date and the same BLAKE3 digest.
+
+use super::{Difference, Verified};
+use crate::fsys::root::{Folder as Open, Root};
+use crate::fsys::{Error, Kind, Result};
+use crate::mail::{Converted, Progress, base};
+use crate::model::RelPath;
+use crate::model::design::MailCopy;
+use crate::model::mbox::Messages;
+use crate::model::store::{Store, StoreKind};
+use crate::plan::Plan;
+use bstr::BString;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+
+/// What the check of one store found.
+#[derive(Default)]
+struct Found {
+    messages: u64,
+    bytes: u64,
+    differences: Vec<Difference>,
+}
+
+impl Found {
+    fn differ(&mut self, path: &RelPath, old: impl Into<String>, new: impl Into<String>) {
+        let subject = path.as_bstr().to_owned();
+        self.differences.push(Difference {
+            kind: "message",
+            subject,
+            old: old.into(),
+            new: new.into(),
+        });
+    }
+}
+
+pub(super) fn check(
+    plan: &Plan,
+    site: &Root,
+    target: &Root,
+    jobs: usize,
+    progress: &dyn Progress,
+    verified: &mut Verified,
+) {
+    let stores =
+        plan.copies().iter().filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)));
+    let stores: Vec<_> = stores.collect();
+    let work = || -> Vec<Found> {
+        stores
+            .par_iter()
+            .map(|(copy, store)| check_store(site, target, copy, store, progress))
+            .collect()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let found = pool.map_or_else(|_| work(), |pool| pool.install(work));
+    for mut one in found {
+        *verified.checked.entry("messages").or_insert(0) += one.messages;
+        *verified.checked.entry("bytes").or_insert(0) += one.bytes;
+        verified.differences.append(&mut one.differences);
+    }
+    for (from, to) in plan.archives() {
+        *verified.checked.entry("posts").or_insert(0) += 1;
+        let same = digest_at(site, from).and_then(|old| Ok(old == digest_at(target, &to)?));
+        match same {
+            Ok(true) => {}
+            Ok(false) => verified.differ("post", to.as_bstr(), "the archived post", "other bytes"),
+            Err(error) => {
+                verified.differ("post", to.as_bstr(), "the archived post", error.to_string());
+            }
+        }
+    }
+}
+
+fn digest_at(root: &Root, path: &RelPath) -> Result<blake3::Hash> {
+    let folder = root.folder(&path.parent())?;
+    digest(&folder, path.file_name()).map(|(digest, _)| digest)
+}
+
+fn check_store(
+    site: &Root,
+    target: &Root,
+    copy: &MailCopy,
+    store: &Store,
+    progress: &dyn Progress,
+) -> Found {
+    let mut found = Found::default();
+    let home = copy.home.join("Maildir");
+    let result = match store.kind {
+        StoreKind::Maildir => store.folders.iter().try_for_each(|folder| {
+            let there = home.join(copy.folder(&folder.name));
+            check_folder(site, target, &folder.path, &there, progress, &mut found)
+        }),
+        StoreKind::Mbox => check_mbox(site, target, store, &home, progress, &mut found),
+    };
+    if let Err(error) = result {
+        found.differ(&home, "readable on both sides", error.to_string());
+    }
+    found
+}
+
+/// The messages of a target's folder by the part of their name that stays.
+struct Known(BTreeMap<BString, Vec<(&'static str, BString)>>);
+
+impl Known {
+    /// The message under its very name, else one whose name differs in flags or part only.
+    fn get(&self, part: &str, name: &[u8]) -> Option<&(&'static str, BString)> {
+        let same = self.0.get(base(name))?;
+        same.iter().find(|(there, found)| *there == part && found == name).or(same.first())
+    }
+}
+
+fn messages_of(target: &Root, folder: &RelPath) -> Result<Known> {
+    let mut known: BTreeMap<BString, Vec<_>> = BTreeMap::new();
+    for part in ["new", "cur"] {
+        match target.list(&folder.join(part)) {
+            Ok(entries) => {
+                for entry in entries {
+                    known.entry(base(&entry.name).to_owned()).or_default().push((part, entry.name));
+                }
+            }
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Known(known))
+}
+
+fn check_folder(
+    site: &Root,
+    target: &Root,
+    from: &RelPath,
+    to: &RelPath,
+    progress: &dyn Progress,
+    found: &mut Found,
+) -> Result<()> {
+    if target.stat(to)?.is_none() {
+        found.differ(to, "a folder", "missing");
+        return Ok(());
+    }
+    second_witness(target, to, found)?;
+    let known = messages_of(target, to)?;
+    for part in ["new", "cur"] {
+        let source = match site.folder(&from.join(part)) {
+            Ok(source) => source,
+            Err(error) if error.is_missing() => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in source.list()? {
+            if entry.kind != Kind::File || entry.name.starts_with(b".") {
+                continue;
+            }
+            let wanted = to.join(part).join(&entry.name);
+            found.messages += 1;
+            match known.get(part, &entry.name) {
+                None => found.differ(&wanted, "there", "missing"),
+                Some((there, name)) => {
+                    if *there != part || *name != entry.name {
+                        let path = to.join(there).join(name);
+                        found.differ(&wanted, "its name and flags", format!("there as {path}"));
+                    }
+                    let copy = target.folder(&to.join(there))?;
+                    compare(&source, &entry.name, &copy, name, &wanted, progress, found)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes, size and date of one message on both sides.
+fn compare(
+    source: &Open,
+    old: &[u8],
+    target: &Open,
+    new: &[u8],
+    path: &RelPath,
+    progress: &dyn Progress,
+    found: &mut Found,
+) -> Result<()> {
+    let (old_digest, old_stat) = digest(source, old)?;
+    let (new_digest, new_stat) = digest(target, new)?;
+    found.bytes += old_stat.size;
+    progress.done(1, old_stat.size);
+    if old_stat.size != new_stat.size {
+        found.differ(path, format!("{} bytes", old_stat.size), format!("{} bytes", new_stat.size));
+    } else if old_digest != new_digest {
+        found.differ(path, "the same bytes", "other bytes");
+    }
+    if old_stat.mtime != new_stat.mtime {
+        found.differ(
+            path,
+            format!("date {}", old_stat.mtime.0),
+            format!("date {}", new_stat.mtime.0),
+        );
+    }
+    Ok(())
+}
+
+fn digest(folder: &Open, name: &[u8]) -> Result<(blake3::Hash, crate::fsys::Stat)> {
+    let (file, stat) = folder.open(name)?;
+    Ok((digest_of(file).map_err(|e| Error::new("read", &folder.path.join(name), e))?, stat))
+}
+
+fn digest_of(file: File) -> std::io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(BufReader::with_capacity(128 << 10, file))?;
+    Ok(hasher.finalize())
+}
+
+/// The messages of an mbox, divided once more, against the files they became.
+fn check_mbox(
+    site: &Root,
+    target: &Root,
+    store: &Store,
+    home: &RelPath,
+    progress: &dyn Progress,
+    found: &mut Found,
+) -> Result<()> {
+    let (file, _) = site.folder(&store.path.parent())?.open(store.path.file_name())?;
+    let known = messages_of(target, home)?;
+    let mut names = Converted::default();
+    for message in Messages::new(BufReader::new(file)) {
+        let message = message.map_err(|e| Error::new("read", &store.path, e))?;
+        let (name, _) = names.name(&message);
+        found.messages += 1;
+        found.bytes += u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
+        progress.done(1, u64::try_from(message.bytes.len()).unwrap_or(u64::MAX));
+        let wanted = home.join("cur").join(&name);
+        match known.get("cur", &name) {
+            None => found.differ(&wanted, "there", "missing"),
+            Some((part, there)) => {
+                let (found_digest, _) = digest(&target.folder(&home.join(part))?, there)?;
+                if found_digest != blake3::hash(&message.bytes) {
+                    found.differ(&wanted, "the same bytes", "other bytes");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Another program's reader must find as many messages as this one: the `maildir` crate, which
+/// takes a folder that cannot be read for an empty one, so it is asked only after that is known.
+fn second_witness(target: &Root, folder: &RelPath, found: &mut Found) -> Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = target.path().join(std::ffi::OsStr::from_bytes(folder.as_ref()));
+    let ours = |part: &str| -> Result<usize> {
+        let entries = match target.list(&folder.join(part)) {
+            Ok(entries) => entries,
+            Err(error) if error.is_missing() => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        Ok(entries.iter().filter(|entry| !entry.name.starts_with(b".")).count())
+    };
+    let theirs = maildir::Maildir::from(path);
+    for (part, counted) in [("new", theirs.count_new()), ("cur", theirs.count_cur())] {
+        let ours = ours(part)?;
+        if ours != counted {
+            found.differ(
+                &folder.join(part),
+                format!("{ours} messages"),
+                format!("{counted} for another reader"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Checks a target against the site, from the files alone: nothing here trusts what was remembered
+//! while copying, and no table is read by the code that wrote it.
+
+mod access;
+mod accounts;
+mod addresses;
+mod lists;
+mod messages;
+mod tables;
+
+use crate::fsys::{self, root::Root};
+use crate::mail::Progress;
+use crate::model::RelPath;
+use crate::plan::Plan;
+use crate::predict::{self, NewServer};
+use bstr::BString;
+use std::collections::BTreeMap;
+
+/// What a check of a target found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// How many of each kind of thing were checked.
+    pub checked: BTreeMap<&'static str, u64>,
+    /// What is not as it should be.
+    pub differences: Vec<Difference>,
+    /// What differs on purpose: address and the codes of the findings that say why.
+    pub intended: Vec<(BString, Vec<&'static str>)>,
+}
+
+/// One thing that is not as it should be. Never holds a password or hash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// Which one.
+    pub subject: BString,
+    /// What it should be.
+    pub old: String,
+    /// What it is.
+    pub new: String,
+}
+
+impl Verified {
+    fn count(&mut self, kind: &'static str, number: usize) {
+        *self.checked.entry(kind).or_insert(0) += u64::try_from(number).unwrap_or(u64::MAX);
+    }
+
+    fn differ(
+        &mut self,
+        kind: &'static str,
+        subject: impl AsRef<[u8]>,
+        old: impl Into<String>,
+        new: impl Into<String>,
+    ) {
+        let subject = subject.as_ref().into();
+        self.differences.push(Difference { kind, subject, old: old.into(), new: new.into() });
+    }
+}
+
+/// Checks everything that the plan promises: each file and row, each account, address, list member
+/// and message.
+///
+/// # Errors
+/// Where the target cannot be read at all.
+pub fn verify(
+    plan: &Plan,
+    site: &Root,
+    target: &Root,
+    jobs: usize,
+    progress: &dyn Progress,
+) -> fsys::Result<Verified> {
+    let mut verified = Verified::default();
+    tables::check(plan, target, &mut verified)?;
+    match read_target(plan, target) {
+        Ok(found) => {
+            accounts::check(plan, &found, &mut verified);
+            addresses::check(plan, &found, &mut verified);
+            lists::check(plan, &found, &mut verified);
+        }
+        Err(error) => {
+            verified.differ("file", "etc", "files that their programs can read", error.to_string());
+        }
+    }
+    messages::check(plan, site, target, jobs, progress, &mut verified);
+    access::check(plan, target, &mut verified);
+    verified.differences.sort();
+    verified.differences.dedup();
+    Ok(verified)
+}
+
+/// The target as its programs find it.
+fn read_target(plan: &Plan, target: &Root) -> Result<NewServer, predict::Error> {
+    const LARGEST: u64 = 1 << 30;
+    let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?);
+    let spools: Vec<RelPath> = plan.design.lists.values().map(|list| list.folder.clone()).collect();
+    NewServer::read(&files, &spools)
+}

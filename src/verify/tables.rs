@@ -1,0 +1,57 @@
+//! The programs' files: byte for byte, and where they differ, row by row.
+
+use super::Verified;
+use crate::fsys::{self, root::Root};
+use crate::plan::Plan;
+use crate::target::{Artifact, Audience, Content};
+use bstr::ByteSlice as _;
+use std::collections::BTreeSet;
+
+pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) -> fsys::Result<()> {
+    for file in &plan.artifacts {
+        verified.count("files", 1);
+        let there = target.stat_link(&file.path)?;
+        match &file.content {
+            Content::Folder | Content::Link(_) if there.is_some() => {}
+            Content::File(bytes) if there.is_some() => {
+                // A list manager changes its own files; members are compared as such.
+                if file.audience == Audience::Lists {
+                    continue;
+                }
+                match target.read(&file.path, 1 << 30) {
+                    Ok(found) if found == *bytes => {}
+                    Ok(found) => compare(file, bytes, &found, verified),
+                    Err(error) => {
+                        verified.differ("file", file.path.as_bstr(), "readable", error.to_string());
+                    }
+                }
+            }
+            _ => verified.differ("file", file.path.as_bstr(), "there", "missing"),
+        }
+    }
+    Ok(())
+}
+
+/// Tells which lines are missing and which are new; files with hashes are compared account by
+/// account instead, without showing them.
+fn compare(file: &Artifact, wanted: &[u8], found: &[u8], verified: &mut Verified) {
+    if matches!(file.audience, Audience::Group(_)) {
+        if file.path.file_name() != "users" {
+            verified.differ("file", file.path.as_bstr(), "as planned", "changed");
+        }
+        return;
+    }
+    let rows = |text: &[u8]| -> BTreeSet<Vec<u8>> { text.lines().map(<[u8]>::to_vec).collect() };
+    let (wanted, found) = (rows(wanted), rows(found));
+    let shown = |row: &Vec<u8>| crate::model::shown(row).to_string();
+    let subject = file.path.as_bstr();
+    for row in wanted.difference(&found) {
+        verified.differ("row", subject, shown(row), "missing");
+    }
+    for row in found.difference(&wanted) {
+        verified.differ("row", subject, "missing", shown(row));
+    }
+    if wanted == found {
+        verified.differ("file", subject, "rows in the planned order", "another order");
+    }
+}
