@@ -1,0 +1,243 @@
+//! A private stage for the real servers: a target is laid over a throw-away copy of this host, in
+//! namespaces of its own, and Postfix, Dovecot and mlmmj run on it unchanged.
+//!
+//! Nothing leaves the machine: the stage has no network but its own loopback. Nothing stays: when
+//! the [`Stage`] is dropped, its processes, mounts and namespaces are gone, and the target is as it
+//! was. Needs root, Linux, and the servers installed.
+
+mod world;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the servers may take to start.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What runs inside, as process 1.
+const SCRIPT: &str = include_str!("start.sh");
+
+/// Programs that a stage needs, and the package of each.
+const NEEDED: &[(&str, &str)] = &[
+    ("/usr/sbin/postfix", "postfix"),
+    ("/usr/sbin/dovecot", "dovecot-imapd"),
+    ("/usr/bin/mlmmj-receive", "mlmmj"),
+    ("/usr/bin/unshare", "util-linux"),
+    ("/usr/sbin/ip", "iproute2"),
+];
+
+/// Servers that run on a target.
+#[derive(Debug)]
+pub struct Stage {
+    child: Child,
+    /// Closing it ends the stage.
+    input: Option<ChildStdin>,
+    /// Process 1 of the stage, as this host numbers it.
+    init: u32,
+    work: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// Why a stage cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Namespaces and mounts are root's.
+    #[error("a stage for real servers needs root")]
+    NotRoot,
+    /// A server is not installed.
+    #[error("{0} is missing; install the package {1}")]
+    Missing(&'static str, &'static str),
+    /// Something inside failed; its words are told.
+    #[error("the stage did not start: {0}")]
+    Failed(String),
+    /// A file or process could not be handled.
+    #[error("setting the stage: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Stage {
+    /// Lays a target over this host and starts its servers; returns when they answer.
+    ///
+    /// # Errors
+    /// Without root, where a server is not installed, or where one does not start.
+    pub fn start(target: &Path) -> Result<Self, Error> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NotRoot);
+        }
+        if let Some((path, package)) =
+            NEEDED.iter().find(|(path, _)| rustix::fs::stat(*path).is_err())
+        {
+            return Err(Error::Missing(path, package));
+        }
+        let work = work_folder()?;
+        let mut child = Command::new("unshare")
+            .args([
+                "--mount",
+                "--net",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "--propagation",
+                "private",
+            ])
+            .args(["sh", "-c", SCRIPT, "stage"])
+            .args([work.as_path(), target])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(
+                crate::fsys::create(&work.join("stage.log")).map_err(|e| e.source)?,
+            ))
+            .spawn()?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let mut stage = Self { child, input, init: 0, work, log: Arc::default() };
+        let mut lines =
+            BufReader::new(output.ok_or_else(|| io::Error::other("no output"))?).lines();
+        stage.expect(&mut lines, "mounted")?;
+        stage.init = stage.first_process()?;
+        stage.listen()?;
+        if let Some(input) = &mut stage.input {
+            input.write_all(b"\n")?;
+        }
+        stage.expect(&mut lines, "started")?;
+        for port in [25, 143, 110] {
+            stage.wait_for(port)?;
+        }
+        Ok(stage)
+    }
+
+    fn expect(
+        &self,
+        lines: &mut impl Iterator<Item = io::Result<String>>,
+        wanted: &str,
+    ) -> Result<(), Error> {
+        match lines.next() {
+            Some(Ok(line)) if line == wanted => Ok(()),
+            _ => Err(Error::Failed(self.said())),
+        }
+    }
+
+    /// Everything that the programs inside have complained about so far.
+    pub fn said(&self) -> String {
+        let names =
+            ["stage", "users", "build-tables", "postfix-check", "doveconf", "postfix", "dovecot"];
+        let read = |name: &str| {
+            crate::fsys::read_text(&self.work.join(format!("{name}.log"))).unwrap_or_default()
+        };
+        let said =
+            names.iter().map(|name| (name, read(name))).filter(|(_, text)| !text.trim().is_empty());
+        let said: Vec<String> =
+            said.map(|(name, text)| format!("{name}: {}", text.trim())).collect();
+        said.join("\n")
+    }
+
+    /// The child of `unshare`: process 1 inside.
+    fn first_process(&self) -> Result<u32, Error> {
+        let outer = self.child.id();
+        let path = PathBuf::from(format!("/proc/{outer}/task/{outer}/children"));
+        let children = crate::fsys::read_text(&path).map_err(|e| e.source)?;
+        let first = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+        first.ok_or_else(|| Error::Failed("it has no first process".into()))
+    }
+
+    /// The stage's `/`, seen from outside.
+    pub fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.init))
+    }
+
+    /// Takes what the servers log.
+    fn listen(&self) -> Result<(), Error> {
+        let path = self.root().join("dev/log");
+        let socket = UnixDatagram::bind(&path)?;
+        rustix::fs::chmod(&path, Mode::from_raw_mode(0o666)).map_err(io::Error::from)?;
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(length) = socket.recv(&mut buffer) {
+                let line =
+                    String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+                log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Ok(())
+    }
+
+    /// What the servers have logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn wait_for(&self, port: u16) -> Result<(), Error> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if self.connect(SocketAddr::from(([127, 0, 0, 1], port)), None).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(Error::Failed(format!(
+            "nothing answers on port {port}\n{}{}",
+            self.said(),
+            self.log().join("\n")
+        )))
+    }
+
+    /// Connects to a server from inside, from an address of choice.
+    pub fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+        let path = format!("/proc/{}/ns/net", self.init);
+        // A thread of its own, because a thread that has moved cannot be moved back by others.
+        let connected = std::thread::spawn(move || {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let namespace = rustix::fs::open(path.as_str(), flags, Mode::empty())?;
+            move_into_link_name_space(
+                std::os::fd::AsFd::as_fd(&namespace),
+                Some(LinkNameSpaceType::Network),
+            )?;
+            world::connect(to, from)
+        });
+        connected.join().unwrap_or_else(|_| Err(io::Error::other("the connecting thread failed")))
+    }
+
+    /// A command that runs inside.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.init.to_string(), "-m", "-n", "-p", "--", program]);
+        command
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Process 1 ends with its input, and with it everything in its namespaces.
+        drop(self.input.take());
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) && matches!(self.child.try_wait(), Ok(None))
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill().is_ok();
+        let _ = self.child.wait().is_ok();
+        for folder in ["layers", "target"] {
+            let _ = rustix::fs::rmdir(self.work.join(folder)).is_ok();
+        }
+        crate::fsys::remove_folder(&self.work);
+    }
+}
+
+/// A folder for the stage's mount points and the programs' words.
+fn work_folder() -> io::Result<PathBuf> {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("unqmail-stage-{}-{number}", std::process::id()));
+    for folder in [path.clone(), path.join("layers"), path.join("target")] {
+        rustix::fs::mkdir(&folder, Mode::from_raw_mode(0o700)).map_err(io::Error::from)?;
+    }
+    Ok(path)
+}
