@@ -10,8 +10,23 @@
 //! Readers know no target, emitters know no source, the translation between them is pure, one
 //! module touches files, and only the command line prints. `docs/architecture.md` says more.
 //!
+//! # Examples
+//! ```no_run
+//! use std::path::Path;
+//! use unqmail::fsys::root::Root;
+//! use unqmail::plan::Plan;
+//! use unqmail::policy::{Dovecot, Policy};
+//!
+//! let root = Root::open(Path::new("/mnt/old-server"))?;
+//! let plan = Plan::make(&root, Policy::default(), Dovecot::V24)?;
+//! for row in plan.addresses() {
+//!     println!("{}: {:?}", row.address, row.verdict);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod apply;
+pub mod cli;
 pub mod finding;
 pub mod fsys;
 pub mod mail;

@@ -1,0 +1,63 @@
+//! `unqmail explain`.
+
+use super::args::{ExplainArgs, Format};
+use super::{Exit, make_plan, term};
+use crate::finding::code;
+use crate::report;
+use bstr::{BString, ByteSlice as _};
+use std::ffi::OsString;
+use std::io::{BufRead as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    match args.what.as_slice() {
+        [code] => explain_code(code),
+        [site, addresses @ ..] => term::print(None, Exit::Done, |out| {
+            explain_addresses(Path::new(site), addresses, args, out)
+        }),
+        [] => Ok(Exit::WrongUse),
+    }
+}
+
+fn explain_code(id: &OsString) -> anyhow::Result<Exit> {
+    let id = id.to_string_lossy();
+    if let Some(code) = code::CODES.iter().find(|code| code.id == id) {
+        return term::print(None, Exit::Done, |out| Ok(out.write_all(code.page.as_bytes())?));
+    }
+    term::say(&format!(
+        "unqmail: there is no finding with the code {id:?}; for an address, name SITE first"
+    ));
+    Ok(Exit::WrongUse)
+}
+
+fn explain_addresses(
+    site: &Path,
+    addresses: &[OsString],
+    args: &ExplainArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let (_, plan) = make_plan(site, None, args.config.as_deref())?;
+    let resolver = plan.resolver();
+    let mut one = |address: BString| -> anyhow::Result<()> {
+        let explanation = plan.explain(&resolver, address.as_bstr());
+        match args.format {
+            Format::Text => report::text::explanation(&explanation, out)?,
+            Format::Json => report::json::explanation(&explanation, out)?,
+        }
+        Ok(())
+    };
+    for address in addresses {
+        if address != "-" {
+            one(address.as_bytes().into())?;
+            continue;
+        }
+        for line in std::io::stdin().lock().split(b'\n') {
+            let line = line?;
+            if !line.is_empty() {
+                one(line.into())?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! `unqmail migrate`.
+
+use super::args::MigrateArgs;
+use super::progress::Bar;
+use super::{Exit, activate, make_plan, term};
+use crate::apply::{self, Applied};
+use crate::finding::Severity;
+use crate::fsys::tree::Tree;
+use crate::plan::Plan;
+use crate::report::{self, counted, size};
+use anyhow::Context as _;
+use std::io::Write;
+
+pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
+    let (root, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
+    if plan.refusing().next().is_some() {
+        let mut err = anstream::stderr().lock();
+        report::text::plan(&plan, false, &mut err)?;
+        writeln!(err, "\nRefused: nothing was written.")?;
+        return Ok(Exit::Refused);
+    }
+    let tree = Tree::create(&args.target).context("opening the new server's root")?;
+    let bar = Bar::new("copied", plan.totals().messages);
+    let applied = apply::apply(&plan, &root, &tree, jobs(args.jobs), &bar);
+    bar.finish();
+    let applied = applied.context("migrating")?;
+    let unwaived = applied.findings.refusing(plan.waivers()).next().is_some();
+    let earned = match () {
+        () if applied.failed() || unwaived => Exit::Failed,
+        () if applied.stopped => Exit::Stopped,
+        () => Exit::Done,
+    };
+    term::print(None, earned, |out| {
+        summary(&plan, &applied, out)?;
+        if !applied.stopped {
+            activate::steps(&args.target, out)?;
+        }
+        Ok(())
+    })
+}
+
+/// Threads by default: one for each processor.
+pub(super) fn jobs(asked: Option<usize>) -> usize {
+    asked
+        .filter(|jobs| *jobs > 0)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// What was done, what was found, what failed.
+pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> anyhow::Result<()> {
+    let totals = plan.totals();
+    let failed = applied.failures.iter().chain(&applied.moved.failures);
+    for error in failed.clone() {
+        writeln!(out, "failed: {error}")?;
+    }
+    report::text::findings(&applied.findings, plan.waivers(), true, out)?;
+    report::text::waivers(plan.waivers(), out)?;
+    if applied.changed() {
+        let moved = &applied.moved;
+        writeln!(
+            out,
+            "Written: {}, {} ({}), {}.",
+            counted(applied.written, "file", "files"),
+            counted(moved.copied, "message", "messages"),
+            size(moved.bytes),
+            counted(applied.posts, "archived post", "archived posts"),
+        )?;
+        if moved.renamed > 0 {
+            writeln!(
+                out,
+                "Renamed: {} whose flags changed.",
+                counted(moved.renamed, "message", "messages")
+            )?;
+        }
+    } else {
+        writeln!(out, "Nothing to do: the new server is up to date.")?;
+    }
+    writeln!(
+        out,
+        "The new server has {}, {}, {} and {} ({}).",
+        counted(totals.accounts, "account", "accounts"),
+        counted(totals.addresses, "address", "addresses"),
+        counted(totals.lists, "list", "lists"),
+        counted(totals.messages, "message", "messages"),
+        size(totals.bytes),
+    )?;
+    let count = |severity| {
+        counted(plan.findings.count(severity), severity.name(), &format!("{}s", severity.name()))
+    };
+    writeln!(
+        out,
+        "Findings: {} (all waived), {}, {}; `unqmail plan` shows them.",
+        count(Severity::Error),
+        count(Severity::Warning),
+        count(Severity::Note)
+    )?;
+    if applied.without_owners {
+        writeln!(out, "Owners are left as they are: only root can set them.")?;
+    }
+    if applied.stopped {
+        writeln!(out, "Stopped early: run the same command again to go on.")?;
+    }
+    if failed.count() > 0 {
+        writeln!(out, "Something failed: repair it and run the same command again.")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The command line: the only place that prints, colours, draws bars and reads the environment.
+
+mod activate;
+mod args;
+mod demo;
+mod exit;
+mod explain;
+mod migrate;
+mod plan;
+mod progress;
+mod term;
+mod verify;
+
+pub use exit::Exit;
+
+use crate::fsys::root::Root;
+use crate::plan::Plan;
+use crate::policy::{Dovecot, Policy};
+use anyhow::Context as _;
+use args::{Args, Verb};
+use clap::Parser as _;
+use std::path::Path;
+
+/// Parses the arguments and runs the verb they name.
+pub fn run() -> Exit {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::WrongUse } else { Exit::Done };
+            // Nothing is left to say where even this cannot be said.
+            let _ = error.print().is_ok();
+            return exit;
+        }
+    };
+    let result = match args.verb {
+        Verb::Plan(args) => plan::run(&args),
+        Verb::Migrate(args) => migrate::run(&args),
+        Verb::Verify(args) => verify::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Demo(args) => demo::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        term::error(&error);
+        Exit::Failed
+    })
+}
+
+/// Opens the site, reads the settings and makes the plan.
+fn make_plan(
+    site: &Path,
+    target: Option<&Path>,
+    config: Option<&Path>,
+) -> anyhow::Result<(Root, Plan)> {
+    let policy = match config {
+        Some(path) => {
+            let text = crate::fsys::read_text(path)?;
+            Policy::parse(&text).with_context(|| format!("reading {}", path.display()))?
+        }
+        None => Policy::default(),
+    };
+    let mut root = Root::open(site).context("opening the old server's root")?;
+    if let Some(target) = target {
+        root.hide(target);
+    }
+    let dovecot = policy.new.dovecot.unwrap_or_else(installed_dovecot);
+    term::say(&format!("reading {} ...", site.display()));
+    let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
+    Ok((root, plan))
+}
+
+/// The language of the Dovecot that is installed here, else the newest.
+fn installed_dovecot() -> Dovecot {
+    let said = std::process::Command::new("dovecot").arg("--version").output();
+    let version = said.map(|output| output.stdout).unwrap_or_default();
+    if version.starts_with(b"2.3") { Dovecot::V23 } else { Dovecot::V24 }
+}

@@ -1,0 +1,157 @@
+//! The walls of the crate: which module may use which, and who may touch files and the terminal.
+
+use crate::support::{files_under, project, read};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What each module may use of the others. `model` uses nothing.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("fsys", &["model"]),
+    ("finding", &["model"]),
+    ("policy", &["finding", "model"]),
+    ("source", &["finding", "fsys", "model"]),
+    ("resolve", &["model"]),
+    ("translate", &["finding", "model", "policy", "resolve"]),
+    ("target", &["finding", "model", "policy"]),
+    ("predict", &["fsys", "model"]),
+    (
+        "plan",
+        &[
+            "finding",
+            "fsys",
+            "model",
+            "policy",
+            "predict",
+            "resolve",
+            "source",
+            "target",
+            "translate",
+        ],
+    ),
+    ("mail", &["fsys", "model"]),
+    ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
+    ("verify", &["fsys", "mail", "model", "plan", "predict", "target"]),
+    ("report", &["finding", "model", "plan", "resolve", "verify"]),
+    ("sample", &["fsys", "model", "source"]),
+    ("stage", &["fsys"]),
+    (
+        "cli",
+        &[
+            "apply", "finding", "fsys", "mail", "model", "plan", "policy", "report", "sample",
+            "verify",
+        ],
+    ),
+];
+
+/// The parts of a module that must not know each other.
+const STRANGERS: &[(&str, &[&str])] = &[
+    ("source", &["courier", "ezmlm", "mail", "qmail", "vpopmail"]),
+    ("target", &["dovecot", "host", "lists", "postfix"]),
+];
+
+/// What only some modules may name: a text, and where it is allowed.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("clap::", &["cli"]),
+    ("indicatif::", &["cli"]),
+    ("anyhow::", &["cli"]),
+    ("println!", &["cli"]),
+    ("eprintln!", &["cli"]),
+    ("std::env::", &["cli", "stage"]),
+    ("std::process::Command", &["cli", "stage"]),
+    ("rustix::fs", &["fsys", "stage"]),
+    ("SystemTime", &[]),
+];
+
+/// The text of a module's files without their unit tests, by path below `src`.
+fn modules() -> BTreeMap<String, String> {
+    let src = project().join("src");
+    let files = files_under(&src).into_iter().filter(|path| path.extension().is_some());
+    files
+        .map(|path| {
+            let name = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+            let text = read(&path);
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            (name, code)
+        })
+        .collect()
+}
+
+fn top(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+}
+
+/// The names that follow a text, wherever it stands.
+fn names_after<'t>(text: &'t str, front: &str) -> BTreeSet<&'t str> {
+    let name_of = |rest: &'t str| {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    };
+    let mut names = BTreeSet::new();
+    for rest in text.split(front).skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(group.split(['{', '}', ',']).map(|n| name_of(n.trim()))),
+            None => {
+                names.insert(name_of(rest));
+            }
+        }
+    }
+    names.remove("");
+    names
+}
+
+#[test]
+fn modules_use_only_what_they_may() {
+    for (path, text) in modules().iter().filter(|(path, _)| *path != "lib.rs" && *path != "main.rs")
+    {
+        let own = top(path);
+        let (_, allowed) =
+            MAY_USE.iter().find(|(name, _)| *name == own).unwrap_or_else(|| panic!("{path}: new"));
+        for used in names_after(text, "crate::") {
+            let known = MAY_USE.iter().any(|(name, _)| *name == used);
+            let fine = used == own || allowed.contains(&used) || !known;
+            assert!(fine, "src/{path} uses {used}, which {own} may not");
+        }
+    }
+}
+
+#[test]
+fn readers_and_emitters_do_not_know_each_other() {
+    for (module, parts) in STRANGERS {
+        for (path, text) in &modules() {
+            let Some(own) = parts.iter().find(|part| path.starts_with(&format!("{module}/{part}")))
+            else {
+                continue;
+            };
+            for other in parts.iter().filter(|other| *other != own) {
+                let front = format!("{module}::{other}");
+                assert!(!text.contains(&front), "src/{path} uses {front}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_terminal_the_clock_and_files_have_one_place_each() {
+    for (path, text) in &modules() {
+        for (name, places) in ONLY_IN {
+            let fine = places.contains(&top(path)) || !text.contains(name);
+            assert!(fine, "src/{path} names {name}");
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (path, text) in modules().iter().filter(|(path, _)| path.ends_with(".rs")) {
+        assert!(text.starts_with("//! "), "src/{path} has no first sentence");
+    }
+}
+
+#[test]
+fn no_file_needs_a_table_of_contents() {
+    let src = project().join("src");
+    for path in files_under(&src) {
+        let lines = read(&path).lines().count();
+        assert!(lines <= 800, "{} has {lines} lines", path.display());
+    }
+}

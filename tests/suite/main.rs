@@ -1,0 +1,30 @@
+//! Everything that needs no server: the program from outside, on the bundled site and on others.
+
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::verbose_bit_mask,
+    unreachable_pub,
+    reason = "a test fails by a panic, touches files as it likes, and has no users"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod atelier;
+mod cli;
+mod golden;
+mod hostile;
+mod registry;
+mod resume;
+mod untouched;
+mod verify;
