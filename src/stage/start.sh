@@ -32,6 +32,7 @@ ip link set lo up
 # The world: any of these addresses can be a client.
 ip address add 192.0.2.1/32 dev lo
 ip route add local 198.51.100.0/24 dev lo
+ip route add local 198.18.0.0/15 dev lo
 
 # What systemd-sysusers does with these two kinds of lines.
 while read -r kind name id rest; do

@@ -268,6 +268,21 @@ pub fn sites() -> PathBuf {
     project().join("../shared/sites")
 }
 
+/// The real site, and the new server made from it, once.
+pub fn migrated_atelier() -> Option<(&'static Atelier, &'static Path)> {
+    static MIGRATED: OnceLock<PathBuf> = OnceLock::new();
+    let atelier = atelier()?;
+    let target = MIGRATED.get_or_init(|| {
+        let target = atelier.site.with_file_name("new");
+        let [site, to, config] =
+            [&atelier.site, &target, &atelier.config].map(|path| path.to_str().unwrap());
+        let ran = unqmail(["migrate", site, to, "--config", config]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        target
+    });
+    Some((atelier, target))
+}
+
 fn unpack_atelier() -> Option<Atelier> {
     let from = sites().join("atelier");
     if !from.is_dir() {

@@ -1,0 +1,140 @@
+//! Whoever could log in still can, with the old password, and nobody else.
+
+use crate::stage;
+use crate::support::{Laid, migrated_atelier};
+use crate::wire::{HERE, imap_login, outside, pop3_login, smtp_login};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use unqmail::stage::Stage;
+
+/// A way in.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Imap,
+    Webmail,
+    Pop3,
+    Smtp,
+}
+
+/// One try and what the old server said to it.
+#[derive(Debug)]
+struct Try {
+    way: Way,
+    user: String,
+    password: String,
+    expected: bool,
+}
+
+/// Makes every try, many at a time, because a refusal takes Dovecot two seconds; each comes from
+/// another host, because it takes longer for hosts that fail often. Returns what was otherwise.
+fn differing(stage: &Stage, tries: &[Try]) -> Vec<String> {
+    let (next, differing) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = tries.get(number) else { return };
+            let (user, password) = (&one.user, &one.password);
+            let from = outside(number);
+            let came_in = match one.way {
+                Way::Imap => imap_login(stage, from, user, password),
+                Way::Webmail => imap_login(stage, HERE, user, password),
+                Way::Pop3 => pop3_login(stage, from, user, password),
+                Way::Smtp => smtp_login(stage, from, user, password),
+            };
+            if came_in != one.expected {
+                let said = format!("{} by {:?}: {came_in}", one.user, one.way);
+                differing.lock().unwrap().push(said);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(work);
+        }
+    });
+    differing.into_inner().unwrap()
+}
+
+#[test]
+fn everybody_of_the_real_site_logs_in_as_before_and_nobody_else() {
+    let Some((atelier, target)) = migrated_atelier() else { return };
+    let stage = stage(target);
+    let mut tries = Vec::new();
+    for truth in atelier.truth("users") {
+        let text = |key: &str| truth[key].as_str().unwrap_or_default().to_owned();
+        let (user, password) = (text("user"), text("password"));
+        let ways = [
+            ("imap", Way::Imap),
+            ("webmail_imap", Way::Webmail),
+            ("pop3", Way::Pop3),
+            ("smtp", Way::Smtp),
+        ];
+        for (key, way) in ways {
+            if let Some(expected) = truth["auth"][key].as_bool() {
+                let (user, password) = (user.clone(), password.clone());
+                tries.push(Try { way, user, password, expected });
+            }
+        }
+        for (key, password) in
+            [("wrong_password", format!("{password}x")), ("empty_password", String::new())]
+        {
+            if let Some(expected) = truth[key].as_bool() {
+                tries.push(Try { way: Way::Imap, user: user.clone(), password, expected });
+            }
+        }
+    }
+    assert!(tries.len() > 1500, "{}", tries.len());
+    let differing = differing(&stage, &tries);
+    let log = || stage.log().join("\n");
+    assert!(
+        differing.is_empty(),
+        "{} of {}: {differing:#?}\n{}",
+        differing.len(),
+        tries.len(),
+        log()
+    );
+}
+
+#[test]
+fn the_bundled_site_s_people_log_in_by_every_name_they_had() {
+    let laid = Laid::larch().migrated();
+    let stage = stage(&laid.target);
+    let all = [true; 4];
+    let none = [false; 4];
+    // IMAP, webmail, POP3, SMTP.
+    let people: &[(&str, &str, [bool; 4])] = &[
+        ("adam@larch.example", "spring-apple", all),
+        ("ADAM@Larch.Example", "spring-apple", all),
+        ("adam", "spring-apple", all),
+        ("adam%larch.example", "spring-apple", all),
+        ("adam@larch-mail.example", "spring-apple", all),
+        ("adam@larch.example", "spring-appl", none),
+        ("adam@larch.example", "", none),
+        ("adam@alder.example", "spring-apple", none),
+        ("frank@larch.example", "tinwhist", [true, true, false, true]),
+        ("gina@larch.example", "winter-oak", [false, true, true, true]),
+        ("hugo@larch.example", "copper-bell", [false, false, true, false]),
+        ("ida@larch.example", "night-train", all),
+        ("jack@larch.example", "", none),
+        ("kim@larch.example", "locked", none),
+        ("leo@larch.example", "paper-boat", all),
+        ("olga@alder.example", "copper-bell", [true, true, false, true]),
+        ("paul@alder.example", "blue-kettle", all),
+        ("ben@mx.larch.example", "river-stone", all),
+        ("cleo@mx.larch.example", "quiet-lamp", all),
+    ];
+    let tries: Vec<Try> = people
+        .iter()
+        .flat_map(|(user, password, expected)| {
+            let ways = [Way::Imap, Way::Webmail, Way::Pop3, Way::Smtp];
+            ways.into_iter().zip(expected).map(|(way, expected)| Try {
+                way,
+                user: (*user).to_owned(),
+                password: (*password).to_owned(),
+                expected: *expected,
+            })
+        })
+        .collect();
+    let differing = differing(&stage, &tries);
+    assert!(differing.is_empty(), "{differing:#?}\n{}", stage.log().join("\n"));
+}

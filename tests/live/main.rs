@@ -1,0 +1,31 @@
+//! What was written, run by the real servers: Postfix, Dovecot and mlmmj start on it unchanged, in
+//! private namespaces, and do what the old server did.
+//!
+//! Needs root and the servers; where one is missing the tests fail and name it.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test fails by a panic, touches files as it likes, and has no users"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod delivery;
+mod lists;
+mod logins;
+mod start;
+mod wire;
+
+use std::path::Path;
+use unqmail::stage::Stage;
+
+/// The servers on a target.
+fn stage(target: &Path) -> Stage {
+    Stage::start(target).unwrap_or_else(|error| panic!("{}: {error}", target.display()))
+}

@@ -1,0 +1,111 @@
+//! Clients of the three protocols, a line at a time.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use unqmail::stage::Stage;
+
+/// The host itself.
+pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A client out in the world; each number is another one.
+pub fn outside(number: usize) -> IpAddr {
+    let [_, _, high, low] = u32::try_from(number % 0xfffe + 1).unwrap().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(198, 18, high, low))
+}
+
+/// An open connection.
+pub struct Line {
+    reader: BufReader<TcpStream>,
+}
+
+impl Line {
+    /// Connects and takes the greeting.
+    pub fn open(stage: &Stage, port: u16, from: IpAddr) -> Self {
+        let to = if from == HERE { HERE } else { IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
+        let stream = stage.connect(SocketAddr::new(to, port), Some(from)).unwrap();
+        let mut line = Self { reader: BufReader::new(stream) };
+        line.read();
+        line
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        let stream = self.reader.get_mut();
+        stream.write_all(&[bytes, b"\r\n"].concat()).unwrap();
+    }
+
+    pub fn read(&mut self) -> String {
+        let mut line = Vec::new();
+        self.reader.read_until(b'\n', &mut line).unwrap();
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+
+    /// Sends a line; the answer of an SMTP server, its last line.
+    pub fn smtp(&mut self, command: &[u8]) -> String {
+        self.send(command);
+        loop {
+            let line = self.read();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a command; the tagged answer of an IMAP server, after what came before it.
+    pub fn imap(&mut self, command: &str) -> (Vec<String>, String) {
+        self.send(format!("t {command}").as_bytes());
+        let mut before = Vec::new();
+        loop {
+            let line = self.read();
+            if line.is_empty() || line.starts_with("t ") {
+                return (before, line);
+            }
+            before.push(line);
+        }
+    }
+}
+
+/// Whether IMAP lets somebody in.
+pub fn imap_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+    let mut line = Line::open(stage, 143, from);
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let (_, answer) = line.imap(&format!("LOGIN {} {}", quoted(user), quoted(password)));
+    answer.starts_with("t OK")
+}
+
+/// Whether POP3 lets somebody in.
+pub fn pop3_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+    let mut line = Line::open(stage, 110, from);
+    line.send(format!("USER {user}").as_bytes());
+    line.read();
+    line.send(format!("PASS {password}").as_bytes());
+    line.read().starts_with("+OK")
+}
+
+/// Whether SMTP AUTH takes a password.
+pub fn smtp_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+    let mut line = Line::open(stage, 587, from);
+    line.smtp(b"EHLO client.example");
+    let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+    line.smtp(format!("AUTH PLAIN {plain}").as_bytes()).starts_with("235")
+}
+
+/// Sends a message; `Err` is the answer to the recipient or the message that was no yes.
+pub fn send(
+    stage: &Stage,
+    from: IpAddr,
+    sender: &str,
+    recipient: &[u8],
+    text: &str,
+) -> Result<(), String> {
+    let mut line = Line::open(stage, 25, from);
+    let yes = |answer: String, code: &str| {
+        if answer.starts_with(code) { Ok(()) } else { Err(answer) }
+    };
+    line.smtp(b"EHLO client.example");
+    yes(line.smtp(format!("MAIL FROM:<{sender}>").as_bytes()), "250")?;
+    yes(line.smtp(&[b"RCPT TO:<", recipient, b">"].concat()), "250")?;
+    yes(line.smtp(b"DATA"), "354")?;
+    yes(line.smtp(format!("{}\r\n.", text.replace('\n', "\r\n")).as_bytes()), "250")
+}
