@@ -19,9 +19,8 @@
 //!
 //! let root = Root::open(Path::new("/mnt/old-server"))?;
 //! let plan = Plan::make(&root, Policy::default(), Dovecot::V24)?;
-//! for row in plan.addresses() {
-//!     println!("{}: {:?}", row.address, row.verdict);
-//! }
+//! let lost = plan.addresses().filter(|row| row.verdict == unqmail::model::outcome::Verdict::Lost);
+//! assert_eq!(lost.count(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -50,7 +50,7 @@ codes! {
     ALIAS_INTO_FOLDER = "alias-into-folder", Warning, "write a Sieve script that files the mail";
     ALIAS_LINK_DANGLING = "alias-link-dangling", Warning, "remove the link, or restore what it led to";
     ALIAS_LOOP = "alias-loop", Warning, "remove the line that closes the loop";
-    ALIAS_NAME_UNUSABLE = "alias-name-unusable", Warning, "rename the .qmail file to plain letters and tell whoever writes to it";
+    ALIAS_NAME_UNUSABLE = "alias-name-unusable", Error, "rename the .qmail file to plain letters and tell whoever writes to it";
     ALIAS_PARTLY_FAILS = "alias-partly-fails", Warning, "look at the lines of the file in their order";
     ALIAS_PROGRAM = "alias-program", Error, "decide what shall happen to this mail, and waive the code for the address in unqmail.toml";
     ALIAS_ROBOT = "alias-robot", Error, "decide what shall answer this mail, and waive the code for the address in unqmail.toml";
@@ -59,6 +59,7 @@ codes! {
     ALIAS_TABLE_MALFORMED = "alias-table-malformed", Warning, "repair the line and run newaliases";
     ALIAS_TABLE_MISSING = "alias-table-missing", Error, "put the text that the database was made from beside it";
     ALIAS_TARGET_MALFORMED = "alias-target-malformed", Warning, "correct the address or remove the line";
+    ALIAS_TARGET_VARIES = "alias-target-varies", Error, "write out the addresses that are in use, each with a .qmail file of its own, and plan again";
     ALIAS_UNREACHABLE = "alias-unreachable", Note, "rename the file to lower case and `:` for `.` if the address is wanted";
     DOMAIN_ALIAS_DANGLING = "domain-alias-dangling", Warning, "add the domain it is an alias of, or remove the alias with vdeldomain";
     DOMAIN_BACKEND_UNREAD = "domain-backend-unread", Error, "make a vpasswd file with vconvert on the old server, then plan again";

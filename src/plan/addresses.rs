@@ -111,7 +111,11 @@ impl Plan {
             _ => None,
         });
         let is_list_command = list.is_some() && old.len() == 1;
-        if is_list_command && verdict != Verdict::Same {
+        let stays = new.iter().all(|outcome| match outcome {
+            Outcome::List { address, .. } => list.as_ref() == Some(address),
+            outcome => *outcome == Outcome::Discard,
+        });
+        if is_list_command && stays && verdict != Verdict::Same {
             codes.insert(code::LIST_COMMANDS_CHANGED.id);
         }
         if verdict == Verdict::Adapted {

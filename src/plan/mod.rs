@@ -6,7 +6,8 @@ mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
 
-use crate::finding::{Disposition, Finding, Findings, Waiver, code};
+use crate::finding::code::{self, CODES};
+use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys::root::Root;
 use crate::model::design::{Design, DomainPattern, MailCopy, Role};
 use crate::model::outcome::Verdict;
@@ -256,7 +257,7 @@ impl Plan {
                 lists.extend(row.list.clone());
             }
             let (code, effect) = match row.verdict {
-                Verdict::Lost if row.findings.is_empty() => {
+                Verdict::Lost if !row.findings.iter().any(|id| is_error(id)) => {
                     (&code::ADDRESS_LOST, "mail that arrived would no longer")
                 }
                 Verdict::Differs => {
@@ -307,13 +308,46 @@ fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predi
     NewServer::read(&files, &spools)
 }
 
+/// Codes of findings that say that mail for an address goes another way than before.
+const EXPLAINING: &[&str] = &[
+    "account-full",
+    "account-name-unusable",
+    "account-store-shared",
+    "account-twice",
+    "account-unreachable",
+    "alias-autoresponder",
+    "alias-deferred",
+    "alias-filter",
+    "alias-into-folder",
+    "alias-loop",
+    "alias-name-unusable",
+    "alias-partly-fails",
+    "alias-program",
+    "alias-robot",
+    "alias-system-added",
+    "alias-system-missing",
+    "alias-table-malformed",
+    "alias-table-missing",
+    "alias-target-malformed",
+    "alias-target-varies",
+    "domain-alias-dangling",
+    "domain-backend-unread",
+    "domain-catches-all",
+    "domain-home-missing",
+    "domain-name-odd",
+    "list-domain-unserved",
+];
+
+fn is_error(id: &str) -> bool {
+    CODES.iter().any(|code| code.id == id && code.severity == Severity::Error)
+}
+
 /// The findings that say why an address behaves differently, by subject in lower case.
 fn explained(findings: &Findings) -> BTreeMap<Vec<u8>, BTreeSet<&'static str>> {
     let mut explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>> = BTreeMap::new();
     for finding in findings {
         let id = finding.code.id;
-        let explains =
-            id.starts_with("alias-") || id.starts_with("domain-") || id.starts_with("account-");
+        let explains = EXPLAINING.contains(&id);
         if explains {
             explained.entry(finding.subject.to_ascii_lowercase()).or_default().insert(id);
         }

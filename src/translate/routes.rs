@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A local part that no file mentions, to ask what happens to any other.
 const PROBE: &str = "x7q0zz";
 
+/// Another one, to tell what depends on the name.
+const OTHER_PROBE: &str = "k4j9ww";
+
 impl Translator<'_> {
     pub(super) fn translate_routes(&mut self) {
         let served: Vec<(Served, Origin)> = self.rules.served().into_iter().collect();
@@ -65,9 +68,14 @@ impl Translator<'_> {
         let prefixes: Vec<(&BString, Hop)> = names
             .prefixes
             .iter()
-            .map(|prefix| (prefix, ask(&[prefix.as_slice(), PROBE.as_bytes()].concat())))
+            .map(|prefix| {
+                let ask = |probe: &str| ask(&[prefix.as_slice(), probe.as_bytes()].concat());
+                let own = [prefix.as_slice(), PROBE.as_bytes()].concat();
+                (prefix, generalized(ask(PROBE), &ask(OTHER_PROBE), &own))
+            })
             .collect();
-        let any = ask(PROBE.as_bytes());
+        let any =
+            generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
         let mut unusable = Vec::new();
         for name in &names.exact {
             let hop = ask(name.as_ref());
@@ -158,7 +166,13 @@ impl Translator<'_> {
             let pattern = Pattern { domain, local: LocalPattern::Prefix(front.clone()) };
             let extended =
                 Address::new([front.as_slice(), PROBE.as_bytes()].concat(), &address.domain);
-            let hop = rules.hop(extended.to_bytes().as_bstr());
+            let other =
+                Address::new([front.as_slice(), OTHER_PROBE.as_bytes()].concat(), &address.domain);
+            let hop = generalized(
+                rules.hop(extended.to_bytes().as_bstr()),
+                &rules.hop(other.to_bytes().as_bstr()),
+                extended.local.as_ref(),
+            );
             let any = Address::new(PROBE, &address.domain);
             if known.contains(&pattern) || same_effects(&hop, &rules.hop(any.to_bytes().as_bstr()))
             {
@@ -200,6 +214,17 @@ impl Translator<'_> {
             match &act.action {
                 Action::Store(path) => {
                     targets.extend(self.store_target(path, &subject, act, adopted));
+                }
+                Action::Forward { to, keeps_local: false, .. } if to == VARYING => {
+                    self.find(
+                        &code::ALIAS_TARGET_VARIES,
+                        Disposition::Manual,
+                        &act.origin,
+                        &subject,
+                        "mail is forwarded to an address made from the one it was written to",
+                        "no table can say so; the mail is kept waiting (450)",
+                    );
+                    failures.push(Target::Defer(PROGRAM_PENDING.into()));
                 }
                 Action::Forward { to, keeps_local, .. } => {
                     targets.extend(self.forward_target(to, *keeps_local, &subject, &act.origin));
@@ -383,6 +408,46 @@ fn same_effects(a: &Hop, b: &Hop) -> bool {
         other => other.clone(),
     };
     a.actions.iter().map(effect).eq(b.actions.iter().map(effect))
+}
+
+/// What happens to every address of a group, from what happens to two of them: where a forward's
+/// target depends on the name, it either keeps the local part `own`, or is marked as
+/// [`VARYING`].
+fn generalized(mut hop: Hop, other: &Hop, own: &[u8]) -> Hop {
+    for (at, act) in hop.actions.iter_mut().enumerate() {
+        let same = other.actions.get(at).is_some_and(|other| match (&act.action, &other.action) {
+            (Action::Forward { to: a, .. }, Action::Forward { to: b, .. }) => a == b,
+            (Action::Remote(_), Action::Remote(_)) => true,
+            (a, b) => a == b,
+        });
+        if same {
+            continue;
+        }
+        match &mut act.action {
+            Action::Forward { to, keeps_local, .. } => {
+                let local = to.rsplit_once_str("@").map_or(to.as_slice(), |(local, _)| local);
+                if local == own {
+                    *keeps_local = true;
+                } else if to.contains_str(PROBE) {
+                    *to = VARYING.into();
+                }
+            }
+            action if names_probe(action) => *action = Action::Defer(PROGRAM_PENDING.into()),
+            _ => {}
+        }
+    }
+    hop
+}
+
+/// Stands for a target that is made from the address that was written to.
+const VARYING: &str = "varies";
+
+/// Whether mail would go to a place that only the probe has.
+fn names_probe(action: &Action) -> bool {
+    match action {
+        Action::Store(path) => path.as_bstr().contains_str(PROBE),
+        _ => false,
+    }
 }
 
 /// How findings name the addresses of a pattern: `*` stands for anything.

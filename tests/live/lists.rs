@@ -60,3 +60,23 @@ fn old_command_addresses_lead_to_the_right_place() {
     assert!(told, "{got:#?}\n{}", stage.log().join("\n"));
     assert!(mails(&stage, "birch.example/quin").is_empty(), "a return address is answered");
 }
+
+/// Beside a catch-all too, and whatever the list's answers are sent from.
+#[test]
+fn a_catch_all_takes_no_list_s_commands() {
+    let laid = Laid::larch().migrated();
+    let stage = stage(&laid.target);
+    post(&stage, "eve@larch.example", "book-club-help@alder.example", "askhelp");
+    post(&stage, "eve@larch.example", "book-club-digest-subscribe@alder.example", "askdigest");
+    let begun = std::time::Instant::now();
+    let helped = || {
+        let log = stage.log().join("\n");
+        log.contains("to=<book-club+help@alder.example>")
+            && log.contains("to=<book-club+subscribe-digest@alder.example>")
+    };
+    while !helped() && begun.elapsed().as_secs() < 30 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(helped(), "{}", stage.log().join("\n"));
+    assert!(!crate::delivery::arrived(&stage).contains_key("askhelp"), "the catch-all took it");
+}

@@ -26,5 +26,6 @@ mod golden;
 mod hostile;
 mod registry;
 mod resume;
+mod symptoms;
 mod untouched;
 mod verify;

@@ -23,7 +23,9 @@ pub(super) fn build_tables(choices: Choices, _: &Tables) -> Artifact {
         );
         text.push_str("    if [ -n \"$said\" ]; then\n        echo \"$said\" >&2\n        exit 1\n    fi\ndone\n");
     }
-    text.push_str("users=../../dovecot/unqmail/users\nif [ -f \"$users\" ] && getent group dovecot >/dev/null; then\n    chgrp dovecot \"$users\"\n    chmod 0640 \"$users\"\nfi\n");
+    text.push_str(
+        "if getent group dovecot >/dev/null; then\n    for file in ../../dovecot/unqmail/*; do\n        chgrp dovecot \"$file\"\n        chmod 0640 \"$file\"\n    done\nfi\n",
+    );
     script("build-tables", text)
 }
 

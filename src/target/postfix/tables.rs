@@ -259,7 +259,11 @@ impl Tables {
             (LocalPattern::Exact(local), DomainPattern::Domain(name)) => {
                 self.add_exact(&Address::new(local, name), &route.targets, domains, design);
             }
-            (LocalPattern::Any, DomainPattern::Domain(name)) => {
+            // One of several targets that keeps the local part needs a pattern to keep it.
+            (LocalPattern::Any, DomainPattern::Domain(name))
+                if route.targets.len() == 1
+                    || !route.targets.iter().any(|to| matches!(to, Target::SameLocal(_))) =>
+            {
                 self.add_catch_all(name, &route.targets, domains);
             }
             _ => self.add_pattern(route, domains, design),
@@ -278,12 +282,12 @@ impl Tables {
         let identity = domains.needs_identity(at, &design.lists);
         match targets {
             [Target::Reject(text)] => {
-                let text = or_no_mailbox(reply(text));
-                self.transport.add(&key, format!("error:5.1.1 {text}"));
-                self.refused_recipients.add(&key, format!("550 5.1.1 {text}"));
+                let text = permanent(&reply(text));
+                self.transport.add(&key, format!("error:{text}"));
+                self.refused_recipients.add(&key, format!("550 {text}"));
                 for alias in aliases {
                     self.refused_recipients
-                        .add(address(&Address::new(&at.local, alias)), format!("550 5.1.1 {text}"));
+                        .add(address(&Address::new(&at.local, alias)), format!("550 {text}"));
                 }
                 if identity {
                     self.add_alias(at, key);
@@ -313,7 +317,13 @@ impl Tables {
         match targets {
             [Target::Reject(_) | Target::Remote] => return,
             [Target::Defer(text)] => {
-                self.transport.add(name, format!("retry:{}", temporary(&reply(text))));
+                // A row for the domain itself would hold back its mailboxes too.
+                let waiting = address(&Address::new(
+                    [b"waiting=", name.as_ref()].concat(),
+                    &DomainName::new(INSIDE),
+                ));
+                self.transport.add(&waiting, format!("retry:{}", temporary(&reply(text))));
+                self.aliases.add(&key, waiting);
             }
             // `@other` keeps the local part, and can only stand alone.
             [Target::SameLocal(other)] => self.aliases.add(&key, [b"@", other.as_ref()].concat()),
@@ -351,11 +361,12 @@ impl Tables {
             names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
         match route.targets.as_slice() {
             [Target::Reject(text)] => {
-                let text = or_no_mailbox(reply(text));
-                self.transport_patterns.add(&block, place, &any, format!("error:5.1.1 {text}"));
+                let text = permanent(&reply(text));
+                self.transport_patterns.add(&block, place, &any, format!("error:{text}"));
                 self.patterns.keep(&block, place, &any);
                 for block in std::iter::once(&block).chain(&aliases) {
-                    self.refused_patterns.add(block, place, &any, format!("550 5.1.1 {text}"));
+                    self.refused_patterns.add(block, place, &any, format!("550 {text}"));
+                    self.spare(route, block, design);
                 }
                 return;
             }
@@ -375,6 +386,15 @@ impl Tables {
                 self.patterns.add(&block, place, &command, to);
             }
             [Target::Remote] => return,
+            targets if targets.iter().any(|target| matches!(target, Target::SameLocal(_))) => {
+                let value = Self::values_with_local(targets, design);
+                let kept = if matches!(route.pattern.local, LocalPattern::Any) {
+                    b"([^@\"]*)".to_vec()
+                } else {
+                    kept.clone()
+                };
+                self.patterns.add(&block, place, &kept, value);
+            }
             targets => {
                 let value = replacement(&Self::values(None, targets, design));
                 self.patterns.add(&block, place, &any, value);
@@ -385,6 +405,47 @@ impl Tables {
                 self.patterns.add(block, place, &kept, [b"$1@", real.as_ref()].concat());
             }
         }
+    }
+
+    /// Addresses and longer fronts behind a front that is refused, which are not refused: a client
+    /// is answered by this table before any other is asked.
+    fn spare(&mut self, refused: &Route, block: &Block, design: &Design) {
+        let LocalPattern::Prefix(front) = &refused.pattern.local else { return };
+        let DomainPattern::Domain(name) = &refused.pattern.domain else { return };
+        let within = |local: &[u8]| local.starts_with(front);
+        let mailboxes = design.mailboxes.values().filter(|mailbox| mailbox.is_plain);
+        let own = mailboxes.map(|mailbox| &mailbox.address).chain(design.lists.keys());
+        for at in own.filter(|at| at.domain == *name && within(at.local.as_ref())) {
+            let local = regexp(&local_part(at.local.as_ref()));
+            self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
+        }
+        for route in design.routes.iter().filter(|route| {
+            route.pattern.domain == refused.pattern.domain
+                && !matches!(route.targets.as_slice(), [Target::Reject(_)])
+        }) {
+            match &route.pattern.local {
+                LocalPattern::Exact(local) if within(local.as_ref()) => {
+                    let local = regexp(&local_part(local.as_ref()));
+                    self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
+                }
+                LocalPattern::Prefix(longer) if within(longer) => {
+                    let any = [b"\"?".as_slice(), &regexp(longer), b"[^@]*"].concat();
+                    let place = Place::behind(longer.len(), 0);
+                    self.refused_patterns.add(block, place, &any, "DUNNO");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The targets of a row whose first group is the local part.
+    fn values_with_local(targets: &[Target], design: &Design) -> BString {
+        let value = |target: &Target| match target {
+            Target::SameLocal(domain) => [b"$1@", domain.as_ref()].concat().into(),
+            other => replacement(&Self::values(None, std::slice::from_ref(other), design)),
+        };
+        let values = targets.iter().map(value).filter(|value: &BString| !value.is_empty());
+        bstr::join(", ", values).into()
     }
 
     /// The targets of a row, in order.
@@ -426,6 +487,9 @@ impl Tables {
         };
         let inner = [name.as_slice(), b"\\+[^@\"]*"].concat();
         self.transport_patterns.add(&block, Place::behind(front, 0), &inner, &hop);
+        // Aliases are looked up again until nothing changes: what is handed over must stay, or a
+        // catch-all or a list with a shorter name would take it.
+        self.patterns.keep(&block, Place::exact(), &inner);
         let rows: [(&str, Vec<u8>); 5] = [
             ("-(digest-)?return-[^@]*", discarding().into_bytes()),
             ("-digest-(subscribe|unsubscribe)", to("+$1-digest")),
@@ -601,8 +665,13 @@ fn under(design: &Design, suffix: &[u8]) -> Block {
     Block { domain: [b"[^@]*".as_slice(), &regexp(suffix)].concat().into(), except }
 }
 
-fn or_no_mailbox(text: String) -> String {
-    if text.is_empty() { "Sorry, no mailbox here by that name".into() } else { text }
+/// A text that begins with a code for a permanent failure.
+fn permanent(text: &str) -> String {
+    match text {
+        "" => "5.1.1 Sorry, no mailbox here by that name".to_owned(),
+        text if text.starts_with("5.") => text.to_owned(),
+        text => format!("5.1.1 {text}"),
+    }
 }
 
 /// A text that begins with a code for a temporary failure.

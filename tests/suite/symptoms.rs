@@ -1,0 +1,96 @@
+//! Bugs that were found once, each named for what a sysadmin would have seen.
+
+use crate::support::Laid;
+use serde_json::Value;
+
+const D: &str = "home/vpopmail/domains/a.example";
+
+/// What becomes of mail for an address on the new server, and the verdict.
+fn told(laid: &Laid, address: &str) -> (Value, String) {
+    let ran = laid.explain(&[address, "--format", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let told = ran.json();
+    (told["new"].clone(), told["verdict"].as_str().unwrap().to_owned())
+}
+
+fn is_same(laid: &Laid, address: &str) {
+    let (new, verdict) = told(laid, address);
+    assert_eq!(verdict, "same", "{address}: {new}");
+}
+
+#[test]
+fn a_catch_all_that_waits_holds_back_no_mailbox() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| | /home/vpopmail/bin/vdelivermail '' '|/usr/local/bin/x'\n"
+    ));
+    is_same(&laid, "joe@a.example");
+    let (new, _) = told(&laid, "whoever@a.example");
+    assert!(new[0]["defer"].is_string(), "{new}");
+}
+
+#[test]
+fn no_target_names_a_made_up_address() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n\
+         file {D}/.qmail-move-default\n| |forward \"$EXT@shop.example\"\n"
+    ));
+    let (new, _) = told(&laid, "sales-zoe@a.example");
+    assert!(new[0]["defer"].is_string(), "{new}");
+    is_same(&laid, "move-zoe@a.example");
+    assert_eq!(laid.plan(&[]).code, 3);
+}
+
+#[test]
+fn a_catch_all_of_two_targets_keeps_both() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| |forward \"$EXT@other.example\"\n| &someone@third.example\n"
+    ));
+    is_same(&laid, "whoever@a.example");
+}
+
+#[test]
+fn an_alias_behind_a_refused_front_works() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-info-default\n| |bouncesaying closed\n\
+         file {D}/.qmail-info-ok\n| &joe@a.example\n\
+         file {D}/.qmail-info-vip-default\n| &eve@a.example\n"
+    ));
+    is_same(&laid, "info-x@a.example");
+    is_same(&laid, "info-ok@a.example");
+    is_same(&laid, "info-vip-x@a.example");
+}
+
+#[test]
+fn of_two_accounts_on_one_store_the_owner_keeps_the_mail() {
+    let laid = Laid::small(&format!(
+        "file {D}/vpasswd\n\
+         | joe:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:Joe:/{D}/joe:NOQUOTA\n\
+         | zoe:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:Zoe:/{D}/zoe:NOQUOTA\n\
+         link {D}/zoe joe\n"
+    ));
+    is_same(&laid, "joe@a.example");
+    let plan = laid.plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3);
+    assert!(plan.stdout.contains("account-store-shared"), "{}", plan.stdout);
+}
+
+#[test]
+fn one_name_that_no_table_takes_does_not_stop_the_plan() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-andr%E9\n| &joe@a.example\nfile {D}/.qmail-a%0Ab-default\n| &eve@a.example\n"
+    ));
+    let plan = laid.plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3, "{}", plan.all());
+    assert!(plan.stdout.contains("alias-name-unusable"), "{}", plan.stdout);
+    is_same(&laid, "joe@a.example");
+}
+
+#[test]
+fn a_finding_of_another_kind_explains_no_difference() {
+    // Not open to the world is no reason for going elsewhere.
+    let laid = Laid::small(&format!(
+        "file var/qmail/control/rcpthosts\n| mx.example\n\
+         file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n"
+    ));
+    assert_eq!(laid.plan(&[]).code, 3);
+}
