@@ -75,6 +75,7 @@ codes! {
     FOLDER_LINK = "folder-link", Warning, "make it a folder of its own, or share it with an ACL on the new server";
     FOLDER_NAME_ODD = "folder-name-odd", Warning, "tell its owner the new name";
     FOLDER_UNLISTABLE = "folder-unlistable", Error, "repair the folder or its permissions and plan again";
+    LIST_ADDRESS_TAKEN = "list-address-taken", Error, "correct outlocal and outhost, or remove what has the address";
     LIST_BROKEN = "list-broken", Warning, "repair the list with ezmlm-make -e, or remove its .qmail files";
     LIST_COMMANDS_CHANGED = "list-commands-changed", Note, "tell the members where the old commands are missed";
     LIST_DOMAIN_UNSERVED = "list-domain-unserved", Error, "correct outhost, or make the domain a virtual one";

@@ -280,7 +280,7 @@ impl Plan {
             ));
         }
         for list in lists {
-            let Some(found) = self.design.lists.get(&list) else {
+            let Some(found) = self.design.lists.get(&self.design.real(&list)) else {
                 continue;
             };
             self.findings.push(Finding::new(
@@ -335,6 +335,7 @@ const EXPLAINING: &[&str] = &[
     "domain-catches-all",
     "domain-home-missing",
     "domain-name-odd",
+    "list-address-taken",
     "list-domain-unserved",
 ];
 

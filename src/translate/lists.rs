@@ -12,7 +12,8 @@ impl Translator<'_> {
     pub(super) fn translate_lists(&mut self) {
         for list in self.site.lists.clone() {
             let subject = list.address.to_bytes();
-            if self.design.lists.contains_key(&list.address) {
+            let at = self.design.real(&list.address);
+            if self.design.lists.contains_key(&at) {
                 self.find(
                     &code::LIST_TWICE,
                     Disposition::Manual,
@@ -37,14 +38,35 @@ impl Translator<'_> {
                 );
                 continue;
             }
+            if let Some(way) = self.taken(&list) {
+                self.find(
+                    &code::LIST_ADDRESS_TAKEN,
+                    Disposition::Manual,
+                    &list.posting.origin,
+                    subject,
+                    format!("mail for the list's own address does not come to it: {way}"),
+                    "the list is not carried over; its address keeps what it has",
+                );
+                continue;
+            }
             self.report_unmapped(&list);
             let owners = self.owners(&list);
             let root = RelPath::new("var/spool/mlmmj");
             let folder = root
                 .join(component(list.address.domain.as_ref()))
                 .join(component(list.address.local.as_ref()));
-            self.design.lists.insert(list.address.clone(), MailingList { list, folder, owners });
+            self.design.lists.insert(at, MailingList { list, folder, owners });
         }
+    }
+
+    /// What has the address that the list calls its own, unless it is the list or nothing.
+    fn taken(&self, list: &List) -> Option<String> {
+        let hop = self.rules.hop(list.address.to_bytes().as_bstr());
+        let comes_to_it = hop.actions.iter().any(
+            |act| matches!(&act.action, Action::List { address, .. } if *address == list.address),
+        );
+        let first = hop.actions.first().filter(|act| !matches!(act.action, Action::Reject(_)))?;
+        (!comes_to_it).then(|| first.origin.to_string())
     }
 
     fn report_unmapped(&mut self, list: &List) {

@@ -210,6 +210,7 @@ impl Translator<'_> {
             .map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
         let mut targets = Vec::new();
         let (mut programs, mut replies, mut failures) = (0, 0, Vec::new());
+        let mut is_list = false;
         for act in &hop.actions {
             match &act.action {
                 Action::Store(path) => {
@@ -231,7 +232,16 @@ impl Translator<'_> {
                 }
                 Action::Remote(_) => targets.push(Target::Remote),
                 Action::List { address, action } => {
-                    targets.extend(list_target(pattern, address, action));
+                    let at = self.design.real(address);
+                    let is_lost =
+                        !self.design.lists.contains_key(&at) && self.design.serves(&at.domain);
+                    if is_lost {
+                        failures.push(Target::Defer(PROGRAM_PENDING.into()));
+                    } else if exact(pattern).as_ref() == Some(&at) {
+                        is_list = true;
+                    } else {
+                        targets.extend(list_target(pattern, &at, action));
+                    }
                 }
                 Action::Discard => targets.push(Target::Discard),
                 Action::Run(command) => {
@@ -275,7 +285,12 @@ impl Translator<'_> {
                 );
             }
         }
-        if targets.is_empty() && programs + replies > 0 {
+        if is_list {
+            // Posts go to the list, which needs no route unless there are other targets too.
+            if !targets.is_empty() {
+                targets.extend(exact(pattern).map(Target::Store));
+            }
+        } else if targets.is_empty() && programs + replies > 0 {
             targets.push(Target::Defer(PROGRAM_PENDING.into()));
         }
         targets.sort();
@@ -343,14 +358,16 @@ impl Translator<'_> {
     /// about; and into a plain mailbox no detour is needed.
     fn simplify(&mut self) {
         let mailboxes = &mut self.design.mailboxes;
-        self.design.routes.retain(|route| match (exact(route), route.targets.as_slice()) {
-            (Some(own), [Target::Store(address)]) if own == *address => {
-                mailboxes.get_mut(address).is_none_or(|mailbox| {
-                    mailbox.is_plain = mailbox.is_reachable;
-                    !mailbox.is_reachable
-                })
+        self.design.routes.retain(|route| {
+            match (exact(&route.pattern), route.targets.as_slice()) {
+                (Some(own), [Target::Store(address)]) if own == *address => {
+                    mailboxes.get_mut(address).is_none_or(|mailbox| {
+                        mailbox.is_plain = mailbox.is_reachable;
+                        !mailbox.is_reachable
+                    })
+                }
+                _ => true,
             }
-            _ => true,
         });
         for route in &mut self.design.routes {
             for target in &mut route.targets {
@@ -372,7 +389,7 @@ impl Translator<'_> {
             .routes
             .iter()
             .flat_map(|route| {
-                let own = exact(route);
+                let own = exact(&route.pattern);
                 route.targets.iter().filter_map(move |target| match target {
                     // An address that keeps a copy needs no detour into its own mailbox.
                     Target::Store(address) if Some(address) != own.as_ref() => {
@@ -389,9 +406,9 @@ impl Translator<'_> {
     }
 }
 
-/// The address that a route is for, if it is for one only.
-fn exact(route: &Route) -> Option<Address> {
-    match (&route.pattern.domain, &route.pattern.local) {
+/// The address that a pattern means, if it is one only.
+fn exact(pattern: &Pattern) -> Option<Address> {
+    match (&pattern.domain, &pattern.local) {
         (DomainPattern::Domain(domain), LocalPattern::Exact(local)) => {
             Some(Address::new(local, domain))
         }

@@ -94,3 +94,43 @@ fn a_finding_of_another_kind_explains_no_difference() {
     ));
     assert_eq!(laid.plan(&[]).code, 3);
 }
+
+/// A list of one member at `local@host`, its folder `club`, its address `club@a.example`.
+fn list(local: &str, host: &str, editor: &str) -> String {
+    format!(
+        "file {D}/club/outlocal\n| {local}\nfile {D}/club/outhost\n| {host}\n\
+         file {D}/club/key\n| 00112233\nfile {D}/club/lock\nfile {D}/club/headerremove\n| x\n\
+         file {D}/club/public\n\
+         file {D}/club/editor\n| |/usr/bin/ezmlm-send '/{D}/club'\n{editor}\
+         file {D}/club/manager\n| |/usr/bin/ezmlm-manage '/{D}/club'\n\
+         members {D}/club/subscribers\n| joe@a.example\n\
+         link {D}/.qmail-club /{D}/club/editor\n\
+         link {D}/.qmail-club-default /{D}/club/manager\n"
+    )
+}
+
+#[test]
+fn a_list_takes_no_mailbox_over() {
+    let laid = Laid::small(&list("eve", "a.example", ""));
+    is_same(&laid, "eve@a.example");
+    let plan = laid.plan(&["--format", "json"]);
+    assert!(plan.stdout.contains("list-address-taken"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_list_that_lives_in_an_alias_domain_takes_posts_in_both() {
+    let assign = "cdb var/qmail/users/cdb assign\n\
+        | +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n\
+        | +b.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n| .\n\
+        file var/qmail/control/virtualdomains\n| a.example:a.example\n| b.example:b.example\n";
+    let laid = Laid::small(&format!("{assign}{}", list("club", "b.example", "")));
+    is_same(&laid, "club@a.example");
+    is_same(&laid, "club@b.example");
+    is_same(&laid, "club-subscribe@a.example");
+}
+
+#[test]
+fn a_copy_beside_a_list_keeps_the_list() {
+    let laid = Laid::small(&list("club", "a.example", "| &copy@elsewhere.example\n"));
+    is_same(&laid, "club@a.example");
+}

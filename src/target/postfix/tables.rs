@@ -56,6 +56,8 @@ struct Domains<'a> {
     prefixes: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
     /// The alias domains of a domain.
     aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
+    /// Single addresses that have a route.
+    routed: BTreeSet<Address>,
     has_extensions: bool,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Domains<'a> {
             catching: BTreeSet::new(),
             prefixes: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            routed: BTreeSet::new(),
             has_extensions: design
                 .mailboxes
                 .values()
@@ -76,7 +79,11 @@ impl<'a> Domains<'a> {
                 LocalPattern::Prefix(prefix) => {
                     domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);
                 }
-                LocalPattern::Exact(_) => {}
+                LocalPattern::Exact(local) => {
+                    if let DomainPattern::Domain(name) = &route.pattern.domain {
+                        domains.routed.insert(Address::new(local, name));
+                    }
+                }
             }
         }
         for (pattern, domain) in &design.domains {
@@ -114,8 +121,8 @@ impl Tables {
         tables.add_clients(design);
         tables.add_senders(design);
         tables.add_inside();
-        for list in design.lists.values() {
-            tables.add_list(list, &domains, design);
+        for (at, list) in &design.lists {
+            tables.add_list(at, list, &domains, design);
         }
         for mailbox in design.mailboxes.values() {
             tables.add_mailbox(mailbox, &domains, design);
@@ -470,14 +477,24 @@ impl Tables {
         bstr::join(", ", targets.iter().filter_map(value)).into()
     }
 
-    fn add_list(&mut self, list: &MailingList, domains: &Domains<'_>, design: &Design) {
-        let own = &list.list.address;
+    fn add_list(
+        &mut self,
+        own: &Address,
+        list: &MailingList,
+        domains: &Domains<'_>,
+        design: &Design,
+    ) {
         let hop = [
             b"mlmmj:".as_slice(),
             list.folder.strip_prefix(&RelPath::new("var/spool/mlmmj")).unwrap_or_default(),
         ]
         .concat();
-        self.add_final(own, "list".into(), domains, design);
+        // A list that has other targets beside it has a row of its own.
+        if domains.routed.contains(own) {
+            self.mailboxes.add(address(own), "list");
+        } else {
+            self.add_final(own, "list".into(), domains, design);
+        }
         self.transport.add(address(own), &hop);
         let (block, name) = (Block::new(regexp(own.domain.as_ref())), regexp(own.local.as_ref()));
         let front = own.local.as_ref().len() + 1;
