@@ -5,7 +5,7 @@ use crate::finding::Waiver;
 use crate::model::design::Ids;
 use serde::Deserialize;
 
-/// The settings of `unqmail.toml`; docs/reference/settings.md describes each.
+/// The settings of `unqmail.toml`; docs/settings.md describes each.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
@@ -38,7 +38,7 @@ pub struct Old {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct New {
-    /// Dovecot's version; by default that of the program on this host, else 2.3.
+    /// Dovecot's version; by default that of the program on this host, else 2.4.
     pub dovecot: Option<Dovecot>,
     /// The kind of Postfix's lookup tables.
     pub map_type: MapType,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Prints the commands, in order.
-pub(super) fn steps(target: &Path, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn steps(target: &Path, without_owners: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nTo activate it, as root on the new host:")?;
     let mut number = 0;
     let mut step = |out: &mut dyn Write, command: &str| {
@@ -13,12 +13,15 @@ pub(super) fn steps(target: &Path, out: &mut dyn Write) -> io::Result<()> {
     };
     if target != Path::new("/") {
         let target = target.display();
-        step(
-            out,
-            &format!("rsync -aH --numeric-ids {target}/etc {target}/var NEWHOST:/   (from here)"),
-        )?;
+        let how = if without_owners { "-rlptH --chown=root:root" } else { "-aH --numeric-ids" };
+        let from = format!("{target}/etc {target}/var");
+        step(out, &format!("rsync {how} {from} NEWHOST:/   (from here)"))?;
     }
     step(out, "systemd-sysusers /etc/sysusers.d/unqmail.conf")?;
+    if without_owners {
+        step(out, "chown -R vmail:vmail /var/vmail; chown -R mlmmj:mlmmj /var/spool/mlmmj")?;
+        step(out, "chmod 0700 /var/vmail /var/lib/unqmail")?;
+    }
     step(out, "/etc/postfix/unqmail/build-tables")?;
     step(out, "postfix check && systemctl restart postfix dovecot")
 }

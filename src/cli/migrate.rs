@@ -33,7 +33,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     term::print(None, earned, |out| {
         summary(&plan, &applied, out)?;
         if !applied.stopped {
-            activate::steps(&args.target, out)?;
+            activate::steps(&args.target, applied.without_owners, out)?;
         }
         Ok(())
     })

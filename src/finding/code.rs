@@ -85,6 +85,7 @@ codes! {
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";
     MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
+    MESSAGE_SIZE_WRONG = "message-size-wrong", Note, "nothing to do";
     PASSWORD_APOP_LOST = "password-apop-lost", Warning, "tell the user to log in with a password over TLS";
     PASSWORD_CLEAR_DROPPED = "password-clear-dropped", Note, "tell users of CRAM-MD5 to log in with a password over TLS";
     PASSWORD_SCHEME_UNKNOWN = "password-scheme-unknown", Warning, "try the login on the new host, or set a new password";
@@ -104,6 +105,7 @@ codes! {
     SITE_NO_CERTIFICATE = "site-no-certificate", Warning, "set `certificate` and `key` under [tls] in unqmail.toml";
     SITE_NO_NAME = "site-no-name", Error, "set `hostname` in unqmail.toml";
     SITE_OPEN_RELAY = "site-open-relay", Warning, "nothing to do; clients that must relay are named in tcp.smtp or log in";
+    SITE_OWNERS_LOST = "site-owners-lost", Warning, "copy the disk as root, with its owners, and plan again";
     SITE_PASSWD_MALFORMED = "site-passwd-malformed", Warning, "repair the line with vipw";
     SITE_PERCENTHACK = "site-percenthack", Warning, "tell whoever still uses such addresses";
     SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";

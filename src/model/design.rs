@@ -46,6 +46,8 @@ pub struct Design {
     pub copies: Vec<MailCopy>,
     /// Numeric ids of the users that own things.
     pub ids: Ids,
+    /// Some message's name states a wrong size.
+    pub wrong_sizes: bool,
 }
 
 /// The host and its limits; `None` leaves the new program's default.

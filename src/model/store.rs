@@ -24,6 +24,8 @@ pub struct Store {
     pub folders: Vec<Folder>,
     /// What quotas count: all messages but those in Trash or marked as deleted.
     pub counted: Usage,
+    /// The first message whose size is not what `,S=` in its name says.
+    pub wrong_size: Option<RelPath>,
 }
 
 /// A folder of a Maildir.

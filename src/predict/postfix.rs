@@ -346,7 +346,7 @@ impl NewServer {
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {
             b"discard" => Outcome::Discard,
-            b"lmtp" => self.stored(&key),
+            b"lmtp" => self.stored(&address.to_bytes()),
             b"mlmmj" => self.listed(address, hop.as_bstr()),
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
             _ => Outcome::Forward(address.clone()),

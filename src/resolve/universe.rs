@@ -137,7 +137,9 @@ impl Resolver<'_> {
             if alias.gets_mail && start.is_empty() {
                 names.exact.insert(LocalPart::new("alias"));
             }
-            self.add_home(&alias.home, b"-", start, BStr::new(""), host, names);
+            // Where the user gets mail, `alias-x` is its own address with the extension `x`.
+            let own = start.strip_prefix(b"alias-").filter(|_| alias.gets_mail);
+            self.add_home(&alias.home, b"-", own.unwrap_or(start), BStr::new(""), host, names);
         }
     }
 

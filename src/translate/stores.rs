@@ -137,6 +137,17 @@ impl Translator<'_> {
                     "its messages become files of a Maildir, in its INBOX",
                 );
             }
+            if let Some(message) = &store.wrong_size {
+                self.design.wrong_sizes = true;
+                self.find(
+                    &code::MESSAGE_SIZE_WRONG,
+                    Disposition::Adapted,
+                    &Origin::file(message),
+                    owner.to_bytes(),
+                    "a message is not as large as its name says",
+                    "Dovecot is told to look at the files, which costs it a little time",
+                );
+            }
             let renamed = self.rename_folders(store);
             self.design.copies.push(MailCopy {
                 renamed,

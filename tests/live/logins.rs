@@ -2,7 +2,7 @@
 
 use crate::stage;
 use crate::support::{Laid, migrated_atelier};
-use crate::wire::{HERE, imap_login, outside, pop3_login, smtp_login};
+use crate::wire::{HERE, Line, imap_login, outside, pop3_login, smtp_login};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use unqmail::stage::Stage;
@@ -93,6 +93,26 @@ fn everybody_of_the_real_site_logs_in_as_before_and_nobody_else() {
         tries.len(),
         log()
     );
+}
+
+/// One message's name states a wrong size, which would break the mailbox for POP3.
+#[test]
+fn a_wrong_size_in_a_name_breaks_no_mailbox() {
+    let laid = Laid::larch().migrated();
+    let stage = stage(&laid.target);
+    let mut line = Line::open(&stage, 110, outside(1));
+    for (command, answer) in
+        [("USER adam@larch.example", "+OK"), ("PASS spring-apple", "+OK"), ("LIST", "+OK")]
+    {
+        line.send(command.as_bytes());
+        let said = line.read();
+        assert!(said.starts_with(answer), "{command}: {said}\n{}", stage.log().join("\n"));
+    }
+    let mut line = Line::open(&stage, 143, outside(2));
+    line.imap("LOGIN adam@larch.example spring-apple");
+    line.imap("SELECT INBOX");
+    let (fetched, said) = line.imap("FETCH 1:* (RFC822.SIZE)");
+    assert!(said.starts_with("t OK") && fetched.len() >= 6, "{fetched:?} {said}");
 }
 
 #[test]

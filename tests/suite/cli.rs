@@ -217,6 +217,27 @@ fn explain_prints_the_page_of_a_code() {
 }
 
 #[test]
+fn the_demonstration_runs_without_root_and_says_what_is_left_out() {
+    use std::os::unix::process::CommandExt as _;
+    // Beside the build nobody else may have a place; and the program must be readable there.
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let program = folder.path().join("unqmail");
+    fs::copy(env!("CARGO_BIN_EXE_unqmail"), &program).unwrap();
+    let demo = folder.path().join("demo");
+    let mut run = std::process::Command::new(&program);
+    if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
+        run.uid(65534).gid(65534);
+    }
+    let output = run.arg("demo").arg(&demo).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("site-owners-lost") && said.contains("Owners are left"), "{said}");
+    // What is copied to the new host belongs to nobody there.
+    assert!(said.contains("--chown=root:root") && said.contains("chown -R vmail:vmail"), "{said}");
+}
+
+#[test]
 fn the_demonstration_runs_through_and_again() {
     let folder = scratch();
     let demo = folder.path().join("demo");

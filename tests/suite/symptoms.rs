@@ -134,3 +134,34 @@ fn a_copy_beside_a_list_keeps_the_list() {
     let laid = Laid::small(&list("club", "a.example", "| &copy@elsewhere.example\n"));
     is_same(&laid, "club@a.example");
 }
+
+#[test]
+fn a_next_hop_for_a_domain_that_lives_here_takes_none_of_its_mail() {
+    let laid = Laid::small(
+        "file var/qmail/control/smtproutes\n| a.example:backup.example\n| .example:relay.example\n",
+    );
+    is_same(&laid, "joe@a.example");
+    is_same(&laid, "alias@mx.example");
+}
+
+#[test]
+fn an_alias_behind_a_domain_of_the_alias_user_keeps_its_own_way() {
+    let laid = Laid::small(
+        "file var/qmail/control/virtualdomains\n| a.example:a.example\n| w.example:alias-w\n\
+         owner 7790:2108\nfile var/qmail/alias/.qmail-w-stop\n| #\n\
+         file var/qmail/alias/.qmail-w-default\n| &joe@a.example\n",
+    );
+    is_same(&laid, "stop@w.example");
+    is_same(&laid, "whoever@w.example");
+}
+
+#[test]
+fn mail_for_a_program_is_put_off_at_the_door() {
+    let laid = Laid::small(&format!("file {D}/.qmail-tickets\n| |/usr/local/bin/ticket\n"));
+    let waive = "[[waive]]\ncode = \"alias-program\"\nsubject = \"*\"\nreason = \"x\"\n";
+    std::fs::write(&laid.config, waive).unwrap();
+    let laid = laid.migrated();
+    let rows = laid.target.join("etc/postfix/unqmail/refused_recipients");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    assert!(rows.contains("tickets@a.example 450 4.3.0"), "{rows}");
+}

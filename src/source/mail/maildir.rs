@@ -30,6 +30,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         kind: StoreKind::Maildir,
         folders: Vec::new(),
         counted: Usage::default(),
+        wrong_size: None,
     };
     read_folder(root, BString::default(), path.clone(), &mut store, findings);
     report_client_state(path, &entries, findings);
@@ -112,6 +113,9 @@ fn read_folder(
         for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
             match size(&open, &entry.name, entry.kind) {
                 Ok(Some(bytes)) => {
+                    if stated_size(&entry.name).is_some_and(|stated| stated != bytes) {
+                        store.wrong_size.get_or_insert_with(|| part.join(&entry.name));
+                    }
                     folder.messages += 1;
                     folder.bytes += bytes;
                     if !in_trash && !is_marked_deleted(&entry.name) {
@@ -129,6 +133,13 @@ fn read_folder(
     if is_folder {
         store.folders.push(folder);
     }
+}
+
+/// The size that a name states: `,S=BYTES` before the flags (Maildir++, `maildirquota.html`).
+fn stated_size(name: &[u8]) -> Option<u64> {
+    let unique = name.split(|byte| *byte == b':').next()?;
+    let field = unique.split(|byte| *byte == b',').find_map(|field| field.strip_prefix(b"S="))?;
+    field.to_str().ok()?.parse().ok()
 }
 
 /// What Courier keeps for its clients beside the messages.

@@ -26,6 +26,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         return;
     };
     let file = Origin::file(&passwd);
+    let first = reading.site.unix_users.len();
     for (number, line) in lines::numbered(&bytes) {
         let origin = file.at(number);
         // `+…` and `-…` lines ask a network service (NIS), which is not on this disk.
@@ -49,6 +50,33 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         user.gets_mail = gets_mail(reading, &user);
         reading.site.unix_users.push(user);
     }
+    restore_owners(reading, first, &file);
+}
+
+/// A copy that was made without root's rights belongs to whoever made it. There `qmail-getpw`'s
+/// question, who owns a home, has no answer any more, and every home counts as its user's.
+fn restore_owners(reading: &mut Reading<'_>, first: usize, file: &Origin) {
+    let owner = |path: &RelPath| reading.root.stat(path).ok().flatten().map(|stat| stat.uid);
+    let Some(maker) = owner(&RelPath::default()).filter(|uid| *uid != 0) else {
+        return;
+    };
+    let users = reading.site.unix_users.get(first..).unwrap_or_default();
+    let owners: Vec<Option<u32>> = users.iter().map(|user| owner(&user.home)).collect();
+    if owners.iter().flatten().any(|uid| *uid != maker) {
+        return;
+    }
+    let users = reading.site.unix_users.get_mut(first..).unwrap_or_default();
+    for (user, owner) in users.iter_mut().zip(owners) {
+        user.gets_mail = owner.is_some() && user.uid != 0 && has_usable_name(user);
+    }
+    reading.findings.push(Finding::new(
+        &code::SITE_OWNERS_LOST,
+        Disposition::Adapted,
+        file.clone(),
+        "etc/passwd",
+        "every file of this copy belongs to one user: it was made without root's rights",
+        "homes are taken to be their users', which qmail would have checked",
+    ));
 }
 
 fn parse(line: &[u8], origin: Origin) -> Option<UnixUser> {
@@ -69,14 +97,17 @@ fn parse(line: &[u8], origin: Origin) -> Option<UnixUser> {
 }
 
 fn gets_mail(reading: &Reading<'_>, user: &UnixUser) -> bool {
-    let by_name = !user.name.is_empty()
-        && user.name.len() <= LONGEST_NAME
-        && !user.name.iter().any(u8::is_ascii_uppercase);
     let owns_home = || {
         let stat = reading.root.stat(&user.home).ok().flatten();
         stat.is_some_and(|stat| stat.kind == Kind::Folder && stat.uid == user.uid)
     };
-    user.uid != 0 && by_name && owns_home()
+    user.uid != 0 && has_usable_name(user) && owns_home()
+}
+
+fn has_usable_name(user: &UnixUser) -> bool {
+    !user.name.is_empty()
+        && user.name.len() <= LONGEST_NAME
+        && !user.name.iter().any(u8::is_ascii_uppercase)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Shared;
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
-    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes } =
+    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes, sizes } =
         Shared::new(design);
     let plaintext = if design.login.plaintext { "no" } else { "yes" };
     format!(
@@ -49,7 +49,7 @@ mail_uid = vmail
 mail_gid = vmail
 # Without INBOX= the second namespace would turn INBOX into the folder .INBOX.
 mail_location = maildir:~/Maildir:INBOX=~/Maildir
-mail_plugins = quota
+{sizes}mail_plugins = quota
 
 # Folder names as Courier's clients know them.
 namespace inbox {{

@@ -4,7 +4,7 @@ use super::Shared;
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
-    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes } =
+    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes, sizes } =
         Shared::new(design);
     let plaintext = if design.login.plaintext { "yes" } else { "no" };
     let weak = if design.login.weak_hashes {
@@ -60,7 +60,7 @@ mail_driver = maildir
 mail_path = ~/Maildir
 # An empty value would turn INBOX into the folder .INBOX.
 mail_inbox_path = ~/Maildir
-mail_plugins {{
+{sizes}mail_plugins {{
   quota = yes
 }}
 

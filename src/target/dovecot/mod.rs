@@ -65,6 +65,10 @@ impl Target for Dovecot {
     }
 }
 
+/// One wrong size would break a whole mailbox for POP3.
+const WRONG_SIZES: &str =
+    "# The names of some messages state a wrong size.\nmaildir_broken_filename_sizes = yes\n";
+
 /// What both versions say in their own words.
 struct Shared {
     certificate: String,
@@ -74,6 +78,8 @@ struct Shared {
     uid: u32,
     separators: &'static str,
     name_bytes: &'static str,
+    /// Empty, or the setting for names that state a wrong size.
+    sizes: &'static str,
 }
 
 impl Shared {
@@ -94,6 +100,7 @@ impl Shared {
             uid: design.ids.mail.0,
             separators: if has_slash { "%@" } else { "%@/@" },
             name_bytes: LOGIN_NAME_BYTES,
+            sizes: if design.wrong_sizes { WRONG_SIZES } else { "" },
         }
     }
 }

@@ -29,12 +29,20 @@ pub(super) fn build_tables(choices: Choices, _: &Tables) -> Artifact {
     script("build-tables", text)
 }
 
+/// A host that has settings of its own has a name of its own.
+const HOST_S_OWN: &[&str] = &["compatibility_level", "myhostname"];
+
 /// `postconf.sh`: the same settings as commands.
 pub(super) fn postconf(groups: &[Group], services: &[Service]) -> Artifact {
     let mut text = String::from(
         "#!/bin/sh\n# Makes unqmail's settings on a host whose main.cf and master.cf exist already.\n# Written by unqmail. Read it before you run it.\nset -eu\n",
     );
     for (name, value) in groups.iter().flat_map(|group| &group.settings) {
+        let is_the_host_s = HOST_S_OWN.contains(name) || value.contains("ssl-cert-snakeoil");
+        if is_the_host_s {
+            let _ = writeln!(text, "# {name}: left as the host has it");
+            continue;
+        }
         let _ = writeln!(text, "postconf -e {}", quoted(&format!("{name} = {value}")));
     }
     for service in services {

@@ -302,7 +302,13 @@ impl Tables {
                 return;
             }
             [Target::Defer(text)] => {
-                self.transport.add(&key, format!("retry:{}", temporary(&reply(text))));
+                let text = temporary(&reply(text));
+                self.transport.add(&key, format!("retry:{text}"));
+                self.refused_recipients.add(&key, format!("450 {text}"));
+                for alias in aliases {
+                    self.refused_recipients
+                        .add(address(&Address::new(&at.local, alias)), format!("450 {text}"));
+                }
             }
             [Target::Remote] => {
                 self.transport.add(&key, "smtp:");
@@ -381,6 +387,10 @@ impl Tables {
                 let text = temporary(&reply(text));
                 self.transport_patterns.add(&block, place, &any, format!("retry:{text}"));
                 self.patterns.keep(&block, place, &any);
+                for block in std::iter::once(&block).chain(&aliases) {
+                    self.refused_patterns.add(block, place, &any, format!("450 {text}"));
+                    self.spare(route, block, design);
+                }
             }
             [Target::SameLocal(other)] => {
                 self.patterns.add(&block, place, &kept, [b"$1@", other.as_ref()].concat());
@@ -426,9 +436,16 @@ impl Tables {
             let local = regexp(&local_part(at.local.as_ref()));
             self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
         }
+        for list in design.lists.keys().filter(|list| list.domain == *name) {
+            let longer = [list.local.as_ref(), b"-"].concat();
+            if within(&longer) {
+                let any = [regexp(&longer).as_slice(), b"[^@]*"].concat();
+                self.refused_patterns.add(block, Place::behind(longer.len(), 0), &any, "DUNNO");
+            }
+        }
         for route in design.routes.iter().filter(|route| {
             route.pattern.domain == refused.pattern.domain
-                && !matches!(route.targets.as_slice(), [Target::Reject(_)])
+                && !matches!(route.targets.as_slice(), [Target::Reject(_) | Target::Defer(_)])
         }) {
             match &route.pattern.local {
                 LocalPattern::Exact(local) if within(local.as_ref()) => {
@@ -534,6 +551,20 @@ impl Tables {
 
     /// Hosts stand in brackets: qmail looks no MX up for them. No host means the domain's own MX.
     fn add_next_hops(&mut self, design: &Design) {
+        let covers = |name: &BString, key: &[u8]| {
+            name == key || (name.starts_with(b".") && key.ends_with(name))
+        };
+        // qmail asks smtproutes only about mail that leaves; the transport table is asked always.
+        for (pattern, domain) in &design.domains {
+            let key: &[u8] = match pattern {
+                DomainPattern::Domain(name) => name.as_ref(),
+                DomainPattern::Under(suffix) => suffix,
+            };
+            let is_covered = design.next_hops.iter().any(|(name, _)| covers(name, key));
+            if domain.role == Role::Own && is_covered {
+                self.transport.add(key, LMTP);
+            }
+        }
         for (name, hop) in design.next_hops.iter().filter(|(name, _)| !name.is_empty()) {
             let value = if hop.host.is_empty() {
                 "smtp:".into()
