@@ -83,9 +83,22 @@ pub fn leading_number(text: &[u8]) -> u64 {
     })
 }
 
+/// What `atoi` makes of a field: blanks in front and one sign are skipped, and what has no digit
+/// there is 0.
+pub fn atoi(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        _ => (false, text),
+    };
+    let number = i64::try_from(leading_number(digits)).unwrap_or(i64::MAX);
+    if negative { -number } else { number }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Quota, Usage};
+    use super::{Quota, Usage, atoi};
 
     #[test]
     fn sizes_are_read_as_vpopmail_reads_them() {
@@ -104,6 +117,12 @@ mod tests {
         assert_eq!(parse("NS,NC"), (0, 0));
         assert_eq!(parse(""), (0, 0));
         assert_eq!(parse("99999999999999999999M"), (u64::MAX, 0));
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        let seen = [" 16", "16x", "-1", "+2", "", "x", "- 1"].map(|text| atoi(text.as_bytes()));
+        assert_eq!(seen, [16, 16, -1, 2, 0, 0, 0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::password::{Password, Secret};
-use crate::model::quota::{Quota, leading_number};
+use crate::model::quota::{Quota, atoi, leading_number};
 use crate::model::restrictions::Restrictions;
 use crate::model::{Account, Address, DomainName, LocalPart, Origin, RelPath};
 use crate::source::{cdb, lines, read_file};
@@ -157,11 +157,8 @@ fn account(
         findings.push(malformed(row.origin, "the line has too few fields"));
         return None;
     };
-    let gid = gid.to_str().ok().and_then(|gid| gid.parse().ok());
-    let Some(gid) = gid else {
-        findings.push(malformed(row.origin, "the field of restrictions is no number"));
-        return None;
-    };
+    // `atoi`, kept in 32 bits.
+    let gid = u32::try_from(atoi(gid).rem_euclid(1 << 32)).unwrap_or_default();
     let home = if home.is_empty() { folder.join(name) } else { RelPath::new(home) };
     let reachable = name.iter().all(|byte| is_looked_up(*byte));
     let subject = Address::new(name, domain).to_bytes();
@@ -226,12 +223,19 @@ mod tests {
 
     #[test]
     fn a_row_without_quota_still_counts_and_a_shorter_one_does_not() {
-        let (found, findings) =
-            accounts("a:h:1:0:A:/home/a\nb:h:1:0:B\n\n:x\nc:h:2:zero:C:/c:NOQUOTA\n");
+        let (found, findings) = accounts("a:h:1:0:A:/home/a\nb:h:1:0:B\n\n:x\n");
         assert_eq!(found.len(), 1);
         assert!(found[0].quota.is_unlimited());
         let code = "account-line-malformed";
-        assert_eq!(findings, [(code, 4), (code, 2), (code, 5)]);
+        assert_eq!(findings, [(code, 4), (code, 2)]);
+    }
+
+    #[test]
+    fn a_field_of_restrictions_that_is_no_plain_number_still_makes_an_account() {
+        let (found, findings) = accounts("a:h:1::A:/a:\nb:h:1: 2x:B:/b:\nc:h:1:-1:C:/c:\n");
+        assert_eq!(findings, []);
+        let bits: Vec<u32> = found.iter().map(|account| account.restrictions.0).collect();
+        assert_eq!(bits, [0, 2, u32::MAX]);
     }
 
     #[test]
