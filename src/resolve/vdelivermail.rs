@@ -170,7 +170,11 @@ impl Resolver<'_> {
     /// A forward goes through `qmail-inject`, which completes the host.
     fn injected(&self, to: &BStr, mark: &BString) -> Action {
         let (local, host) = match to.rsplit_once_str("@") {
-            Some((local, host)) => (local, Some(host.as_bstr())),
+            // It reads the address as part of a header, which blanks, CR and dots may end.
+            Some((local, host)) => {
+                let host = host.trim_end_with(|c| c.is_ascii_whitespace() || c == '.');
+                (local, Some(host.as_bstr()))
+            }
             None => (to.as_bytes(), None),
         };
         let address = Address::new(local, &self.site.control.complete_host(host));
