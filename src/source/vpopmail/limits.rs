@@ -4,7 +4,7 @@ use crate::finding::Findings;
 use crate::fsys::root::Root;
 use crate::model::restrictions::Restrictions;
 use crate::model::{Limits, Origin, RelPath};
-use crate::source::{lines, read_file};
+use crate::source::read_file;
 use bstr::ByteSlice as _;
 
 /// Flags that count by being there, whatever their value.
@@ -27,10 +27,11 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
     Some(parse(&bytes, Origin::file(path)))
 }
 
-/// Lines of a name, then `:`, blank or tab, then a value; `#` at the front makes a comment.
+/// Lines, ended by CR or LF, of a name, then `:`, blank or tab, then a value; `#` at the front makes a comment.
 fn parse(bytes: &[u8], origin: Origin) -> Limits {
     let mut limits = Limits { origin: Some(origin), ..Limits::default() };
-    for (_, line) in lines::numbered(bytes).filter(|(_, line)| !line.starts_with(b"#")) {
+    for line in bytes.split(|&b| matches!(b, b'\r' | b'\n')).filter(|line| !line.starts_with(b"#"))
+    {
         let end = line.find_byteset(b": \t").unwrap_or(line.len());
         let (name, value) = line.split_at_checked(end).unwrap_or_default();
         if let Some((_, bits)) =
@@ -38,7 +39,7 @@ fn parse(bytes: &[u8], origin: Origin) -> Limits {
         {
             limits.restrictions = limits.restrictions | *bits;
         } else if let (Ok(name), Ok(value)) =
-            (name.to_str(), value.trim_with(|c| matches!(c, ':' | ' ' | '\t' | '\r')).to_str())
+            (name.to_str(), value.trim_with(|c| matches!(c, ':' | ' ' | '\t')).to_str())
             && let Ok(number) = value.parse()
         {
             limits.numbers.push((name.to_owned(), number));
@@ -61,5 +62,13 @@ mod tests {
         let number = |name: &str| limits.numbers.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
         assert_eq!(number("maxpopaccounts"), Some(60));
         assert_eq!(number("quota"), Some(500));
+    }
+
+    #[test]
+    fn a_file_from_windows_limits_as_well() {
+        let text = b"disable_pop\r\nmaxaliases: 5\r\ndisable_imap\r\n";
+        let limits = parse(text, Origin::file(&RelPath::new("l")));
+        assert_eq!(limits.restrictions, Restrictions::NO_POP | Restrictions::NO_IMAP);
+        assert_eq!(limits.numbers, [("maxaliases".to_owned(), 5)]);
     }
 }
