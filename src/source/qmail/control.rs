@@ -3,6 +3,7 @@
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::Kind;
 use crate::model::control::{Relay, VirtualDomain};
+use crate::model::quota::leading_number;
 use crate::model::{Origin, RelPath, Sourced, shown};
 use crate::source::{Error, Reading, cdb, lines, read_file};
 use bstr::{BString, ByteSlice as _};
@@ -214,31 +215,38 @@ fn read_routes(reading: &mut Reading<'_>, path: &RelPath) {
         let text = value.value.as_bstr();
         let credentials = text.find_byteset(b"| \t");
         let relay = credentials.and_then(|at| text.get(..at)).unwrap_or(text);
-        let (host, port) = match relay.rsplit_once_str(":") {
-            Some((host, port)) if !relay.ends_with(b"]") => {
-                (host, port.to_str().ok().and_then(|p| p.parse().ok()))
-            }
-            _ => (relay, Some(25)),
-        };
-        let Some(port) = port else {
+        let (host, port) = host_and_port(relay);
+        if port.is_none() {
             let message = format!("{} has no usable port", shown(relay));
-            let finding = malformed(
-                &value.origin,
-                b"",
-                message,
-                "mail for these domains is sent to port 25 instead",
-            );
-            reading.findings.push(Finding { excerpt: None, ..finding });
-            continue;
-        };
+            let finding =
+                malformed(&value.origin, b"", message, "mail for these domains is sent to port 25");
+            reading.findings.push(Finding {
+                excerpt: None,
+                disposition: Disposition::Adapted,
+                ..finding
+            });
+        }
         let route = Relay {
             host: host.into(),
-            port,
+            port: port.unwrap_or(25),
             has_credentials: credentials.is_some(),
             origin: value.origin,
         };
         reading.site.control.routes.insert(key, route);
     }
+}
+
+/// The port is the digits after the first `:`, kept in 16 bits; `None` where there are none.
+fn host_and_port(relay: &[u8]) -> (&[u8], Option<u16>) {
+    // An IPv6 address in brackets, of patched versions, has colons of its own.
+    let host = if relay.starts_with(b"[") { relay.find_byte(b']').unwrap_or(0) } else { 0 };
+    let colon = relay.get(host..).and_then(|rest| rest.find_byte(b':'));
+    let Some((host, rest)) = colon.and_then(|at| relay.split_at_checked(host + at)) else {
+        return (relay, Some(25));
+    };
+    let rest = rest.get(1..).unwrap_or_default();
+    let port = u16::try_from(leading_number(rest) % (1 << 16)).unwrap_or(25);
+    (host, rest.first().is_some_and(u8::is_ascii_digit).then_some(port))
 }
 
 /// Only the database counts; the text is asked for line numbers.
@@ -340,7 +348,22 @@ fn qmail_start_argument(script: &[u8]) -> Option<(u32, BString)> {
 
 #[cfg(test)]
 mod tests {
-    use super::qmail_start_argument;
+    use super::{host_and_port, qmail_start_argument};
+
+    #[test]
+    fn a_port_is_the_digits_after_the_first_colon() {
+        let port = |relay: &'static str| {
+            let (host, port) = host_and_port(relay.as_bytes());
+            (std::str::from_utf8(host).unwrap(), port)
+        };
+        assert_eq!(port("r.example:2525x"), ("r.example", Some(2525)));
+        assert_eq!(port("r.example:smtp"), ("r.example", None));
+        assert_eq!(port("r.example:"), ("r.example", None));
+        assert_eq!(port("1.2.3.4:26:x"), ("1.2.3.4", Some(26)));
+        assert_eq!(port("[::1]:26"), ("[::1]", Some(26)));
+        assert_eq!(port("[::1]"), ("[::1]", Some(25)));
+        assert_eq!(port(""), ("", Some(25)));
+    }
 
     #[test]
     fn the_boot_script_names_the_default_delivery() {
