@@ -19,7 +19,7 @@ pub(super) fn read(root: &Root, list: &RelPath, findings: &mut Findings) -> Vec<
         }
     };
     for entry in hundreds.iter().filter(|entry| entry.kind == Kind::Folder) {
-        let Some(hundred) = number(&entry.name) else {
+        let Some(hundred) = hundreds_number(&entry.name) else {
             continue;
         };
         let path = folder.join(&entry.name);
@@ -31,13 +31,13 @@ pub(super) fn read(root: &Root, list: &RelPath, findings: &mut Findings) -> Vec<
                 continue;
             }
         };
-        for file in files.iter().filter(|file| file.kind == Kind::File && file.name.len() == 2) {
-            let Some(rest) = number(&file.name) else {
+        for file in files.iter().filter(|file| file.kind == Kind::File) {
+            let Some(post) = post_number(hundred, &file.name) else {
                 continue;
             };
             let finished =
                 folder.stat(&file.name).ok().flatten().is_some_and(|stat| stat.mode & 0o100 != 0);
-            if finished && let Some(post) = hundred.checked_mul(100).map(|first| first + rest) {
+            if finished {
                 posts.push((post, path.join(&file.name)));
             }
         }
@@ -46,6 +46,45 @@ pub(super) fn read(root: &Root, list: &RelPath, findings: &mut Findings) -> Vec<
     posts
 }
 
+/// The number of a folder, spelled as ezmlm spells it: no zero in front.
+fn hundreds_number(name: &[u8]) -> Option<u64> {
+    let canonical = name == b"0" || !name.starts_with(b"0");
+    canonical.then(|| number(name))?
+}
+
+/// The number of the post in a file of two digits; `None` where it is too large for one.
+fn post_number(hundred: u64, name: &[u8]) -> Option<u64> {
+    let rest = (name.len() == 2).then(|| number(name))??;
+    hundred.checked_mul(100)?.checked_add(rest)
+}
+
 fn number(name: &[u8]) -> Option<u64> {
     name.iter().all(u8::is_ascii_digit).then(|| name.to_str().ok()?.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hundreds_number, post_number};
+
+    #[test]
+    fn a_number_too_large_for_a_post_is_none() {
+        let hundred = hundreds_number(b"184467440737095516").unwrap();
+        assert_eq!(post_number(hundred, b"15"), Some(u64::MAX));
+        assert_eq!(post_number(hundred, b"16"), None);
+        assert_eq!(post_number(hundred, b"99"), None);
+        assert_eq!(hundreds_number(b"18446744073709551616"), None);
+    }
+
+    #[test]
+    fn only_names_that_ezmlm_writes_are_numbers() {
+        assert_eq!(hundreds_number(b"0"), Some(0));
+        assert_eq!(hundreds_number(b"10"), Some(10));
+        for bad in ["", "00", "01", "+1", "x"] {
+            assert_eq!(hundreds_number(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(post_number(1, b"05"), Some(105));
+        for bad in ["", "5", "005", "+5", "0x"] {
+            assert_eq!(post_number(1, bad.as_bytes()), None, "{bad}");
+        }
+    }
 }
