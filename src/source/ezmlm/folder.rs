@@ -1,5 +1,6 @@
 //! One list: its folder becomes a [`List`].
 
+use super::members::Purpose;
 use super::rules::Editor;
 use super::settings::Settings;
 use super::{archive, members};
@@ -105,14 +106,18 @@ fn read_list(
         (bytes > 0).then(|| Sourced::new(bytes, line.origin))
     });
     let denied_folder = folder.join("deny");
-    let denied = if refuses { members::read(root, &denied_folder, findings) } else { Vec::new() };
+    let denied = if refuses {
+        members::read(root, &denied_folder, Purpose::Senders, findings)
+    } else {
+        Vec::new()
+    };
     let unmapped = UNMAPPED.iter().filter(|(name, _)| settings.has(name));
     Some(List {
         software,
-        subscribers: members::read(root, folder, findings),
-        digest: members::read(root, &folder.join("digest"), findings),
-        moderators: members::read(root, &folder.join("mod"), findings),
-        allowed: members::read(root, &folder.join("allow"), findings),
+        subscribers: members::read(root, folder, Purpose::Members, findings),
+        digest: members::read(root, &folder.join("digest"), Purpose::Members, findings),
+        moderators: members::read(root, &folder.join("mod"), Purpose::Members, findings),
+        allowed: members::read(root, &folder.join("allow"), Purpose::Senders, findings),
         denied,
         posting: Sourced::new(posting, Origin::file(&editor_path)),
         wants_address: editor.wants_address(),

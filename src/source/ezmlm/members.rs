@@ -8,11 +8,21 @@ use crate::source::{read_file, unlistable};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
 
+/// What the addresses of a database are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The list sends to them: they stand in a file named by their first byte.
+    Members,
+    /// They are let in or kept out when they post; an entry `@host` is everybody there.
+    Senders,
+}
+
 /// Reads `FOLDER/subscribers`, sorted; addresses that differ by case only count once. A missing
 /// folder is an empty database.
 pub(super) fn read(
     root: &Root,
     folder: &RelPath,
+    purpose: Purpose,
     findings: &mut Findings,
 ) -> Vec<Sourced<Address>> {
     let folder = folder.join("subscribers");
@@ -36,7 +46,7 @@ pub(super) fn read(
         };
         let origin = Origin::file(&path);
         for record in records(&bytes) {
-            match record.ok().and_then(Address::parse).filter(is_usable) {
+            match record.ok().and_then(Address::parse).filter(|found| is_usable(found, purpose)) {
                 Some(address) => {
                     members
                         .entry(address.to_lower())
@@ -60,15 +70,16 @@ fn records(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], &[u8]>> {
 }
 
 /// An address that can stand in a member file of any list manager: no control bytes, no blanks, no
-/// comma or quote, a host that is one, and no `-` in front, where programs look for options.
-fn is_usable(address: &Address) -> bool {
+/// comma or quote, a host that is one, no `-` in front, where programs look for options, and no `.`
+/// or `/`, which name no file.
+fn is_usable(address: &Address, purpose: Purpose) -> bool {
     let local = address.local.as_bstr();
     let odd = |b: &u8| b.is_ascii_control() || *b >= 0x80 || b" \"(),:;<>@[\\]".contains(b);
-    !local.is_empty()
-        && !local.iter().any(odd)
-        && !local.starts_with(b"-")
-        && !local.starts_with(b".")
-        && address.domain.is_plain()
+    let stands = match local.first() {
+        Some(first) => purpose == Purpose::Senders || !b"-./".contains(first),
+        None => purpose == Purpose::Senders,
+    };
+    stands && !local.iter().any(odd) && address.domain.is_plain()
 }
 
 fn malformed(origin: &Origin, record: &[u8]) -> Finding {
@@ -85,7 +96,7 @@ fn malformed(origin: &Origin, record: &[u8]) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_usable, records};
+    use super::{Purpose, is_usable, records};
     use crate::model::Address;
 
     #[test]
@@ -97,12 +108,14 @@ mod tests {
 
     #[test]
     fn an_address_that_could_become_a_line_an_option_or_a_path_is_refused() {
-        let usable = |text: &str| is_usable(&Address::parse(text.as_bytes()).unwrap());
+        let usable =
+            |text: &str| is_usable(&Address::parse(text.as_bytes()).unwrap(), Purpose::Members);
         assert!(usable("joe.o'neil+x@example.org"));
         for bad in [
             "a\nb@c.d",
             "-x@c.d",
             ".x@c.d",
+            "/x@c.d",
             "\"a\"@c.d",
             "a,b@c.d",
             "a b@c.d",
@@ -113,5 +126,16 @@ mod tests {
         ] {
             assert!(!usable(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn everybody_at_a_host_is_an_entry_for_senders_only() {
+        let usable =
+            |text: &str, purpose| is_usable(&Address::parse(text.as_bytes()).unwrap(), purpose);
+        assert!(!usable("@c.d", Purpose::Members));
+        assert!(usable("@c.d", Purpose::Senders));
+        assert!(usable("/x@c.d", Purpose::Senders));
+        assert!(!usable("@c d", Purpose::Senders));
+        assert!(!usable("a\nb@c.d", Purpose::Senders));
     }
 }
