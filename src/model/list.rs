@@ -18,10 +18,14 @@ pub struct List {
     pub subscribers: Vec<Sourced<Address>>,
     /// Get digests.
     pub digest: Vec<Sourced<Address>>,
-    /// Decide about posts and subscriptions.
+    /// Decide about posts.
     pub moderators: Vec<Sourced<Address>>,
+    /// Decide about subscriptions.
+    pub subscription_moderators: Vec<Sourced<Address>>,
     /// May post without being members.
     pub allowed: Vec<Sourced<Address>>,
+    /// Get digests and may not post as members do.
+    pub held_back: Vec<Sourced<Address>>,
     /// May not post.
     pub denied: Vec<Sourced<Address>>,
     /// Who may post.
@@ -57,10 +61,14 @@ pub struct List {
 pub enum Posting {
     /// Everybody.
     Anyone,
-    /// Subscribers, digest subscribers, allowed addresses and moderators; others are refused.
+    /// Subscribers, digest subscribers and allowed addresses; others are refused.
     Members,
     /// The same; the posts of others wait for a moderator.
     MembersElseModerated,
+    /// Allowed addresses only, members or not; others are refused.
+    Listed,
+    /// The same; the posts of others wait for a moderator.
+    ListedElseModerated,
     /// Every post waits for a moderator.
     Moderated,
     /// Only moderators may send, and each post waits for one of them.

@@ -1,7 +1,8 @@
 //! One list: its folder becomes a [`List`].
 
 use super::members::Purpose;
-use super::rules::Editor;
+use super::rules::{Editor, Store};
+use super::senders::Senders;
 use super::settings::Settings;
 use super::{archive, members};
 use crate::finding::{Disposition, Finding, Findings, code};
@@ -10,6 +11,7 @@ use crate::model::list::{Archive, ArchiveReaders, List, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
+use bstr::BStr;
 
 /// Settings that no part of [`List`] stands for, and what each does.
 const UNMAPPED: &[(&str, &str)] = &[
@@ -79,15 +81,46 @@ fn read_list(
             ));
         }
     }
-    let lines: Vec<&[u8]> = lines::numbered(&editor).map(|(_, line)| line).collect();
-    let editor = Editor::read(lines.into_iter(), |file| {
-        root.stat(&RelPath::new(file)).is_ok_and(|stat| stat.is_some())
+    let exists = |file: &BStr| root.stat(&RelPath::new(file)).is_ok_and(|stat| stat.is_some());
+    let programs = |text: &[u8]| Editor::read(lines::numbered(text).map(|(_, line)| line), exists);
+    let editor = programs(&editor);
+    let confirmer = read_file(root, &folder.join("confirmer"), findings).map(|it| programs(&it));
+    let confirm_posts = settings.is_on(b'y', "confirmpost");
+    let posting = editor.posting(Store {
+        // ezmlm-store asks for the file itself, whatever the flags say.
+        moderated: settings.has("modpost"),
+        moderators_only: settings.is_on(b'o', "modpostonly"),
+        confirmed: confirm_posts,
+        confirmer: confirmer.as_ref(),
     });
-    // ezmlm-store asks for the file itself, whatever the flags say.
-    let moderated = settings.has("modpost");
-    let posting = editor.posting(moderated, settings.is_on(b'o', "modpostonly"));
     let software = software(&settings);
-    let refuses = editor.refuses_denied();
+    let subscribers = members::read(root, folder, Purpose::Members, findings);
+    let digest = members::read(root, &folder.join("digest"), Purpose::Members, findings);
+    let moderators_of_posts = moderator_folder(&settings, "modpost", findings);
+    let moderators_of_members = moderator_folder(&settings, "modsub", findings);
+    let moderators = members::read(root, &moderators_of_posts, Purpose::Members, findings);
+    let subscription_moderators = if moderators_of_members == moderators_of_posts {
+        moderators.clone()
+    } else {
+        members::read(root, &moderators_of_members, Purpose::Members, findings)
+    };
+    let mut databases = editor.allowing();
+    if let Some(confirmer) = confirmer.as_ref().filter(|_| databases.is_empty()) {
+        databases = confirmer.allowing();
+    }
+    let senders = Senders {
+        root,
+        list: folder,
+        address: &address,
+        editor: Origin::file(&editor_path),
+        members: &[
+            (folder, &subscribers),
+            (&folder.join("digest"), &digest),
+            (&moderators_of_posts, &moderators),
+        ],
+    };
+    let (posting, allowed, held_back) = senders.allowed(posting, &databases, findings);
+    let denied = senders.denied(&editor.denying(), findings);
     let is_public = settings.is_on(b'p', "public");
     let subscribing = match () {
         () if !is_public => Subscribing::Closed,
@@ -105,23 +138,19 @@ fn read_list(
         let bytes = leading_number(&line.value);
         (bytes > 0).then(|| Sourced::new(bytes, line.origin))
     });
-    let denied_folder = folder.join("deny");
-    let denied = if refuses {
-        members::read(root, &denied_folder, Purpose::Senders, findings)
-    } else {
-        Vec::new()
-    };
     let unmapped = UNMAPPED.iter().filter(|(name, _)| settings.has(name));
     Some(List {
         software,
-        subscribers: members::read(root, folder, Purpose::Members, findings),
-        digest: members::read(root, &folder.join("digest"), Purpose::Members, findings),
-        moderators: members::read(root, &folder.join("mod"), Purpose::Members, findings),
-        allowed: members::read(root, &folder.join("allow"), Purpose::Senders, findings),
+        subscribers,
+        digest,
+        moderators,
+        subscription_moderators,
+        allowed,
+        held_back,
         denied,
         posting: Sourced::new(posting, Origin::file(&editor_path)),
         wants_address: editor.wants_address(),
-        confirm_posts: settings.is_on(b'y', "confirmpost"),
+        confirm_posts,
         subscribing: Sourced::new(subscribing, settings.origin("public")),
         confirm_subscribe: !settings.is_on(b'h', "nosubconfirm"),
         confirm_unsubscribe: !settings.is_on(b'j', "nounsubconfirm"),
@@ -143,6 +172,15 @@ fn read_list(
         known_as: Vec::new(),
         address,
     })
+}
+
+/// The database that `modpost` or `modsub` names: below the list, or an absolute path; else `mod`.
+fn moderator_folder(settings: &Settings<'_>, name: &str, findings: &mut Findings) -> RelPath {
+    let named = settings.value(name, findings);
+    match named.as_ref().map_or(b"mod".as_slice(), |line| line.value.as_slice()) {
+        path if path.starts_with(b"/") => settings.real(&RelPath::new(path)),
+        below => settings.real(&settings.path(below)),
+    }
 }
 
 fn readers(settings: &Settings<'_>, is_public: bool) -> ArchiveReaders {
@@ -225,5 +263,68 @@ mod tests {
             list(&[("editor", ""), ("outlocal", "../../etc\n"), ("outhost", "example.org\n")]);
         assert!(found.is_none());
         assert_eq!(findings, ["list-broken"]);
+    }
+
+    const PLACE: &[(&str, &str)] = &[
+        ("outlocal", "club\n"),
+        ("outhost", "example.org\n"),
+        ("key", "x"),
+        ("headerremove", ""),
+        ("manager", "|/b/ezmlm-get '/l'\n|/b/ezmlm-manage '/l'\n"),
+        ("subscribers/A", "Tsue@example.org\0"),
+        ("digest/subscribers/A", "Tdig@example.org\0Tsue@example.org\0"),
+        ("allow/subscribers/A", "T@friends.example\0Tal@example.org\0"),
+        ("mod/subscribers/A", "Tmo@example.org\0"),
+        ("team/subscribers/A", "Ttia@example.org\0"),
+    ];
+
+    fn placed(files: &[(&str, &str)]) -> (List, Vec<&'static str>) {
+        let (list, findings) = list(&[PLACE, files].concat());
+        (list.unwrap(), findings)
+    }
+
+    fn shown(members: &[Sourced<Address>]) -> Vec<String> {
+        members.iter().map(|member| member.value.to_string()).collect()
+    }
+
+    #[test]
+    fn a_list_for_named_senders_does_not_open_to_its_members() {
+        let (list, findings) =
+            placed(&[("editor", "|/b/ezmlm-checksub '/l' mod allow && /b/ezmlm-store '/l'\n")]);
+        assert_eq!(list.posting.value, Posting::Listed);
+        assert_eq!(shown(&list.allowed), ["mo@example.org", "al@example.org", "@friends.example"]);
+        assert_eq!(findings, [] as [&str; 0]);
+        let (list, _) = placed(&[("modpost", ""), ("editor", "|/b/ezmlm-gate '/l' team\n")]);
+        assert_eq!(list.posting.value, Posting::ListedElseModerated);
+        assert_eq!(shown(&list.allowed), ["tia@example.org"]);
+    }
+
+    #[test]
+    fn digest_members_that_no_check_names_are_held_back() {
+        let (list, _) =
+            placed(&[("editor", "|/b/ezmlm-issubn '/l' || exit 100\n|/b/ezmlm-send '/l'")]);
+        assert_eq!(list.posting.value, Posting::Members);
+        assert_eq!(shown(&list.allowed), [] as [&str; 0]);
+        assert_eq!(shown(&list.held_back), ["dig@example.org"]);
+    }
+
+    #[test]
+    fn a_foreign_database_lets_nobody_post() {
+        let (list, findings) =
+            placed(&[("editor", "|/b/ezmlm-issubn '/l' '/elsewhere' || exit 100\n")]);
+        assert_eq!(list.posting.value, Posting::Members);
+        assert_eq!(shown(&list.allowed), [] as [&str; 0]);
+        assert_eq!(findings, ["list-setting-unmapped"]);
+    }
+
+    #[test]
+    fn modpost_and_modsub_name_their_moderators() {
+        let (list, _) = placed(&[
+            ("editor", "|/b/ezmlm-store '/l'\n"),
+            ("modpost", "team\n"),
+            ("modsub", "/l/mod\n"),
+        ]);
+        assert_eq!(shown(&list.moderators), ["tia@example.org"]);
+        assert_eq!(shown(&list.subscription_moderators), ["mo@example.org"]);
     }
 }

@@ -4,6 +4,7 @@ mod archive;
 mod folder;
 mod members;
 mod rules;
+mod senders;
 mod settings;
 
 use super::{Error, Reading, Source};

@@ -4,9 +4,23 @@
 //! `editor` runs is what counts in all of them. Its templates use one shape of condition,
 //! `if test [!] -f FILE [-a …]; then …; fi`, which is evaluated against the files that are there.
 
-use crate::model::command::{Simple, simple_commands};
+use crate::model::RelPath;
+use crate::model::command::{Simple, Word, simple_commands};
 use crate::model::list::Posting;
-use bstr::{BStr, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
+
+/// What `ezmlm-store` asks the list's files for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Store<'a> {
+    /// `modpost`.
+    pub moderated: bool,
+    /// `modpostonly`.
+    pub moderators_only: bool,
+    /// `confirmpost`.
+    pub confirmed: bool,
+    /// What runs for a post that its sender has confirmed.
+    pub confirmer: Option<&'a Editor>,
+}
 
 /// The programs of an `editor` that run for a post, in order.
 pub(super) struct Editor {
@@ -29,11 +43,12 @@ impl Editor {
                     // `else` cannot be told from here; the templates' only one is in `confirmer`.
                     continue;
                 }
-                let name = words.first().map(crate::model::command::Word::text);
+                let name = words.first().map(Word::text);
                 let name = name
                     .as_ref()
                     .and_then(|name| name.rsplit_str("/").next()?.to_str().ok().map(str::to_owned));
                 if runs && let Some(name) = name {
+                    commands.extend(called(&name, &words));
                     commands.push((name, words));
                 }
             }
@@ -46,27 +61,57 @@ impl Editor {
         self.commands.iter().any(|(name, _)| name == program)
     }
 
-    /// Whether addresses of the deny database are refused: `ezmlm-checksub -n DIR deny` or
+    /// The databases whose addresses are refused: `ezmlm-checksub -n DIR deny` or
     /// `ezmlm-issubn -n DIR/deny`.
-    pub(super) fn refuses_denied(&self) -> bool {
-        self.commands.iter().any(|(name, words)| is_check(name) && is_negated(words))
+    pub(super) fn denying(&self) -> Vec<RelPath> {
+        let checks = self.checks().filter(|(_, words)| is_negated(words));
+        checks.flat_map(|(name, words)| databases(name, words)).collect()
     }
 
-    /// Who may post. `moderated` and `moderators_only` are the list's files `modpost` and
-    /// `modpostonly`, which `ezmlm-store` asks for itself.
-    pub(super) fn posting(&self, moderated: bool, moderators_only: bool) -> Posting {
+    /// The databases whose addresses pass the checks of the sender. Where there are several checks,
+    /// only a database that all of them name counts, so that nobody gets in by one alone.
+    pub(super) fn allowing(&self) -> Vec<RelPath> {
+        let checks = self.checks().filter(|(_, words)| !is_negated(words));
+        let gates = self.named("ezmlm-gate");
+        let mut named = checks.chain(gates).map(|(name, words)| databases(name, words));
+        let first = named.next().unwrap_or_default();
+        let all = named.collect::<Vec<_>>();
+        first.into_iter().filter(|path| all.iter().all(|other| other.contains(path))).collect()
+    }
+
+    /// Who may post.
+    pub(super) fn posting(&self, store: Store<'_>) -> Posting {
         let stores = self.runs("ezmlm-store");
-        let checked =
-            self.commands.iter().any(|(name, words)| is_check(name) && !is_negated(words));
-        let only = moderators_only || self.option("ezmlm-store", 'P');
+        let checked = self.checks().any(|(_, words)| !is_negated(words));
+        // Without databases `ezmlm-gate` hands every post to `ezmlm-store`.
+        let gates =
+            self.named("ezmlm-gate").any(|(name, words)| !databases(name, words).is_empty());
+        let stores = stores || (self.runs("ezmlm-gate") && !gates);
+        let only = store.moderators_only || self.option("ezmlm-store", 'P');
+        let confirmed = store.confirmed || self.option("ezmlm-store", 'y');
+        // Once confirmed, a post meets the gate that `confirmer` names.
+        let gated_later =
+            confirmed && store.confirmer.is_some_and(|confirmer| confirmer.runs("ezmlm-gate"));
         match () {
-            () if self.runs("ezmlm-gate") && only => Posting::Members,
-            () if self.runs("ezmlm-gate") => Posting::MembersElseModerated,
-            () if stores && moderated && only => Posting::ModeratorsOnly,
-            () if stores && moderated => Posting::Moderated,
+            () if gates && only => Posting::Members,
+            () if gates => Posting::MembersElseModerated,
+            // A moderator's post that he must confirm himself: it waits for him alone.
+            () if stores && only && (store.moderated || confirmed) => Posting::ModeratorsOnly,
+            () if stores && store.moderated && gated_later => Posting::MembersElseModerated,
+            () if stores && store.moderated => Posting::Moderated,
             () if checked => Posting::Members,
             () => Posting::Anyone,
         }
+    }
+
+    /// Runs of the programs that ask whether the sender is in a database.
+    fn checks(&self) -> impl Iterator<Item = (&str, &Simple)> {
+        self.named("ezmlm-checksub").chain(self.named("ezmlm-issubn"))
+    }
+
+    fn named(&self, program: &str) -> impl Iterator<Item = (&str, &Simple)> {
+        let runs = self.commands.iter().map(|(name, words)| (name.as_str(), words));
+        runs.filter(move |(name, _)| *name == program)
     }
 
     /// Whether a post that does not name the list in To: or Cc: is refused: `ezmlm-reject DIR`
@@ -81,27 +126,58 @@ impl Editor {
     /// Whether a program runs with an option letter.
     pub(super) fn option(&self, program: &str, letter: char) -> bool {
         self.commands.iter().filter(|(name, _)| name == program).any(|(_, words)| {
-            let options = words
-                .iter()
-                .skip(1)
-                .map(crate::model::command::Word::text)
-                .take_while(|text| text.starts_with(b"-"));
+            let options =
+                words.iter().skip(1).map(Word::text).take_while(|text| text.starts_with(b"-"));
             options.into_iter().any(|text| text.contains_str(letter.to_string()))
         })
     }
 }
 
-fn is_check(name: &str) -> bool {
-    matches!(name, "ezmlm-checksub" | "ezmlm-issubn")
+fn is_negated(words: &Simple) -> bool {
+    let mut options =
+        words.iter().skip(1).map(Word::text).take_while(|text| text.starts_with(b"-"));
+    options.any(|text| text.contains(&b'n'))
 }
 
-fn is_negated(words: &Simple) -> bool {
-    words.get(1).is_some_and(|word| word.text() == "-n")
+/// The folders that a program looks for the sender in: the words after the list's folder, taken
+/// from there; where there are none, the list itself. Each word of `ezmlm-issubn` (0.4x) is such a
+/// folder when all are absolute paths. `ezmlm-gate` asks nobody without words.
+fn databases(program: &str, words: &Simple) -> Vec<RelPath> {
+    let mut texts = words.iter().skip(1).map(Word::text);
+    let Some(base) = texts.find(|text| text.starts_with(b"/")) else {
+        return Vec::new();
+    };
+    let base_path = RelPath::new(&base);
+    let is_redirection = |text: &BString| text.contains_str(">") || text.contains_str("<");
+    let rest: Vec<BString> = texts.filter(|text| !is_redirection(text)).collect();
+    let below = rest.iter().map(|text| match text.as_slice() {
+        b"." => base_path.clone(),
+        text if text.starts_with(b"/") => RelPath::new(text),
+        text => base_path.join(text),
+    });
+    let below: Vec<RelPath> = below.collect();
+    let absolute = rest.iter().all(|text| text.starts_with(b"/"));
+    match program {
+        "ezmlm-gate" => below,
+        "ezmlm-issubn" if absolute => std::iter::once(base_path).chain(below).collect(),
+        _ if below.is_empty() => vec![base_path],
+        _ => below,
+    }
+}
+
+/// The program that `ezmlm-confirm DIR PROGRAM …` runs once the sender has confirmed.
+fn called(name: &str, words: &Simple) -> Option<(String, Simple)> {
+    let is_program = |word: &Word| RelPath::new(word.text()).file_name().starts_with(b"ezmlm-");
+    let at = words.iter().skip(2).position(is_program).filter(|_| name == "ezmlm-confirm")?;
+    let words = words.get(at + 2..)?;
+    let program = words.first()?.text();
+    let program = program.rsplit_str("/").next()?.to_str().ok()?;
+    Some((program.to_owned(), words.to_vec()))
 }
 
 /// Evaluates `test [!] -f FILE [-a [!] -e FILE]…`; anything else is taken to hold.
 fn holds(words: &Simple, exists: &impl Fn(&BStr) -> bool) -> bool {
-    let texts: Vec<_> = words.iter().skip(1).map(crate::model::command::Word::text).collect();
+    let texts: Vec<_> = words.iter().skip(1).map(Word::text).collect();
     texts.split(|text| text == "-a").all(|clause| match clause {
         [operator, file] if operator == "-f" || operator == "-e" => exists(file.as_bstr()),
         [not, operator, file] if not == "!" && (operator == "-f" || operator == "-e") => {
@@ -113,7 +189,7 @@ fn holds(words: &Simple, exists: &impl Fn(&BStr) -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Editor;
+    use super::{Editor, Store};
     use crate::model::list::Posting;
 
     /// The lines that ezmlm-make of 7.1 writes, shortened.
@@ -131,8 +207,69 @@ mod tests {
             files.iter().any(|name| file == format!("/l/{name}").as_str())
         });
         let has = |name: &str| files.contains(&name);
-        (editor.posting(has("modpost"), has("modpostonly")), editor.refuses_denied())
+        let confirmer = Editor::read(CONFIRMER.lines().map(str::as_bytes), |file| {
+            files.iter().any(|name| file == format!("/l/{name}").as_str())
+        });
+        let posting = editor.posting(Store {
+            moderated: has("modpost"),
+            moderators_only: has("modpostonly"),
+            confirmed: has("confirmpost"),
+            confirmer: Some(&confirmer),
+        });
+        (posting, !editor.denying().is_empty())
     }
+
+    /// The `confirmer` of 7.1.
+    const CONFIRMER: &str = "\
+|if test -f '/l/subpostonly' -a -f '/l/modpost'; then /b/ezmlm-confirm '/l' /b/ezmlm-gate -Y '/l' . digest allow mod; else /b/ezmlm-confirm '/l' /b/ezmlm-store -Y '/l'; fi
+";
+
+    fn allowing(editor: &str) -> Vec<String> {
+        let editor = Editor::read(editor.lines().map(str::as_bytes), |_| true);
+        editor.allowing().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_check_of_named_databases_does_not_let_all_members_post() {
+        assert_eq!(
+            allowing("|/b/ezmlm-checksub '/l' mod allow && /b/ezmlm-store '/l'"),
+            ["l/mod", "l/allow"]
+        );
+        assert_eq!(allowing("|/b/ezmlm-checksub -m 'No' '/l' . digest"), ["l", "l/digest"]);
+        assert_eq!(allowing("|/b/ezmlm-checksub '/l'"), ["l"]);
+        assert_eq!(allowing("|/b/ezmlm-issubn '/l' || { exit 100; }"), ["l"]);
+        assert_eq!(allowing("|/b/ezmlm-issubn '/l' mod >/dev/null"), ["l/mod"]);
+        assert_eq!(allowing("|/b/ezmlm-issubn '/l/mod' '/l/allow'"), ["l/mod", "l/allow"]);
+        assert_eq!(allowing("|/b/ezmlm-issubn '/l' '/l/mod'"), ["l", "l/mod"]);
+        assert_eq!(allowing("|/b/ezmlm-gate '/l' mod"), ["l/mod"]);
+        assert_eq!(
+            allowing("|/b/ezmlm-checksub '/l' . mod\n|/b/ezmlm-checksub '/l' mod"),
+            ["l/mod"]
+        );
+        assert_eq!(allowing("|/b/ezmlm-checksub -n '/l' deny"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn confirmed_posts_keep_their_gate_and_their_moderators() {
+        let confirmed = |files: &[&str]| posting(SEVEN_CONFIRMED, files).0;
+        assert_eq!(
+            confirmed(&["confirmpost", "modpost", "subpostonly"]),
+            Posting::MembersElseModerated
+        );
+        assert_eq!(confirmed(&["confirmpost", "modpostonly"]), Posting::ModeratorsOnly);
+        assert_eq!(confirmed(&["confirmpost", "modpost"]), Posting::Moderated);
+        assert_eq!(confirmed(&["confirmpost", "subpostonly"]), Posting::Members);
+        assert_eq!(confirmed(&["confirmpost"]), Posting::Anyone);
+        assert_eq!(posting("|/b/ezmlm-gate '/l'\n", &["modpost"]).0, Posting::Moderated);
+    }
+
+    /// The lines of 7.1 for lists whose posts are confirmed.
+    const SEVEN_CONFIRMED: &str = "\
+|if test ! -f '/l/subpostonly'; then /b/ezmlm-store '/l'; fi
+|if test -f '/l/subpostonly' -a ! -f '/l/modpost'; then /b/ezmlm-checksub '/l' . digest allow mod && /b/ezmlm-store '/l'; fi
+|if test -f '/l/subpostonly' -a -f '/l/modpost' -a ! -f '/l/confirmpost'; then /b/ezmlm-gate '/l' . digest allow mod; fi
+|if test -f '/l/subpostonly' -a -f '/l/modpost' -a -f '/l/confirmpost'; then /b/ezmlm-store '/l'; fi
+";
 
     #[test]
     fn the_files_of_version_seven_decide() {

@@ -57,6 +57,16 @@ impl<'a> Settings<'a> {
         Origin::file(&self.folder.join(name))
     }
 
+    /// A path below the list's folder.
+    pub(super) fn path(&self, name: &[u8]) -> RelPath {
+        self.folder.join(name)
+    }
+
+    /// A path with its links followed.
+    pub(super) fn real(&self, path: &RelPath) -> RelPath {
+        super::senders::real(self.root, path)
+    }
+
     /// Whether a file is there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.root.stat(&self.folder.join(name)).is_ok_and(|stat| stat.is_some())

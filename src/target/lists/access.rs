@@ -3,8 +3,8 @@
 //! The first rule that matches a header line counts, and a mail that no rule matches is denied; so
 //! the last rule allows. Extended regular expressions, case-blind.
 
-use crate::model::DomainName;
 use crate::model::list::{List, Posting};
+use crate::model::{Address, DomainName, Sourced};
 use bstr::ByteSlice as _;
 
 /// The rules of a list, one a line.
@@ -23,12 +23,35 @@ pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
         let address = sender(&member.value.to_bytes());
         rules.push(format!("deny ^(From|Return-Path):{address}"));
     }
-    if matches!(list.posting.value, Posting::Members | Posting::MembersElseModerated) {
-        for member in list.allowed.iter().chain(&list.moderators) {
-            rules.push(format!("send ^From:{}", sender(&member.value.to_bytes())));
+    let mut add = |action: &str, members: &[Sourced<Address>]| {
+        let rule = |member: &Sourced<Address>| {
+            format!("{action} ^From:{}", sender(&member.value.to_bytes()))
+        };
+        rules.extend(members.iter().map(rule));
+    };
+    // `send` passes by the rules for members, and by moderation.
+    let last = match list.posting.value {
+        Posting::Members => {
+            add("send", &list.allowed);
+            add("deny", &list.held_back);
+            "allow"
         }
-    }
-    rules.push("allow".to_owned());
+        Posting::MembersElseModerated => {
+            add("send", &list.allowed);
+            add("moderate", &list.held_back);
+            "allow"
+        }
+        Posting::Listed => {
+            add("send", &list.allowed);
+            "deny"
+        }
+        Posting::ListedElseModerated => {
+            add("send", &list.allowed);
+            "moderate"
+        }
+        Posting::Anyone | Posting::Moderated | Posting::ModeratorsOnly => "allow",
+    };
+    rules.push(last.to_owned());
     rules.join("\n") + "\n"
 }
 

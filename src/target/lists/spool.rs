@@ -131,18 +131,21 @@ fn add_posting(list: &List, files: &mut BTreeMap<&'static str, String>) {
         files.extend(names.iter().map(|name| (*name, String::new())));
     };
     match list.posting.value {
-        Posting::Anyone => {}
+        // The rules of `access` tell everything.
+        Posting::Anyone | Posting::Listed | Posting::ListedElseModerated => {}
         Posting::Members => on(&["subonlypost"]),
         Posting::MembersElseModerated => on(&["modnonsubposts"]),
         Posting::Moderated => on(&["moderated", "ifmodsendonlymodmoderate"]),
         Posting::ModeratorsOnly => on(&["modonlypost", "moderated", "ifmodsendonlymodmoderate"]),
     }
-    let moderators = list
-        .moderators
-        .iter()
-        .map(|member| member.value.to_bytes().to_str_lossy().into_owned() + "\n");
     // A held post bounces where the file is missing.
-    files.insert("moderators", moderators.collect());
+    files.insert("moderators", lines_of(&list.moderators));
+}
+
+/// One address a line.
+fn lines_of(members: &[Sourced<Address>]) -> String {
+    let lines = members.iter().map(|member| member.value.to_bytes());
+    lines.map(|line| line.to_str_lossy().into_owned() + "\n").collect()
 }
 
 fn add_subscribing(
@@ -153,7 +156,7 @@ fn add_subscribing(
     match list.subscribing.value {
         Subscribing::Open => {}
         Subscribing::Moderated => {
-            drop(files.insert("submod", files.get("moderators").cloned().unwrap_or_default()));
+            drop(files.insert("submod", lines_of(&list.subscription_moderators)));
         }
         Subscribing::Closed => drop(files.insert("closedlist", String::new())),
     }
