@@ -32,6 +32,8 @@ pub struct List {
     pub posting: Sourced<Posting>,
     /// A post must name the list's address in To: or Cc:.
     pub wants_address: bool,
+    /// Posts with `Precedence: bulk` or `junk` are dropped.
+    pub discards_bulk: bool,
     /// The sender of each post is asked to confirm it.
     pub confirm_posts: bool,
     /// Who may subscribe by mail.

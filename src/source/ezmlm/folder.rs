@@ -85,6 +85,7 @@ fn read_list(
     let programs = |text: &[u8]| Editor::read(lines::numbered(text).map(|(_, line)| line), exists);
     let editor = programs(&editor);
     let confirmer = read_file(root, &folder.join("confirmer"), findings).map(|it| programs(&it));
+    let manager = read_file(root, &folder.join("manager"), findings).map(|it| programs(&it));
     let confirm_posts = settings.is_on(b'y', "confirmpost");
     let posting = editor.posting(Store {
         // ezmlm-store asks for the file itself, whatever the flags say.
@@ -127,13 +128,14 @@ fn read_list(
         () if settings.is_on(b's', "modsub") => Subscribing::Moderated,
         () => Subscribing::Open,
     };
-    let has_trailer = if software == "ezmlm-idx 0.4" {
+    let has_trailer = if software == SOFTWARE_0_4 {
         settings.has("text/trailer")
     } else {
         settings.is_on(b't', "addtrailer")
     };
     let trailer = has_trailer.then(|| settings.text("text/trailer", findings)).flatten();
-    let prefix = settings.value("prefix", findings).filter(|_| settings.is_on(b'f', "prefix"));
+    // ezmlm-send asks for the file itself, whatever the flags say.
+    let prefix = settings.value("prefix", findings);
     let largest = settings.value("msgsize", findings).and_then(|line| {
         let bytes = leading_number(&line.value);
         (bytes > 0).then(|| Sourced::new(bytes, line.origin))
@@ -150,6 +152,7 @@ fn read_list(
         denied,
         posting: Sourced::new(posting, Origin::file(&editor_path)),
         wants_address: editor.wants_address(),
+        discards_bulk: editor.runs("ezmlm-reject"),
         confirm_posts,
         subscribing: Sourced::new(subscribing, settings.origin("public")),
         confirm_subscribe: !settings.is_on(b'h', "nosubconfirm"),
@@ -161,7 +164,7 @@ fn read_list(
         largest,
         archive: Archive {
             kept: settings.is_on(b'a', "archived"),
-            readers: readers(&settings, is_public),
+            readers: readers(&settings, software, is_public, manager.as_ref()),
             last: settings.value("num", findings).map_or(0, |num| leading_number(&num.value)),
             posts: archive::read(root, folder, findings),
         },
@@ -183,21 +186,36 @@ fn moderator_folder(settings: &Settings<'_>, name: &str, findings: &mut Findings
     }
 }
 
-fn readers(settings: &Settings<'_>, is_public: bool) -> ArchiveReaders {
+/// Who may fetch posts: what `manager` runs decides, and from version 5 on the settings too. The
+/// manager of 0.53 answers such commands itself.
+fn readers(
+    settings: &Settings<'_>,
+    software: &str,
+    is_public: bool,
+    manager: Option<&Editor>,
+) -> ArchiveReaders {
+    let is_old = software == SOFTWARE_0_4;
+    let runs = manager.is_none_or(|manager| manager.runs("ezmlm-get"));
+    let asks = |letter| manager.is_some_and(|manager| manager.option("ezmlm-get", letter));
     match () {
-        () if !is_public => ArchiveReaders::Nobody,
-        () if settings.is_on(b'b', "modgetonly") => ArchiveReaders::Moderators,
-        () if settings.is_on(b'g', "subgetonly") => ArchiveReaders::Subscribers,
+        () if !runs && software != SOFTWARE_0_53 => ArchiveReaders::Nobody,
+        () if !is_public || asks('P') => ArchiveReaders::Nobody,
+        () if !is_old && settings.is_on(b'b', "modgetonly") => ArchiveReaders::Moderators,
+        () if asks('s') => ArchiveReaders::Subscribers,
+        () if !is_old && settings.is_on(b'g', "subgetonly") => ArchiveReaders::Subscribers,
         () => ArchiveReaders::Anyone,
     }
 }
 
+const SOFTWARE_0_53: &str = "ezmlm 0.53";
+const SOFTWARE_0_4: &str = "ezmlm-idx 0.4";
+
 /// Tells the version by the files it leaves (`ezmlm-make`, the templates of each version).
 fn software(settings: &Settings<'_>) -> &'static str {
     match () {
-        () if settings.has("mailinglist") && !settings.has("digestcode") => "ezmlm 0.53",
+        () if settings.has("mailinglist") && !settings.has("digestcode") => SOFTWARE_0_53,
         () if settings.has("flags") => "ezmlm-idx 5 or 6",
-        () if settings.has("config") => "ezmlm-idx 0.4",
+        () if settings.has("config") => SOFTWARE_0_4,
         () => "ezmlm-idx 7",
     }
 }
@@ -243,7 +261,7 @@ mod tests {
         assert_eq!(list.software, "ezmlm-idx 5 or 6");
         assert_eq!(list.posting.value, Posting::Moderated);
         assert_eq!(list.subscribing.value, Subscribing::Open);
-        assert!(list.prefix.is_none());
+        assert_eq!(list.prefix.unwrap().value, "[club]");
         assert_eq!(list.archive.last, 17);
         assert_eq!(list.add_headers[0].value, "Reply-To: Club@example.org");
         assert_eq!(list.add_headers[0].origin.line, 2);
@@ -326,5 +344,30 @@ mod tests {
         ]);
         assert_eq!(shown(&list.moderators), ["tia@example.org"]);
         assert_eq!(shown(&list.subscription_moderators), ["mo@example.org"]);
+    }
+
+    #[test]
+    fn the_manager_of_version_four_tells_who_may_fetch_posts() {
+        let readers = |manager: &str, files: &[(&str, &str)]| {
+            let own = [("editor", ""), ("public", ""), ("manager", manager)];
+            placed(&[own.as_slice(), files].concat()).0.archive.readers
+        };
+        let old = [("config", "F:aBCdG\n")];
+        assert_eq!(readers("|/b/ezmlm-get '/l'\n", &old), ArchiveReaders::Anyone);
+        assert_eq!(readers("|/b/ezmlm-get -P '/l'\n", &old), ArchiveReaders::Nobody);
+        assert_eq!(readers("|/b/ezmlm-get -s '/l'\n", &old), ArchiveReaders::Subscribers);
+        assert_eq!(readers("|/b/ezmlm-manage '/l'\n", &old), ArchiveReaders::Nobody);
+        let new = [("subgetonly", "")];
+        assert_eq!(readers("|/b/ezmlm-get '/l'\n", &new), ArchiveReaders::Subscribers);
+        let classic = [("mailinglist", "")];
+        assert_eq!(readers("|/b/ezmlm-manage '/l'\n", &classic), ArchiveReaders::Anyone);
+    }
+
+    #[test]
+    fn a_list_without_ezmlm_reject_takes_bulk_mail() {
+        assert!(!placed(&[("editor", "|/b/ezmlm-send '/l'\n")]).0.discards_bulk);
+        let sublist = "|if test ! -f '/l/sublist'; then /b/ezmlm-reject '/l'; fi\n";
+        assert!(placed(&[("editor", sublist)]).0.discards_bulk);
+        assert!(!placed(&[("editor", sublist), ("sublist", "a@b.example")]).0.discards_bulk);
     }
 }

@@ -18,7 +18,9 @@ pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
         let any = addresses.collect::<Vec<_>>().join("|");
         rules.push(format!("deny !^(To|Cc):(.*[^a-z0-9._+=-])?({any})([^a-z0-9.-]|$)"));
     }
-    rules.push("discard ^Precedence:[[:blank:]]*(bulk|junk)[[:blank:]]*$".to_owned());
+    if list.discards_bulk {
+        rules.push("discard ^Precedence:[[:blank:]]*(bulk|junk)[[:blank:]]*$".to_owned());
+    }
     for member in &list.denied {
         let address = sender(&member.value.to_bytes());
         rules.push(format!("deny ^(From|Return-Path):{address}"));

@@ -103,11 +103,13 @@ fn control(
     // Whether the list is named in To: or Cc: is asked by an access rule.
     files.insert("tocc", String::new());
     files.insert("access", access::rules(list, aliases));
-    add_posting(list, &mut files);
+    add_posting(list, owners, &mut files, findings);
     add_subscribing(list, &mut files, findings);
     add_texts(list, &mut files, findings);
     if !list.archive.kept {
         files.insert("noarchive", String::new());
+        // Old posts are there still.
+        files.insert("noget", String::new());
     }
     match list.archive.readers {
         ArchiveReaders::Anyone => {}
@@ -126,7 +128,12 @@ fn control(
     files
 }
 
-fn add_posting(list: &List, files: &mut BTreeMap<&'static str, String>) {
+fn add_posting(
+    list: &List,
+    owners: &[Address],
+    files: &mut BTreeMap<&'static str, String>,
+    findings: &mut Findings,
+) {
     let mut on = |names: &[&'static str]| {
         files.extend(names.iter().map(|name| (*name, String::new())));
     };
@@ -138,14 +145,30 @@ fn add_posting(list: &List, files: &mut BTreeMap<&'static str, String>) {
         Posting::Moderated => on(&["moderated", "ifmodsendonlymodmoderate"]),
         Posting::ModeratorsOnly => on(&["modonlypost", "moderated", "ifmodsendonlymodmoderate"]),
     }
-    // A held post bounces where the file is missing.
-    files.insert("moderators", lines_of(&list.moderators));
+    // A held post bounces where the file is missing, and ends mlmmj-receive where it is empty.
+    let holds = !matches!(list.posting.value, Posting::Anyone | Posting::Members | Posting::Listed);
+    let mut moderators = lines_of(&list.moderators);
+    if holds && moderators.is_empty() {
+        moderators = owners.iter().map(line_of).collect();
+        findings.push(Finding::new(
+            &code::LIST_SETTING_UNMAPPED,
+            Disposition::Adapted,
+            list.posting.origin.clone(),
+            list.address.to_bytes(),
+            "posts wait for a moderator, and the list has none",
+            "on the new list they wait for its owner",
+        ));
+    }
+    files.insert("moderators", moderators);
 }
 
 /// One address a line.
 fn lines_of(members: &[Sourced<Address>]) -> String {
-    let lines = members.iter().map(|member| member.value.to_bytes());
-    lines.map(|line| line.to_str_lossy().into_owned() + "\n").collect()
+    members.iter().map(|member| line_of(&member.value)).collect()
+}
+
+fn line_of(address: &Address) -> String {
+    address.to_bytes().to_str_lossy().into_owned() + "\n"
 }
 
 fn add_subscribing(
@@ -160,15 +183,23 @@ fn add_subscribing(
         }
         Subscribing::Closed => drop(files.insert("closedlist", String::new())),
     }
-    if !list.confirm_subscribe {
-        files.insert("nosubconfirm", String::new());
-    } else if !list.confirm_unsubscribe && list.subscribing.value != Subscribing::Closed {
+    // mlmmj's one switch is for both ways.
+    let lost = match (list.confirm_subscribe, list.confirm_unsubscribe) {
+        (true, true) => None,
+        (false, false) => {
+            files.insert("nosubconfirm", String::new());
+            None
+        }
+        (false, true) => Some("subscribing needs no confirmation, unsubscribing does"),
+        (true, false) => Some("unsubscribing needs no confirmation, subscribing does"),
+    };
+    if let Some(lost) = lost.filter(|_| list.subscribing.value != Subscribing::Closed) {
         findings.push(Finding::new(
             &code::LIST_SETTING_UNMAPPED,
             Disposition::Adapted,
             list.subscribing.origin.clone(),
             list.address.to_bytes(),
-            "unsubscribing needs no confirmation, subscribing does",
+            lost,
             "on the new list both are confirmed",
         ));
     }
@@ -231,5 +262,119 @@ fn add_texts(list: &List, files: &mut BTreeMap<&'static str, String>, findings: 
     let removed: String = removed.map(|name| name.to_str_lossy().into_owned() + ":\n").collect();
     if !removed.is_empty() {
         files.insert("delheaders", removed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::list::Archive;
+    use crate::model::{Origin, RelPath};
+    use crate::target::lists::access;
+
+    fn address(text: &str) -> Address {
+        Address::parse(text.as_bytes()).unwrap()
+    }
+
+    fn members(texts: &[&str]) -> Vec<Sourced<Address>> {
+        texts.iter().map(|text| Sourced::new(address(text), origin())).collect()
+    }
+
+    fn origin() -> Origin {
+        Origin::file(&RelPath::new("l/editor"))
+    }
+
+    fn list(posting: Posting) -> MailingList {
+        let list = List {
+            address: address("club@example.org"),
+            home: RelPath::new("l"),
+            known_as: Vec::new(),
+            software: "",
+            subscribers: members(&["sue@example.org"]),
+            digest: members(&["dig@example.org"]),
+            moderators: Vec::new(),
+            subscription_moderators: Vec::new(),
+            allowed: members(&["al@example.org"]),
+            held_back: members(&["dig@example.org"]),
+            denied: Vec::new(),
+            posting: Sourced::new(posting, origin()),
+            wants_address: false,
+            discards_bulk: false,
+            confirm_posts: false,
+            subscribing: Sourced::new(Subscribing::Open, origin()),
+            confirm_subscribe: true,
+            confirm_unsubscribe: true,
+            prefix: None,
+            trailer: None,
+            add_headers: Vec::new(),
+            remove_headers: Vec::new(),
+            largest: None,
+            archive: Archive { kept: true, ..Archive::default() },
+            unmapped: Vec::new(),
+        };
+        let owners = vec![address("postmaster@example.org")];
+        MailingList { list, folder: RelPath::new("s"), owners }
+    }
+
+    fn written(list: &MailingList) -> (BTreeMap<&'static str, String>, usize) {
+        let mut findings = Findings::default();
+        let files = control(list, &[], &mut findings);
+        (files, findings.len())
+    }
+
+    #[test]
+    fn posts_that_wait_wait_for_somebody() {
+        for (posting, owners) in [
+            (Posting::Moderated, true),
+            (Posting::MembersElseModerated, true),
+            (Posting::ListedElseModerated, true),
+            (Posting::Members, false),
+            (Posting::Anyone, false),
+        ] {
+            let (files, told) = written(&list(posting));
+            assert_eq!(files["moderators"] == "postmaster@example.org\n", owners, "{posting:?}");
+            assert_eq!(told == 1, owners, "{posting:?}");
+        }
+        let mut list = list(Posting::Moderated);
+        list.list.moderators = members(&["mo@example.org"]);
+        assert_eq!(written(&list).0["moderators"], "mo@example.org\n");
+    }
+
+    #[test]
+    fn unsubscribing_stays_confirmed_where_only_subscribing_was_not() {
+        for (subscribe, unsubscribe, file, told) in [
+            (true, true, false, 0),
+            (false, true, false, 1),
+            (true, false, false, 1),
+            (false, false, true, 0),
+        ] {
+            let mut list = list(Posting::Anyone);
+            list.list.confirm_subscribe = subscribe;
+            list.list.confirm_unsubscribe = unsubscribe;
+            let (files, findings) = written(&list);
+            assert_eq!((files.contains_key("nosubconfirm"), findings), (file, told));
+        }
+    }
+
+    #[test]
+    fn a_list_that_keeps_no_archive_opens_none() {
+        let mut list = list(Posting::Anyone);
+        assert!(!written(&list).0.contains_key("noget"));
+        list.list.archive.kept = false;
+        assert!(written(&list).0.contains_key("noget"));
+    }
+
+    #[test]
+    fn the_last_rule_is_as_tight_as_the_list() {
+        let rules = |posting| access::rules(&list(posting).list, &[]);
+        let words = |posting| {
+            let rules = rules(posting);
+            rules.lines().map(|rule| rule.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(words(Posting::Anyone), ["allow"]);
+        assert_eq!(words(Posting::Members), ["send", "deny", "allow"]);
+        assert_eq!(words(Posting::MembersElseModerated), ["send", "moderate", "allow"]);
+        assert_eq!(words(Posting::Listed), ["send", "deny"]);
+        assert_eq!(words(Posting::ListedElseModerated), ["send", "moderate"]);
     }
 }
