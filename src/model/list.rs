@@ -52,6 +52,13 @@ pub struct List {
     pub remove_headers: Vec<Sourced<BString>>,
     /// Largest message in bytes.
     pub largest: Option<Sourced<u64>>,
+    /// A digest is sent once so many posts have come, or so many seconds have gone by; `None`
+    /// where the list leaves it to the program.
+    pub digest_posts: Option<u64>,
+    /// See `digest_posts`.
+    pub digest_seconds: Option<u64>,
+    /// How many seconds a post waits for a moderator before it is given up.
+    pub held_seconds: Option<u64>,
     /// The archive.
     pub archive: Archive,
     /// Settings that were read and that no model value stands for yet: file name and what it does.

@@ -11,20 +11,25 @@ use crate::model::list::{Archive, ArchiveReaders, List, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
-use bstr::BStr;
+use bstr::{BStr, ByteSlice as _};
 
 /// Settings that no part of [`List`] stands for, and what each does.
 const UNMAPPED: &[(&str, &str)] = &[
+    ("digsize", "sends a digest by the size of its posts"),
     ("fromheader", "replaces the From: header"),
     ("headerkeep", "keeps only these header fields"),
     ("headerreject", "refuses posts with these header fields"),
+    ("listid", "sets a List-ID: header"),
     ("mimekeep", "keeps only these MIME types"),
     ("mimereject", "refuses posts with these MIME types"),
     ("mimeremove", "removes parts of these MIME types"),
     ("modcanedit", "lets moderators edit the list's texts by mail"),
     ("modcanlist", "lets moderators fetch the list of members by mail"),
+    ("noreturnposts", "gives up unanswered posts without a word to their senders"),
+    ("nowarn", "sends no warnings to members whose mail comes back"),
     ("remote", "lets moderators subscribe and unsubscribe others by mail"),
     ("rewritefrom", "rewrites the From: header"),
+    ("sequence", "adds a header with the number of the message"),
     ("sublist", "makes it a sublist of another list"),
 ];
 
@@ -70,7 +75,11 @@ fn read_list(
         return None;
     }
     for name in ["subdb", "sql"] {
-        if settings.has(name) {
+        // `std`, alone or before a colon, names the list's own files.
+        let plugin = settings.value(name, findings);
+        let is_own = name == "subdb"
+            && plugin.is_some_and(|line| line.value.split_str(":").next() == Some(b"std"));
+        if settings.has(name) && !is_own {
             findings.push(Finding::new(
                 &code::LIST_MEMBERS_IN_DATABASE,
                 Disposition::Manual,
@@ -80,6 +89,26 @@ fn read_list(
                 "only members in the list's own files are carried over",
             ));
         }
+    }
+    let software = software(&settings);
+    // From version 5 on a missing headerremove is looked for in other places.
+    let wants_headerremove = [SOFTWARE_0_53, SOFTWARE_0_4].contains(&software);
+    let dead = match () {
+        () if !settings.has("key") => Some("the list's folder has no key"),
+        () if wants_headerremove && !settings.has("headerremove") => {
+            Some("the list's folder has no headerremove")
+        }
+        () => None,
+    };
+    if let Some(message) = dead {
+        findings.push(Finding::new(
+            &code::LIST_BROKEN,
+            Disposition::Migrated,
+            origin.clone(),
+            folder.as_bstr(),
+            message,
+            "the list was dead on the old server; it is carried over and works on the new one",
+        ));
     }
     let exists = |file: &BStr| root.stat(&RelPath::new(file)).is_ok_and(|stat| stat.is_some());
     let programs = |text: &[u8]| Editor::read(lines::numbered(text).map(|(_, line)| line), exists);
@@ -94,7 +123,6 @@ fn read_list(
         confirmed: confirm_posts,
         confirmer: confirmer.as_ref(),
     });
-    let software = software(&settings);
     let subscribers = members::read(root, folder, Purpose::Members, findings);
     let digest = members::read(root, &folder.join("digest"), Purpose::Members, findings);
     let moderators_of_posts = moderator_folder(&settings, "modpost", findings);
@@ -140,7 +168,45 @@ fn read_list(
         let bytes = leading_number(&line.value);
         (bytes > 0).then(|| Sourced::new(bytes, line.origin))
     });
-    let unmapped = UNMAPPED.iter().filter(|(name, _)| settings.has(name));
+    let mut add_headers = settings.lines("headeradd", findings);
+    let mut remove_headers = settings.lines("headerremove", findings);
+    if settings.has("replytolist") {
+        let line = [b"Reply-To: ".as_slice(), local, b"@", host].concat();
+        add_headers.push(Sourced::new(line.into(), settings.origin("replytolist")));
+        remove_headers.push(Sourced::new("Reply-To".into(), settings.origin("replytolist")));
+    }
+    let digest_posts =
+        settings.number("digcount", findings).or_else(|| editor.number("ezmlm-tstdig", 'm'));
+    let digest_hours =
+        settings.number("digtime", findings).or_else(|| editor.number("ezmlm-tstdig", 't'));
+    let held_hours = ["modtime", "mod/modtime"]
+        .into_iter()
+        .find_map(|name| settings.number(name, findings))
+        .map(|hours| hours.clamp(24, 240));
+    let mut unmapped: Vec<Sourced<&'static str>> = UNMAPPED
+        .iter()
+        .filter(|(name, _)| settings.has(name))
+        .map(|(name, effect)| Sourced::new(*effect, settings.origin(name)))
+        .collect();
+    let mut lost = |is_there: bool, name: &str, effect: &'static str| {
+        unmapped.extend(is_there.then(|| Sourced::new(effect, settings.origin(name))));
+    };
+    let smallest = settings.value("msgsize", findings).is_some_and(|line| {
+        line.value.split_once_str(":").is_some_and(|(_, min)| leading_number(min) > 0)
+    });
+    lost(smallest, "msgsize", "refuses posts that are too small");
+    lost(
+        has_trailer && trailer.is_none(),
+        "addtrailer",
+        "adds a text that is not in the list's folder",
+    );
+    lost(settings.holds_files("text", b"trailer"), "text", "holds the texts of the list's answers");
+    for (folder, effect) in [
+        ("mod/pending", "holds posts that wait for a moderator"),
+        ("mod/unconfirmed", "holds posts that wait for their senders"),
+    ] {
+        lost(settings.holds_files(folder, b""), folder, effect);
+    }
     Some(List {
         software,
         subscribers,
@@ -159,18 +225,19 @@ fn read_list(
         confirm_unsubscribe: !settings.is_on(b'j', "nounsubconfirm"),
         prefix,
         trailer,
-        add_headers: settings.lines("headeradd", findings),
-        remove_headers: settings.lines("headerremove", findings),
+        add_headers,
+        remove_headers,
         largest,
+        digest_posts,
+        digest_seconds: digest_hours.map(|hours| hours.saturating_mul(3600)),
+        held_seconds: held_hours.map(|hours| hours * 3600),
         archive: Archive {
             kept: settings.is_on(b'a', "archived"),
             readers: readers(&settings, software, is_public, manager.as_ref()),
             last: settings.value("num", findings).map_or(0, |num| leading_number(&num.value)),
             posts: archive::read(root, folder, findings),
         },
-        unmapped: unmapped
-            .map(|(name, effect)| Sourced::new(*effect, settings.origin(name)))
-            .collect(),
+        unmapped,
         home: folder.clone(),
         known_as: Vec::new(),
         address,
@@ -248,6 +315,7 @@ mod tests {
             ("flags", "aFmpS\n"),
             ("modpost", "\n"),
             ("modsub", ""),
+            ("key", "x"),
             ("prefix", "[club]\n"),
             ("num", "17:44\n"),
             ("headeradd", "# no\nReply-To: <#l#>@<#h#>\n"),
@@ -369,5 +437,58 @@ mod tests {
         let sublist = "|if test ! -f '/l/sublist'; then /b/ezmlm-reject '/l'; fi\n";
         assert!(placed(&[("editor", sublist)]).0.discards_bulk);
         assert!(!placed(&[("editor", sublist), ("sublist", "a@b.example")]).0.discards_bulk);
+    }
+
+    #[test]
+    fn no_setting_is_passed_over_in_silence() {
+        let told = |files: &[(&str, &str)]| {
+            let (list, _) = placed(&[&[("editor", "")], files].concat());
+            let names = list.unmapped.iter().map(|it| it.origin.file.file_name().to_string());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[]), [] as [&str; 0]);
+        for name in ["listid", "sequence", "nowarn", "noreturnposts", "digsize", "addtrailer"] {
+            assert_eq!(told(&[(name, "x\n")]), [name]);
+        }
+        assert_eq!(told(&[("msgsize", "30000:2\n")]), ["msgsize"]);
+        assert_eq!(told(&[("msgsize", "30000:0\n")]), [] as [&str; 0]);
+        assert_eq!(told(&[("text/sub-ok", "hello\n")]), ["text"]);
+        assert_eq!(told(&[("text/trailer", "--\n"), ("addtrailer", "")]), [] as [&str; 0]);
+        assert_eq!(told(&[("mod/pending/1.2", "x\n")]), ["pending"]);
+    }
+
+    #[test]
+    fn digests_replies_and_waiting_posts_keep_their_settings() {
+        let (list, _) = placed(&[
+            ("editor", "|if test -e '/l/digested' && /b/ezmlm-tstdig -m 9 -t12 '/l'; then x; fi\n"),
+            ("digested", ""),
+            ("digtime", "24\n"),
+            ("modtime", "1\n"),
+            ("replytolist", ""),
+        ]);
+        assert_eq!((list.digest_posts, list.digest_seconds), (Some(9), Some(86_400)));
+        assert_eq!(list.held_seconds, Some(86_400));
+        assert_eq!(list.add_headers[0].value, "Reply-To: club@example.org");
+        assert_eq!(list.remove_headers[0].value, "Reply-To");
+    }
+
+    #[test]
+    fn the_lists_own_files_are_no_database() {
+        let found = |text: &str| placed(&[("editor", ""), ("subdb", text)]).1;
+        assert_eq!(found("std\n"), [] as [&str; 0]);
+        assert_eq!(found("std:x\n"), [] as [&str; 0]);
+        assert_eq!(found("mysql:localhost\n"), ["list-members-in-database"]);
+        assert_eq!(found(""), ["list-members-in-database"]);
+    }
+
+    #[test]
+    fn a_list_without_a_key_was_dead() {
+        let place = [("outlocal", "x\n"), ("outhost", "b.example\n"), ("editor", "")];
+        let (found, findings) = list(&place);
+        assert!(found.is_some());
+        assert_eq!(findings, ["list-broken"]);
+        let old = [("key", "x"), ("config", "F:ap\n")];
+        assert_eq!(list(&[place.as_slice(), &old].concat()).1, ["list-broken"]);
+        assert_eq!(list(&[place.as_slice(), &[("key", "x")]].concat()).1, [] as [&str; 0]);
     }
 }

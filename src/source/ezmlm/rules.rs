@@ -7,6 +7,7 @@
 use crate::model::RelPath;
 use crate::model::command::{Simple, Word, simple_commands};
 use crate::model::list::Posting;
+use crate::model::quota::leading_number;
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// What `ezmlm-store` asks the list's files for.
@@ -121,6 +122,18 @@ impl Editor {
         let has_folder = rejects
             .any(|(_, words)| words.iter().skip(1).any(|word| word.text().starts_with(b"/")));
         has_folder && !self.option("ezmlm-reject", 'T')
+    }
+
+    /// The number that a program gets by an option letter, as in `-t24` or `-t 24`.
+    pub(super) fn number(&self, program: &str, letter: char) -> Option<u64> {
+        let option = format!("-{letter}");
+        self.named(program).find_map(|(_, words)| {
+            let texts: Vec<BString> = words.iter().skip(1).map(Word::text).collect();
+            let at = texts.iter().position(|text| text.starts_with(option.as_bytes()))?;
+            let attached = texts.get(at)?.get(option.len()..)?;
+            let digits = if attached.is_empty() { texts.get(at + 1)?.as_slice() } else { attached };
+            digits.first()?.is_ascii_digit().then(|| leading_number(digits))
+        })
     }
 
     /// Whether a program runs with an option letter.

@@ -1,7 +1,8 @@
 //! Reads the setting files of a list (ezmlm(5)).
 
 use crate::finding::Findings;
-use crate::fsys::root::Root;
+use crate::fsys::{Kind, root::Root};
+use crate::model::quota::leading_number;
 use crate::model::{Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
 use bstr::{BString, ByteSlice as _};
@@ -55,6 +56,17 @@ impl<'a> Settings<'a> {
     /// The place of a setting's file.
     pub(super) fn origin(&self, name: &str) -> Origin {
         Origin::file(&self.folder.join(name))
+    }
+
+    /// The number at the front of a setting's first line.
+    pub(super) fn number(&self, name: &str, findings: &mut Findings) -> Option<u64> {
+        self.value(name, findings).map(|line| leading_number(&line.value))
+    }
+
+    /// Whether a folder holds a file other than `except`.
+    pub(super) fn holds_files(&self, name: &str, except: &[u8]) -> bool {
+        let entries = self.root.list(&self.folder.join(name)).unwrap_or_default();
+        entries.iter().any(|entry| entry.kind == Kind::File && entry.name != except)
     }
 
     /// A path below the list's folder.

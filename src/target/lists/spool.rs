@@ -32,6 +32,9 @@ const TEXTS: &str = "/usr/share/mlmmj/text.skel/en";
 /// ezmlm's limit is for the body, mlmmj's for the whole message: room for headers, in bytes.
 const HEADER_ROOM: u64 = 16 << 10;
 
+/// More posts and more seconds than a list sees.
+const NEVER: u64 = 999_999_999;
+
 pub(super) fn emit(
     list: &MailingList,
     aliases: &[DomainName],
@@ -122,9 +125,18 @@ fn control(
         files.insert("maxmailsize", format!("{}\n", largest.value.saturating_add(HEADER_ROOM)));
     }
     // ezmlm-tstdig's own thresholds: 48 hours or 30 messages; 1.5 reads the second spelling.
-    files.insert("digestinterval", "172800\n".into());
-    files.insert("digestmaxmails", "30\n".into());
-    files.insert("digestmaxmail", "30\n".into());
+    let threshold = |set: Option<u64>, own: u64| match set {
+        // ezmlm's 0 is never, mlmmj's is always.
+        Some(0) => NEVER,
+        set => set.unwrap_or(own).min(NEVER),
+    };
+    let posts = threshold(list.digest_posts, 30);
+    files.insert("digestinterval", format!("{}\n", threshold(list.digest_seconds, 172_800)));
+    files.insert("digestmaxmails", format!("{posts}\n"));
+    files.insert("digestmaxmail", format!("{posts}\n"));
+    if let Some(seconds) = list.held_seconds {
+        files.insert("modreqlife", format!("{seconds}\n"));
+    }
     files
 }
 
@@ -309,6 +321,9 @@ mod tests {
             add_headers: Vec::new(),
             remove_headers: Vec::new(),
             largest: None,
+            digest_posts: None,
+            digest_seconds: None,
+            held_seconds: None,
             archive: Archive { kept: true, ..Archive::default() },
             unmapped: Vec::new(),
         };
@@ -376,5 +391,18 @@ mod tests {
         assert_eq!(words(Posting::MembersElseModerated), ["send", "moderate", "allow"]);
         assert_eq!(words(Posting::Listed), ["send", "deny"]);
         assert_eq!(words(Posting::ListedElseModerated), ["send", "moderate"]);
+    }
+
+    #[test]
+    fn the_thresholds_of_digests_are_kept() {
+        let mut list = list(Posting::Anyone);
+        assert_eq!(written(&list).0["digestmaxmails"], "30\n");
+        assert!(!written(&list).0.contains_key("modreqlife"));
+        (list.list.digest_posts, list.list.digest_seconds) = (Some(0), Some(86_400));
+        list.list.held_seconds = Some(3600);
+        let (files, _) = written(&list);
+        assert_eq!(files["digestmaxmails"], "999999999\n");
+        assert_eq!(files["digestinterval"], "86400\n");
+        assert_eq!(files["modreqlife"], "3600\n");
     }
 }
