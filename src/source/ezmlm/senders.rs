@@ -78,7 +78,7 @@ impl Senders<'_> {
 
     fn read(&self, path: &RelPath, findings: &mut Findings) -> Members {
         match self.members.iter().find(|(known, _)| *known == path) {
-            Some((_, members)) => members.to_vec(),
+            Some((_, members)) => (*members).clone(),
             None => members::read(self.root, path, Purpose::Senders, findings),
         }
     }
