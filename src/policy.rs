@@ -80,7 +80,7 @@ pub enum MapType {
 pub struct Tls {
     /// The certificate with its chain, PEM.
     pub certificate: Option<String>,
-    /// Its key, PEM.
+    /// Its key, PEM; by default in the same file.
     pub key: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Configuration files are no larger than this: 256 MiB.
@@ -60,6 +61,7 @@ pub(super) fn write(
             }
         }
     }
+    remove_stale(plan, tree, journal, applied);
     if prepared.is_empty() {
         return Ok(());
     }
@@ -76,6 +78,27 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Removes what an earlier run wrote, nobody changed since, and the plan has no more: the setting of
+/// a list, say, that is gone on the old server.
+fn remove_stale(plan: &Plan, tree: &Tree, journal: &Journal, applied: &mut Applied) {
+    let planned: BTreeSet<&RelPath> = plan.artifacts.iter().map(|file| &file.path).collect();
+    for path in journal.paths() {
+        let name = path.file_name();
+        let beside = name.strip_suffix(b".unqmail").map(|name| path.parent().join(name));
+        if planned.contains(&path) || beside.is_some_and(|path| planned.contains(&path)) {
+            continue;
+        }
+        let removed = match tree.root().read_if_there(&path, LARGEST) {
+            Ok(Some(there)) if journal.has(&path, blake3::hash(&there).to_hex().as_str()) => {
+                tree.remove(&path).map(|()| applied.removed += 1)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        applied.failures.extend(removed.err());
+    }
 }
 
 /// Looks at what is there now.

@@ -52,6 +52,11 @@ impl Journal {
             .is_some_and(|digests| digests.iter().any(|known| known == digest))
     }
 
+    /// Every path at which something was ever put.
+    pub(super) fn paths(&self) -> impl Iterator<Item = RelPath> {
+        self.written.keys().map(RelPath::new)
+    }
+
     /// The digest of what was last put at the path.
     pub(super) fn latest(&self, path: &RelPath) -> Option<&str> {
         self.written.get(&path.to_string())?.last().map(String::as_str)

@@ -21,6 +21,8 @@ use rayon::prelude::*;
 pub struct Applied {
     /// Files written or replaced.
     pub written: usize,
+    /// Files of an earlier run that are in the plan no more, and are removed.
+    pub removed: usize,
     /// Files that were right already.
     pub unchanged: usize,
     /// What became of the messages.
@@ -40,7 +42,7 @@ pub struct Applied {
 impl Applied {
     /// Whether the target changed.
     pub fn changed(&self) -> bool {
-        self.written > 0 || self.posts > 0 || self.moved.changed()
+        self.written > 0 || self.removed > 0 || self.posts > 0 || self.moved.changed()
     }
 
     /// Whether something could not be done.

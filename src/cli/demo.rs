@@ -29,7 +29,12 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     if planned != Exit::Done {
         return Ok(planned);
     }
-    heading(&format!("unqmail migrate {} {}", site.display(), target.display()));
+    heading(&format!(
+        "unqmail migrate {} {} --config {}",
+        site.display(),
+        target.display(),
+        config.display()
+    ));
     let migrated = migrate::run(&MigrateArgs {
         site: site.clone(),
         target: target.clone(),
@@ -39,7 +44,12 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     if migrated != Exit::Done {
         return Ok(migrated);
     }
-    heading(&format!("unqmail verify {} {}", site.display(), target.display()));
+    heading(&format!(
+        "unqmail verify {} {} --config {}",
+        site.display(),
+        target.display(),
+        config.display()
+    ));
     let verified = verify::run(&VerifyArgs {
         site: site.clone(),
         target: target.clone(),

@@ -10,8 +10,13 @@ use crate::plan::Plan;
 use crate::report::{self, counted, size};
 use anyhow::Context as _;
 use std::io::Write;
+use std::path::Path;
 
 pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
+    if is_same_folder(&args.site, &args.target) {
+        term::say("unqmail: SITE and TARGET are the same folder; nothing is ever written to SITE");
+        return Ok(Exit::WrongUse);
+    }
     let (root, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
     if plan.refusing().next().is_some() {
         let mut err = anstream::stderr().lock();
@@ -32,11 +37,17 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     };
     term::print(None, earned, |out| {
         summary(&plan, &applied, out)?;
-        if !applied.stopped {
+        if earned == Exit::Done {
             activate::steps(&args.target, applied.without_owners, out)?;
         }
         Ok(())
     })
+}
+
+/// Whether two paths name one folder, however they are spelled.
+fn is_same_folder(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(a).is_some_and(|a| real(b) == Some(a))
 }
 
 /// Threads by default: one for each processor.
@@ -65,6 +76,13 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
             size(moved.bytes),
             counted(applied.posts, "archived post", "archived posts"),
         )?;
+        if applied.removed > 0 {
+            writeln!(
+                out,
+                "Removed: {} of an earlier run.",
+                counted(applied.removed, "file", "files")
+            )?;
+        }
         if moved.renamed > 0 {
             writeln!(
                 out,
@@ -72,12 +90,12 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
                 counted(moved.renamed, "message", "messages")
             )?;
         }
-    } else {
+    } else if failed.clone().count() == 0 {
         writeln!(out, "Nothing to do: the new server is up to date.")?;
     }
     writeln!(
         out,
-        "The new server has {}, {}, {} and {} ({}).",
+        "The plan has {}, {}, {} and {} ({}).",
         counted(totals.accounts, "account", "accounts"),
         counted(totals.addresses, "address", "addresses"),
         counted(totals.lists, "list", "lists"),
@@ -101,7 +119,12 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
         writeln!(out, "Stopped early: run the same command again to go on.")?;
     }
     if failed.count() > 0 {
-        writeln!(out, "Something failed: repair it and run the same command again.")?;
+        writeln!(
+            out,
+            "Something failed, and the new server is not complete: repair it and run the same command again."
+        )?;
+    } else if applied.findings.refusing(plan.waivers()).next().is_some() {
+        writeln!(out, "An error finding above is not waived: do not activate the new server yet.")?;
     }
     Ok(())
 }

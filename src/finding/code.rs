@@ -67,6 +67,7 @@ codes! {
     DOMAIN_HOME_MISSING = "domain-home-missing", Error, "restore the folder, or remove the domain from users/assign and run qmail-newu";
     DOMAIN_NAME_ODD = "domain-name-odd", Warning, "correct the name or remove the line";
     DOMAIN_NOT_OPEN = "domain-not-open", Note, "add the domain to rcpthosts if mail from outside is wanted";
+    DOMAIN_UNASSIGNED = "domain-unassigned", Error, "add the domain with vadddomain if it is in use; else remove the folder, or waive the code";
     FILE_DAMAGED = "file-damaged", Warning, "have its own program make the file again";
     FILE_EDITED = "file-edited", Note, "nothing to do";
     FILE_FOREIGN = "file-foreign", Error, "compare the two files, and put in place what you want";

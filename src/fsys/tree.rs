@@ -240,6 +240,13 @@ impl Tree {
         Ok(true)
     }
 
+    /// Removes a file of ours.
+    pub fn remove(&self, path: &RelPath) -> Result<()> {
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        rustix::fs::unlinkat(&parent, path.file_name().as_bytes(), AtFlags::empty())
+            .map_err(|e| Error::new("remove", path, e))
+    }
+
     /// Makes a named pipe.
     pub fn make_fifo(&self, path: &RelPath, mode: u32) -> Result<()> {
         let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;

@@ -238,7 +238,10 @@ impl NewServer {
                     steps.push(format_args!("refused at RCPT: {}", shown(&text)));
                     return Some(Outcome::Reject(text));
                 }
-                Answer::Later(text) => return Some(Outcome::Defer(text)),
+                Answer::Later(text) => {
+                    steps.push(format_args!("put off at RCPT: {}", shown(&text)));
+                    return Some(Outcome::Defer(text));
+                }
                 Answer::Nothing => {}
             }
         }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 /// Writes one row for each address; the table is computed while it is written.
 pub fn addresses(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
-    writer.write_record(["address", "old", "new", "verdict", "findings"])?;
+    writer.write_record(["address", "old", "new", "verdict", "findings"]).map_err(cause)?;
     for row in plan.addresses() {
         let tell = |outcomes: &[Outcome]| {
             outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -20,9 +20,17 @@ pub fn addresses(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             row.verdict.name().as_bytes().to_vec(),
             findings.into_bytes(),
         ];
-        writer.write_record(cells)?;
+        writer.write_record(cells).map_err(cause)?;
     }
     writer.flush()
+}
+
+/// What went wrong beneath, so that a closed pipe is known as one.
+fn cause(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// A spreadsheet would take a cell that begins so for a formula.

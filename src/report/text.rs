@@ -136,12 +136,21 @@ fn style(severity: Severity) -> Style {
 /// Whether `migrate` would go on, and what to do next.
 fn verdict(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     waivers(plan.waivers(), out)?;
+    for waiver in plan.waivers() {
+        if !(&plan.findings).into_iter().any(|finding| waiver.covers(finding)) {
+            let Waiver { code, subject, .. } = waiver;
+            writeln!(out, "A waiver covers nothing: code {code:?}, subject {subject:?}")?;
+        }
+    }
     let mut refusing: BTreeMap<&str, (&Code, u64)> = BTreeMap::new();
     for finding in plan.refusing() {
         refusing.entry(finding.code.id).or_insert((finding.code, 0)).1 += 1;
     }
     if refusing.is_empty() {
-        return writeln!(out, "Nothing stands in the way. Next: unqmail migrate SITE TARGET");
+        return writeln!(
+            out,
+            "Nothing stands in the way. Next: unqmail migrate SITE TARGET, with the same --config"
+        );
     }
     let codes: Vec<String> =
         refusing.values().map(|(code, count)| format!("{count} {}", code.id)).collect();

@@ -42,7 +42,11 @@ impl Translator<'_> {
             deliveries: number("concurrencylocal"),
             recipients: number("maxrcpt"),
             double_bounces: self.double_bounces(),
-            certificate: self.policy.tls.certificate.clone().zip(self.policy.tls.key.clone()),
+            // One file may hold both, as qmail's servercert.pem did.
+            certificate: self.policy.tls.certificate.clone().map(|certificate| {
+                let key = self.policy.tls.key.clone().unwrap_or_else(|| certificate.clone());
+                (certificate, key)
+            }),
             name,
             bare_domain: bare_domain.clone(),
         };

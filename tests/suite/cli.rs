@@ -58,6 +58,15 @@ fn an_error_finding_refuses_until_it_is_waived() {
 }
 
 #[test]
+fn a_waiver_that_covers_nothing_is_named() {
+    let laid = Laid::small("");
+    let waiver = "[[waive]]\ncode = \"alias-progam\"\nsubject = \"*\"\nreason = \"typing error\"\n";
+    fs::write(&laid.config, waiver).unwrap();
+    let ran = laid.plan(&[]);
+    assert!(ran.stdout.contains("covers nothing: code \"alias-progam\""), "{}", ran.all());
+}
+
+#[test]
 fn a_wrong_setting_is_named_and_nothing_is_done() {
     let laid = Laid::small("");
     fs::write(&laid.config, "[new]\nmap_tpye = \"lmdb\"\n").unwrap();
@@ -123,6 +132,54 @@ fn a_file_that_was_edited_stays_until_there_is_something_new() {
 }
 
 #[test]
+fn what_is_gone_on_the_old_server_goes_on_the_new_one() {
+    let laid = Laid::larch().migrated();
+    let list = "var/spool/mlmmj/larch.example/news";
+    let (prefix, members) = (
+        laid.target.join(list).join("control/prefix"),
+        laid.target.join(list).join("subscribers.d/q"),
+    );
+    assert!(prefix.is_file() && members.is_file());
+    let old = laid.site.join("home/vpopmail/domains/larch.example/news");
+    fs::remove_file(old.join("prefix")).unwrap();
+    for file in fs::read_dir(old.join("subscribers")).unwrap() {
+        let path = file.unwrap().path();
+        if fs::read_to_string(&path).unwrap().contains("quin@") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains("Removed: 2 files"), "{}", ran.all());
+    assert!(!prefix.exists() && !members.exists());
+    assert_eq!(laid.verify(&[]).code, 0);
+}
+
+#[test]
+fn the_old_server_is_no_target() {
+    let laid = Laid::small("");
+    let site = laid.site.to_str().unwrap();
+    let before = snapshot(&laid.site);
+    let ran = unqmail(["migrate", site, &format!("{site}/../site")]);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert_eq!(snapshot(&laid.site), before);
+}
+
+#[test]
+fn a_run_that_failed_prints_no_steps() {
+    let laid = Laid::larch();
+    fs::create_dir_all(laid.target.join("var")).unwrap();
+    fs::write(laid.target.join("var/vmail"), "in the way").unwrap();
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(
+        !ran.stdout.contains("To activate") && ran.stdout.contains("not complete"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
 fn reports_go_where_they_are_sent() {
     let laid = Laid::small("");
     let file = laid.folder.path().join("plan.json");
@@ -135,10 +192,16 @@ fn reports_go_where_they_are_sent() {
 #[test]
 fn a_closed_pipe_is_no_failure_and_hides_none() {
     let laid = Laid::larch();
-    for (settings, code) in [(unqmail::sample::SETTINGS, 0), ("", 3)] {
+    let tries = [
+        ("text", unqmail::sample::SETTINGS, 0),
+        ("csv", unqmail::sample::SETTINGS, 0),
+        ("text", "", 3),
+    ];
+    for (format, settings, code) in tries {
         fs::write(&laid.config, settings).unwrap();
-        let args =
-            ["plan".as_ref(), laid.site.as_os_str(), "--config".as_ref(), laid.config.as_os_str()];
+        let config = ["--config".as_ref(), laid.config.as_os_str()];
+        let args = ["plan".as_ref(), laid.site.as_os_str(), "--format".as_ref(), format.as_ref()];
+        let args = args.into_iter().chain(config);
         let mut child =
             command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

@@ -18,7 +18,7 @@ fn same_as(path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         return fs::write(path, bytes).unwrap();
     }
-    let kept = fs::read(path).unwrap_or_default();
+    let kept = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     if kept != bytes {
         let (kept, new) = (String::from_utf8_lossy(&kept), String::from_utf8_lossy(bytes));
         let line = kept.lines().zip(new.lines()).take_while(|(a, b)| a == b).count();

@@ -165,3 +165,21 @@ fn mail_for_a_program_is_put_off_at_the_door() {
     let rows = std::fs::read_to_string(rows).unwrap();
     assert!(rows.contains("tickets@a.example 450 4.3.0"), "{rows}");
 }
+
+#[test]
+fn mail_that_nobody_owns_is_named_wherever_it_lies() {
+    let laid = Laid::small(&format!(
+        "message {D}/0/former/Maildir/cur/1.a:2,S One\n\
+         message {D}/joe/OldMaildir/cur/2.a:2,S Two\n\
+         message {D}/backup/cur/3.a:2,S Three\n\
+         file var/spool/mail/leaver\n| From a@b.example Mon Nov 23 09:00:00 2009\n| Subject: x\n|\n| x\n|\n"
+    ));
+    let plan = laid.plan(&["--format", "json"]).json();
+    let findings = plan["findings"].as_array().unwrap();
+    let orphaned = findings.iter().filter(|finding| finding["code"] == "store-orphaned");
+    let places: Vec<&str> = orphaned.map(|finding| finding["file"].as_str().unwrap()).collect();
+    for place in ["0/former/Maildir", "joe/OldMaildir", "a.example/backup", "var/spool/mail/leaver"]
+    {
+        assert!(places.iter().any(|at| at.ends_with(place)), "{place}: {places:?}");
+    }
+}

@@ -1,8 +1,9 @@
 //! Everything read is accounted for: what lies in a domain's or account's folder and belongs to
 //! nothing known is reported.
 
-use crate::finding::{Disposition, Finding, code};
-use crate::fsys::Kind;
+use super::{maildir, mbox};
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::{Kind, root::Root};
 use crate::model::{Origin, RelPath};
 use crate::source::Reading;
 use bstr::{BString, ByteSlice as _};
@@ -21,53 +22,180 @@ const OF_A_DOMAIN: &[&[u8]] = &[
     b"vpasswd.lock",
 ];
 
-/// Reports what no reader has claimed in the folders of the virtual domains.
+/// Folders where mail programs put one mbox for each user.
+const SPOOLS: &[&str] = &["var/mail", "var/spool/mail"];
+
+/// Everything that some reader knows: paths, sorted.
+struct Claimed {
+    paths: BTreeSet<RelPath>,
+    /// Lines of `.qmail` files, which may name any path.
+    lines: Vec<BString>,
+}
+
+impl Claimed {
+    fn new(reading: &Reading<'_>) -> Self {
+        let site = &reading.site;
+        let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
+        let paths = accounts
+            .map(|account| &account.home)
+            .chain(site.domains.iter().map(|domain| &domain.home))
+            .chain(site.lists.iter().map(|list| &list.home))
+            .chain(site.stores.keys())
+            .chain(site.spots.keys())
+            .cloned()
+            .collect();
+        let files = site.homes.values().flat_map(|home| home.files.values());
+        Self { paths, lines: files.flat_map(|file| file.lines.iter().cloned()).collect() }
+    }
+
+    fn is(&self, path: &RelPath) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Whether something that is known lies beneath.
+    fn holds(&self, path: &RelPath) -> bool {
+        let beneath = self.paths.range::<RelPath, _>(path..).find(|known| *known != path);
+        beneath.is_some_and(|known| known.strip_prefix(path).is_some_and(|rest| !rest.is_empty()))
+    }
+
+    fn is_named(&self, path: &RelPath) -> bool {
+        let path = [b"/", path.as_bstr().as_bytes()].concat();
+        self.lines.iter().any(|line| line.contains_str(&path))
+    }
+}
+
+/// Reports what no reader has claimed: in the folders of the virtual domains and their accounts,
+/// beside those folders, and among the mail spools.
 pub(super) fn report(reading: &mut Reading<'_>) {
-    let mut found = Vec::new();
-    let site = &reading.site;
-    let lists: BTreeSet<&RelPath> = site.lists.iter().map(|list| &list.home).collect();
-    for domain in &site.domains {
-        let below = |path: &RelPath| -> Option<BString> {
-            let rest = path.strip_prefix(&domain.home)?;
-            rest.split_str("/").next().filter(|name| !name.is_empty()).map(BString::from)
-        };
-        let accounts = domain.accounts.iter().map(|account| &account.home);
-        let near = |path: &&RelPath| path.as_bstr().starts_with(domain.home.as_ref());
-        let stores = site.stores.range::<RelPath, _>(&domain.home..).map(|(path, _)| path);
-        let spots = site.spots.range::<RelPath, _>(&domain.home..).map(|(path, _)| path);
-        let lists = lists.range::<RelPath, _>(&domain.home..).copied().take_while(near);
-        let stores = stores.take_while(near).chain(spots.take_while(near));
-        let claimed: BTreeSet<BString> =
-            accounts.chain(lists).chain(stores).filter_map(below).collect();
-        let programs = site.homes.get(&domain.home);
-        let is_named = |name: &[u8]| {
-            let path = [b"/", domain.home.as_bstr().as_bytes(), b"/", name].concat();
-            programs.is_some_and(|home| {
-                home.files.values().flat_map(|f| &f.lines).any(|l| l.contains_str(&path))
-            })
-        };
-        let Ok(entries) = reading.root.list(&domain.home) else {
-            continue;
-        };
-        for entry in entries {
-            let known = entry.name.starts_with(b".qmail")
-                || OF_A_DOMAIN.contains(&entry.name.as_slice())
-                || claimed.contains(&entry.name)
-                || is_named(&entry.name);
-            if !known {
-                let what = if entry.kind == Kind::Folder { "folder" } else { "file" };
-                found.push((domain.home.join(&entry.name), what));
-            }
+    let claimed = Claimed::new(reading);
+    let mut findings = Findings::default();
+    let mut beside = BTreeSet::new();
+    for domain in &reading.site.domains {
+        in_domain(reading.root, &domain.home, &claimed, &mut findings);
+        let parent = domain.home.parent();
+        let is_one_of_many = parent.file_name() == "domains" || parent.file_name().len() == 1;
+        if is_one_of_many && beside.insert(parent.clone()) {
+            beside_domains(reading.root, &parent, &claimed, &mut findings);
+        }
+        for account in &domain.accounts {
+            in_home(reading.root, &account.home, &claimed, &mut findings);
         }
     }
-    for (path, what) in found {
-        reading.findings.push(Finding::new(
-            &code::FILE_UNCLAIMED,
-            Disposition::Dropped,
-            Origin::file(&path),
+    for spool in SPOOLS {
+        in_spool(reading, &RelPath::new(spool), &mut findings);
+    }
+    reading.findings.append(findings);
+}
+
+/// A domain's folder, and the one-letter folders that vpopmail spreads its accounts over.
+fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+    for entry in root.list(folder).unwrap_or_default() {
+        let path = folder.join(&entry.name);
+        let known = entry.name.starts_with(b".qmail")
+            || OF_A_DOMAIN.contains(&entry.name.as_slice())
+            || claimed.is(&path);
+        if known {
+            continue;
+        }
+        if entry.kind == Kind::Folder && entry.name.len() == 1 {
+            in_domain(root, &path, claimed, findings);
+        } else if !claimed.holds(&path) && !claimed.is_named(&path) {
+            unclaimed(root, &path, entry.kind, "a domain's folder", findings);
+        }
+    }
+}
+
+/// In an account's home only mail counts: the rest is its owner's.
+fn in_home(root: &Root, home: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+    let folders = root.list(home).unwrap_or_default().into_iter();
+    for entry in folders.filter(|entry| entry.kind == Kind::Folder) {
+        let path = home.join(&entry.name);
+        if !claimed.is(&path) && !claimed.holds(&path) {
+            let _ = is_orphaned(root, &path, findings);
+        }
+    }
+}
+
+/// Folders beside those of the known domains.
+fn beside_domains(root: &Root, folder: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+    let folders = root.list(folder).unwrap_or_default().into_iter();
+    for entry in folders.filter(|entry| entry.kind == Kind::Folder && entry.name.len() > 1) {
+        let path = folder.join(&entry.name);
+        let is_known = claimed.is(&path) || claimed.holds(&path) || claimed.is_named(&path);
+        if is_known || entry.name.starts_with(b".") {
+            continue;
+        }
+        let has = |name: &str| root.stat(&path.join(name)).ok().flatten().is_some();
+        if has("vpasswd") || has("vpasswd.cdb") {
+            findings.push(Finding::new(
+                &code::DOMAIN_UNASSIGNED,
+                Disposition::Manual,
+                Origin::file(&path),
+                [b"@", entry.name.as_slice()].concat(),
+                "the folder of a domain with accounts, but users/cdb names no such domain",
+                "nobody gets mail there or logs in; neither accounts nor mail are carried over",
+            ));
+        } else {
+            unclaimed(root, &path, entry.kind, "the folder of the domains", findings);
+        }
+    }
+}
+
+/// mbox files of people who get no mail any more, or who are no users at all.
+fn in_spool(reading: &Reading<'_>, spool: &RelPath, findings: &mut Findings) {
+    // The one name is often a link to the other.
+    if reading.root.real(spool).ok().as_ref() != Some(spool) {
+        return;
+    }
+    for entry in reading.root.list(spool).unwrap_or_default() {
+        let path = spool.join(&entry.name);
+        if entry.kind != Kind::File || reading.site.stores.contains_key(&path) {
+            continue;
+        }
+        let messages = mbox::read(reading.root, &path, findings).map_or(0, |mbox| mbox.messages());
+        orphaned(&path, messages, findings);
+    }
+}
+
+fn unclaimed(root: &Root, path: &RelPath, kind: Kind, place: &str, findings: &mut Findings) {
+    if kind == Kind::Folder && is_orphaned(root, path, findings) {
+        return;
+    }
+    let what = if kind == Kind::Folder { "folder" } else { "file" };
+    findings.push(Finding::new(
+        &code::FILE_UNCLAIMED,
+        Disposition::Dropped,
+        Origin::file(path),
+        path.as_bstr(),
+        format!("a {what} in {place} belongs to no account, list or address"),
+        "it is not carried over",
+    ));
+}
+
+/// Reports mail in a folder or in a `Maildir` beneath it; whether there is some.
+fn is_orphaned(root: &Root, path: &RelPath, findings: &mut Findings) -> bool {
+    let count = |path: &RelPath| {
+        let is_folder = root.stat_link(path).ok().flatten().is_some_and(|s| s.kind == Kind::Folder);
+        // What it holds is told as a whole, not message by message.
+        let store = is_folder.then(|| maildir::read(root, path, &mut Findings::default()));
+        store.flatten().map_or(0, |store| store.messages())
+    };
+    let inner = path.join("Maildir");
+    let (outer_count, inner_count) = (count(path), count(&inner));
+    orphaned(path, outer_count, findings);
+    orphaned(&inner, inner_count, findings);
+    outer_count + inner_count > 0
+}
+
+fn orphaned(path: &RelPath, messages: u64, findings: &mut Findings) {
+    if messages > 0 {
+        findings.push(Finding::new(
+            &code::STORE_ORPHANED,
+            Disposition::Manual,
+            Origin::file(path),
             path.as_bstr(),
-            format!("a {what} in a domain's folder belongs to no account, list or address"),
-            "it is not carried over",
+            format!("{messages} messages lie where no account and no address leads to"),
+            "they are not carried over",
         ));
     }
 }
