@@ -3,7 +3,60 @@
 use super::{Error, Files};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a list can have in `control/` (TUNABLES of 1.3 and 1.5).
+const CONTROL: &[&str] = &[
+    "access",
+    "addtohdr",
+    "bouncelife",
+    "closedlist",
+    "closedlistsub",
+    "customheaders",
+    "delheaders",
+    "delimiter",
+    "digestinterval",
+    "digestmaxmail",
+    "digestmaxmails",
+    "footer",
+    "ifmodsendonlymodmoderate",
+    "listaddress",
+    "maxmailsize",
+    "maxverprecips",
+    "memorymailsize",
+    "moderated",
+    "moderators",
+    "modnonsubposts",
+    "modonlypost",
+    "modreqlife",
+    "noaccessdenymails",
+    "noarchive",
+    "nodigestsub",
+    "nodigesttext",
+    "noget",
+    "nolistsubsemail",
+    "nomaxmailsizedenymails",
+    "nomodonlydenymails",
+    "nonomailsub",
+    "nosubconfirm",
+    "nosubmodmails",
+    "nosubonlydenymails",
+    "notifymod",
+    "notifysub",
+    "notmetoo",
+    "notoccdenymails",
+    "owner",
+    "prefix",
+    "relayhost",
+    "smtphelo",
+    "smtpport",
+    "staticbounceaddr",
+    "submod",
+    "subonlyget",
+    "subonlypost",
+    "tocc",
+    "verp",
+];
 
 /// A list as mlmmj finds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,51 +67,85 @@ pub struct Spool {
     pub subscribers: BTreeSet<BString>,
     /// `digesters.d`, in lower case.
     pub digest: BTreeSet<BString>,
-    /// `control/moderators`, in lower case.
-    pub moderators: BTreeSet<BString>,
-    /// `control/owner`.
-    pub owners: Vec<BString>,
+    /// `nomailsubs.d`, in lower case: members that get no mail.
+    pub nomail: BTreeSet<BString>,
+    /// Members in a file of another letter, where mlmmj does not look for them: file and address.
+    pub misplaced: BTreeSet<(String, BString)>,
+    /// The files of `control/` that are there, without blank lines.
+    pub control: BTreeMap<&'static str, Vec<BString>>,
+    /// `index`: the number of the last post.
+    pub index: u64,
+}
+
+impl Spool {
+    /// The lines of a file that count.
+    pub fn lines(text: &[u8]) -> Vec<BString> {
+        let lines = text.lines().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        lines.map(BString::from).collect()
+    }
 }
 
 /// Reads a list's folder; `None` where it has no address.
 pub(super) fn read(folder: &RelPath, files: &Files<'_>) -> Result<Option<Spool>, Error> {
     let lines = |name: &str| -> Result<Option<Vec<BString>>, Error> {
-        let text = files(&folder.join(name))?;
-        Ok(text.map(|text| {
-            text.lines()
-                .map(<[u8]>::trim_ascii)
-                .filter(|line| !line.is_empty())
-                .map(BString::from)
-                .collect()
-        }))
+        Ok(files(&folder.join(name))?.map(|text| Spool::lines(&text)))
     };
     let Some(addresses) = lines("control/listaddress")? else {
         return Ok(None);
     };
-    // Members are in files named by the first byte of their address.
-    let members = |name: &str| -> Result<BTreeSet<BString>, Error> {
+    let mut control = BTreeMap::new();
+    for name in CONTROL {
+        if let Some(lines) = lines(&format!("control/{name}"))? {
+            control.insert(*name, lines);
+        }
+    }
+    let mut misplaced = BTreeSet::new();
+    // Members are in files named by the first byte of their address; mail goes to those in every
+    // file.
+    let mut members = |name: &str| -> Result<BTreeSet<BString>, Error> {
         let mut found = BTreeSet::new();
-        for byte in (33..127_u8).filter(|byte| !b"./".contains(byte) && !byte.is_ascii_uppercase())
-        {
+        for byte in (33..127_u8).filter(|byte| !b"./".contains(byte)) {
             let file = format!("{name}/{}", char::from(byte));
-            found.extend(
-                lines(&file)?
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|line| line.to_ascii_lowercase().into()),
-            );
+            for line in lines(&file)?.unwrap_or_default() {
+                let member = BString::from(line.to_ascii_lowercase());
+                if member.first() != Some(&byte) {
+                    misplaced.insert((file.clone(), member.clone()));
+                }
+                found.insert(member);
+            }
         }
         Ok(found)
     };
-    Ok(Some(Spool {
-        addresses,
-        subscribers: members("subscribers.d")?,
-        digest: members("digesters.d")?,
-        moderators: lines("control/moderators")?
-            .unwrap_or_default()
-            .into_iter()
-            .map(|line| line.to_ascii_lowercase().into())
-            .collect(),
-        owners: lines("control/owner")?.unwrap_or_default(),
-    }))
+    let (subscribers, digest, nomail) =
+        (members("subscribers.d")?, members("digesters.d")?, members("nomailsubs.d")?);
+    let index = lines("index")?.and_then(|lines| lines.first()?.to_str().ok()?.parse().ok());
+    let index = index.unwrap_or_default();
+    Ok(Some(Spool { addresses, subscribers, digest, nomail, misplaced, control, index }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RelPath, read};
+
+    #[test]
+    fn a_member_in_the_file_of_another_letter_is_misplaced() {
+        let files = |path: &RelPath| {
+            let text = match path.to_string().as_str() {
+                "l/control/listaddress" => "l@b.example\n",
+                "l/control/noget" => "",
+                "l/index" => "12\n",
+                "l/subscribers.d/a" => "Ann@b.example\nbob@b.example\n",
+                "l/subscribers.d/C" => "cy@b.example\n",
+                "l/nomailsubs.d/d" => "dan@b.example\n",
+                _ => return Ok(None),
+            };
+            Ok(Some(text.as_bytes().to_vec()))
+        };
+        let spool = read(&RelPath::new("l"), &files).unwrap().unwrap();
+        assert_eq!(spool.subscribers.len(), 3);
+        let seen: Vec<_> = spool.misplaced.iter().map(|(f, m)| format!("{f} {m}")).collect();
+        assert_eq!(seen, ["subscribers.d/C cy@b.example", "subscribers.d/a bob@b.example"]);
+        assert_eq!((spool.nomail.len(), spool.index), (1, 12));
+        assert_eq!(spool.control.keys().copied().collect::<Vec<_>>(), ["listaddress", "noget"]);
+    }
 }
