@@ -1,7 +1,7 @@
 //! Mail stores: where messages lie, and how many.
 
 use super::RelPath;
-use super::quota::Usage;
+use super::quota::{Quota, Usage};
 use bstr::BString;
 
 /// How a store keeps its messages.
@@ -26,6 +26,8 @@ pub struct Store {
     pub counted: Usage,
     /// The first message whose size is not what `,S=` in its name says.
     pub wrong_size: Option<RelPath>,
+    /// The limits that its own `maildirsize` names; they hold for deliveries by its path.
+    pub limits: Quota,
 }
 
 /// A folder of a Maildir.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Messages that one address may lead to before the search is given up.
-const MOST_MESSAGES: usize = 10_000;
+const MOST_MESSAGES: usize = 2_000;
 
 /// What finally becomes of mail for an address.
 #[derive(Clone, Debug)]
@@ -20,13 +20,22 @@ pub struct Resolution {
 }
 
 /// The marks that a message carries, newest first.
-struct Marks {
+#[derive(Debug)]
+pub(super) struct Marks {
     mark: BString,
     older: Option<Rc<Self>>,
 }
 
 fn carries(marks: Option<&Rc<Marks>>, mark: &BString) -> bool {
     std::iter::successors(marks, |marks| marks.older.as_ref()).any(|marks| marks.mark == *mark)
+}
+
+impl Hop {
+    /// Whether the message has a `Delivered-To` line for an address, in whatever case.
+    pub(super) fn came_by(&self, address: &[u8]) -> bool {
+        let marks = std::iter::successors(self.carried.as_ref(), |marks| marks.older.as_ref());
+        marks.into_iter().any(|marks| marks.mark.eq_ignore_ascii_case(address))
+    }
 }
 
 impl Resolver<'_> {
@@ -76,12 +85,12 @@ impl Resolver<'_> {
         let mut delivered = 0;
         while let Some((recipient, marks)) = pending.pop() {
             delivered += 1;
-            if delivered > MOST_MESSAGES {
+            if delivered + pending.len() > MOST_MESSAGES {
                 outcomes.insert(Outcome::Defer("more messages than can be followed".into()));
                 break;
             }
             note(shown(&recipient).to_string(), None);
-            let mut hop = Hop::traced();
+            let mut hop = Hop { carried: marks.clone(), ..Hop::traced() };
             self.run_hop(recipient.as_bstr(), &mut hop);
             for step in hop.steps.into_iter().flatten() {
                 note(step.text, step.origin);

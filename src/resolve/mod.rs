@@ -14,6 +14,7 @@ mod spawn;
 mod universe;
 mod vdelivermail;
 
+use follow::Marks;
 pub use follow::{Followed, Resolution};
 pub use universe::{Names, Served};
 
@@ -25,6 +26,7 @@ use crate::model::{Address, DomainName, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 /// Answers questions about one site.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub struct Hop {
     steps: Option<Vec<Step>>,
     /// The `Delivered-To` values that would show a message to have been here before.
     marks: Vec<BString>,
+    /// The `Delivered-To` lines that the message has.
+    carried: Option<Rc<Marks>>,
 }
 
 /// An effect and the line that asks for it.

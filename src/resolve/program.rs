@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
     }
 
     /// `forward` and its kin mark the message as `qmail-local` does, whoever called them.
-    fn own_mark(&self) -> BString {
+    pub(super) fn own_mark(&self) -> BString {
         [self.local.as_bytes(), b"@", self.host.as_ref()].concat().into()
     }
 

@@ -5,6 +5,7 @@ use super::program::{Context, Flow};
 use super::{Action, Hop, Resolver};
 use crate::model::command::Word;
 use crate::model::dot_qmail::{DotQmail, Instruction};
+use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
 use crate::model::site::Spot;
 use crate::model::{Account, Address, Domain, DomainName, LocalPart, Origin, RelPath, shown};
@@ -12,9 +13,19 @@ use bstr::{BStr, BString, ByteSlice as _};
 
 const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)";
 
+/// The size of a message that is asked about: a header and little more.
+const PLAIN_MESSAGE: u64 = 500;
+
 /// Bytes that a name may hold (`is_username_valid` in `vpopmail.c`).
 fn is_name_byte(byte: u8) -> bool {
     matches!(byte, 33 | 35 | 36 | 38 | 39 | 42 | 43 | 45..=57 | 61 | 63 | 65..=90 | 94..=126)
+}
+
+/// Before each line `vdelivermail` looks for a `Delivered-To` line with the line's own text; the
+/// lines after it are not looked at any more.
+fn is_looping(line: &[u8], context: &Context<'_>, hop: &Hop) -> bool {
+    let address = line.strip_prefix(b"&").unwrap_or(line);
+    context.own_mark().eq_ignore_ascii_case(address) || hop.came_by(address)
 }
 
 impl Resolver<'_> {
@@ -120,6 +131,11 @@ impl Resolver<'_> {
         for (origin, line) in file.numbered() {
             match Instruction::vdelivermail(line) {
                 Instruction::Blank | Instruction::Comment => {}
+                _ if is_looping(line, context, hop) => {
+                    hop.step(format_args!("the message has been there before"), Some(&origin));
+                    hop.reject("mail is looping", &origin);
+                    return Flow::Failed;
+                }
                 instruction => {
                     match self.run_instruction(instruction, account, context, &origin, hop) {
                         Flow::Continue => {}
@@ -147,7 +163,8 @@ impl Resolver<'_> {
             Instruction::Maildir(name) => {
                 let path = account.home.join(name);
                 if path == account.maildir() {
-                    return self.store(account, origin, hop);
+                    let real = self.site.real_store(&path).clone();
+                    return self.store_by_path(real, origin, hop);
                 }
                 self.store_at(&path, origin, hop)
             }
@@ -185,13 +202,31 @@ impl Resolver<'_> {
     fn store(&self, account: &Account, origin: &Origin, hop: &mut Hop) -> Flow {
         let path = account.maildir();
         let path = self.site.real_store(&path).clone();
-        let counted = self.site.stores.get(&path).map(|store| store.counted).unwrap_or_default();
-        if self.counts_usage && account.quota.refuses(counted, 1) {
-            hop.step(format_args!("the mailbox is full"), Some(&account.origin));
-            hop.reject("user is over quota", &account.origin);
+        self.store_within(account.quota, path, &account.origin, origin, hop)
+    }
+
+    /// Whoever delivers by a path goes by what the store says of itself, not by the account.
+    fn store_by_path(&self, real: RelPath, origin: &Origin, hop: &mut Hop) -> Flow {
+        let limits = self.site.stores.get(&real).map(|store| store.limits).unwrap_or_default();
+        let file = Origin::file(&real.join("maildirsize"));
+        self.store_within(limits, real, &file, origin, hop)
+    }
+
+    fn store_within(
+        &self,
+        quota: Quota,
+        real: RelPath,
+        limit: &Origin,
+        origin: &Origin,
+        hop: &mut Hop,
+    ) -> Flow {
+        let counted = self.site.stores.get(&real).map(|store| store.counted).unwrap_or_default();
+        if self.counts_usage && quota.refuses(counted, PLAIN_MESSAGE) {
+            hop.step(format_args!("the mailbox is full"), Some(limit));
+            hop.reject("user is over quota", limit);
             return Flow::Failed;
         }
-        hop.act(Action::Store(path), origin);
+        hop.act(Action::Store(real), origin);
         Flow::Continue
     }
 
@@ -201,8 +236,7 @@ impl Resolver<'_> {
             _ => self.site.stores.get(self.site.real_store(path)).map(|store| store.path.clone()),
         };
         if let Some(real) = real {
-            hop.act(Action::Store(real), origin);
-            Flow::Continue
+            self.store_by_path(real, origin, hop)
         } else {
             hop.defer("vdelivermail: can not open the maildir", origin);
             Flow::Failed
@@ -277,7 +311,7 @@ impl Resolver<'_> {
         if let Some(account) = account {
             return match self.own_file(home, BStr::new("")) {
                 Some(file) => self.run_own_file(file, account, context, hop),
-                None => self.store(account, origin, hop),
+                None => self.store_by_path(self.site.real_store(&store).clone(), origin, hop),
             };
         }
         self.store_at(&store, origin, hop)

@@ -26,6 +26,7 @@ mod golden;
 mod hostile;
 mod registry;
 mod resume;
+mod rules;
 mod symptoms;
 mod untouched;
 mod verify;

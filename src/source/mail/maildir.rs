@@ -3,11 +3,14 @@
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::{Entry, Folder as Open, Root};
 use crate::fsys::{Error, Kind};
-use crate::model::quota::Usage;
+use crate::model::quota::{Quota, Usage};
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
-use crate::source::unlistable;
+use crate::source::{lines, unlistable};
 use bstr::{BString, ByteSlice as _};
+
+/// `maildirsize` is begun anew when it has grown to 5120 bytes; some programs let it grow longer.
+const LARGEST_SIZES: u64 = 1 << 20;
 
 /// Names in a Maildir that are no folders, whatever they hold.
 const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
@@ -31,6 +34,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         folders: Vec::new(),
         counted: Usage::default(),
         wrong_size: None,
+        limits: limits(root, path),
     };
     read_folder(root, BString::default(), path.clone(), &mut store, findings);
     report_client_state(path, &entries, findings);
@@ -49,6 +53,12 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         read_folder(root, entry.name.clone(), real, &mut store, findings);
     }
     Some(store)
+}
+
+/// The first line of `maildirsize` (`read_quota_from_maildir` in `vdelivermail.c`).
+fn limits(root: &Root, path: &RelPath) -> Quota {
+    let bytes = root.read_if_there(&path.join("maildirsize"), LARGEST_SIZES).ok().flatten();
+    bytes.map_or_else(Quota::default, |bytes| Quota::parse(&lines::first_line(&bytes)))
 }
 
 /// Courier follows a link to a folder; so does this, unless it leads to another user's mail or is

@@ -4,7 +4,7 @@ use crate::finding::Findings;
 use crate::fsys::{Error, root::Root};
 use crate::model::RelPath;
 use crate::model::mbox::Messages;
-use crate::model::quota::Usage;
+use crate::model::quota::{Quota, Usage};
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::source::unreadable;
 use bstr::BString;
@@ -26,6 +26,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 folders: vec![folder],
                 counted,
                 wrong_size: None,
+                limits: Quota::default(),
             })
         }
         Err(error) => {
