@@ -87,6 +87,16 @@ impl DotQmail {
         (1..).zip(&self.lines).map(|(number, line)| (self.origin.at(number), line.as_bstr()))
     }
 
+    /// Whether a line hands mail to a program that puts it into accounts' mailboxes.
+    pub fn leads_to_accounts(&self) -> bool {
+        let lda = |line: &BString| {
+            (line.contains_str("/deliver ") || line.contains_str("dovecot-lda "))
+                && line.contains_str(" -d ")
+        };
+        let programs = self.lines.iter().filter(|line| line.starts_with(b"|"));
+        programs.into_iter().any(|line| line.contains_str("vdelivermail") || lda(line))
+    }
+
     /// Whether the user who delivers may read the file (`open(2)` as that user).
     pub fn is_readable_by(&self, uid: u32, gid: u32) -> bool {
         let bit = match () {

@@ -5,7 +5,7 @@
 use super::spawn::Deliverer;
 use super::{Action, Hop, Resolver};
 use crate::model::command::{Simple, Word, expand, simple_commands};
-use crate::model::{DomainName, Origin, RelPath, shown};
+use crate::model::{Account, Address, DomainName, Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// How a delivery goes on after a program.
@@ -35,6 +35,12 @@ pub(super) struct Context<'a> {
 
 /// Programs that only wrap another one.
 const WRAPPERS: &[&str] = &["preline", "exec", "env", "nice"];
+
+/// Programs that hand the message on to the one behind them.
+const FILTERS: &[&str] = &["spamc", "spamassassin", "ifspamh"];
+
+/// Programs that put a message into an account's mailbox.
+const DELIVERERS: &[&str] = &["vdelivermail", "deliver", "dovecot-lda"];
 
 /// Programs whose effect is none that matters to the message.
 const WITHOUT_EFFECT: &[&str] = &["true", ":", "qreceipt", "qbiff", "maildirwatch"];
@@ -88,6 +94,7 @@ impl<'a> Context<'a> {
     fn variable(&self, name: &[u8]) -> Option<BString> {
         let value = match name {
             b"EXT" => self.extension().to_owned(),
+            b"USER" => self.who.user.clone(),
             b"HOST" => self.host.as_bstr().to_owned(),
             b"LOCAL" => self.local.to_owned(),
             b"DEFAULT" => self.default()?.to_owned(),
@@ -98,9 +105,25 @@ impl<'a> Context<'a> {
     }
 }
 
+fn name_of(word: Option<&Word>) -> Option<BString> {
+    let text = word?.text();
+    Some(text.rsplit_str("/").next().unwrap_or_default().into())
+}
+
+fn is_in(names: &[&str], name: &BString) -> bool {
+    names.iter().any(|known| name == *known)
+}
+
 /// A command without its wrappers and without assignments in front.
 fn unwrapped(words: &Simple) -> (BString, &[Word]) {
     let mut words = words.as_slice();
+    // A wrapper or filter may have options with values before the program that it runs.
+    if name_of(words.first()).is_some_and(|name| is_in(WRAPPERS, &name) || is_in(FILTERS, &name))
+        && let Some(at) =
+            words.iter().position(|word| name_of(Some(word)).is_some_and(|n| is_in(DELIVERERS, &n)))
+    {
+        words = words.get(at..).unwrap_or_default();
+    }
     loop {
         let Some((first, rest)) = words.split_first() else {
             return (BString::default(), &[]);
@@ -128,13 +151,35 @@ impl Resolver<'_> {
         if let Some(flow) = self.run_list_program(&commands, context, origin, hop) {
             return flow;
         }
+        let delivers = |words: &Simple| is_in(DELIVERERS, &unwrapped(words).0);
+        let is_conditional = line.trim_ascii_start().starts_with(b"if ");
+        // A test fails for a plain message, so the last branch counts.
+        let last_branch = commands.iter().rposition(delivers).filter(|_| is_conditional);
         let mut said: Option<BString> = None;
-        for words in &commands {
+        for (at, words) in commands.iter().enumerate() {
             let (name, arguments) = unwrapped(words);
+            if last_branch.is_some_and(|last| at < last) {
+                continue;
+            }
             let texts = || expand(arguments, |name| context.variable(name));
             match name.to_str().unwrap_or_default() {
                 "vdelivermail" => {
                     return self.vdelivermail(&texts(), arguments, context, origin, hop);
+                }
+                "deliver" | "dovecot-lda" if self.lda_account(&texts()).is_some() => {
+                    return match self.lda_account(&texts()).flatten() {
+                        Some(account) => self.store(account, origin, hop),
+                        // EX_NOUSER is no exit code that qmail takes for permanent.
+                        None => exit(67, "unknown user".into(), origin, hop),
+                    };
+                }
+                // The message goes on to the program behind it.
+                other if FILTERS.contains(&other) && commands.iter().skip(at + 1).any(delivers) => {
+                }
+                "false" if commands.len() == 1 => return exit(1, BString::default(), origin, hop),
+                "true" | ":" if line.contains_str("||") => return Flow::Continue,
+                "false" if line.contains_str("&&") => {
+                    return exit(1, BString::default(), origin, hop);
                 }
                 "fastforward" => return self.fastforward(&texts(), context, origin, hop),
                 "forward" => {
@@ -170,6 +215,17 @@ impl Resolver<'_> {
             }
         }
         Flow::Continue
+    }
+}
+
+impl Resolver<'_> {
+    /// `deliver -d USER@DOMAIN`: `None` where it is not called so, `Some(None)` for a user whom
+    /// Dovecot does not find.
+    fn lda_account(&self, arguments: &[BString]) -> Option<Option<&Account>> {
+        let at = arguments.iter().position(|argument| argument == "-d")?;
+        let user = Address::parse(arguments.get(at + 1)?)?;
+        let domain = self.domain_of(&user.domain);
+        Some(domain.and_then(|domain| domain.account(&user.local)).filter(|found| found.reachable))
     }
 }
 

@@ -7,6 +7,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 /// Who delivers, where, and by which extension.
 #[derive(Clone, Debug)]
 pub(super) struct Deliverer {
+    pub(super) user: BString,
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) home: RelPath,
@@ -27,6 +28,7 @@ impl Resolver<'_> {
                 Some(&record.origin),
             );
             return Some(Deliverer {
+                user: record.user.clone(),
                 uid: record.uid,
                 gid: record.gid,
                 home: record.home.clone(),
@@ -56,6 +58,7 @@ impl Resolver<'_> {
             Some(&user.origin),
         );
         Some(Deliverer {
+            user: user.name.clone(),
             uid: user.uid,
             gid: user.gid,
             home: user.home.clone(),

@@ -176,7 +176,7 @@ impl Resolver<'_> {
             {
                 names.exact.insert(LocalPart::new(full(rest)));
             }
-            if file.lines.iter().any(|line| line.contains_str("vdelivermail")) {
+            if file.leads_to_accounts() {
                 self.add_accounts(host, front, names);
             }
             if file.lines.iter().any(|line| line.contains_str("fastforward")) {

@@ -128,6 +128,7 @@ impl Resolver<'_> {
         hop: &mut Hop,
     ) -> Flow {
         let before = hop.actions.len();
+        let mut flow = Flow::Continue;
         for (origin, line) in file.numbered() {
             match Instruction::vdelivermail(line) {
                 Instruction::Blank | Instruction::Comment => {}
@@ -139,7 +140,11 @@ impl Resolver<'_> {
                 instruction => {
                     match self.run_instruction(instruction, account, context, &origin, hop) {
                         Flow::Continue => {}
-                        Flow::Stop => break,
+                        // vdelivermail itself exits 99, so .qmail-default stops as well.
+                        Flow::Stop => {
+                            flow = Flow::Stop;
+                            break;
+                        }
                         Flow::Failed => return Flow::Failed,
                     }
                 }
@@ -148,7 +153,7 @@ impl Resolver<'_> {
         if hop.actions.len() == before {
             hop.act(Action::Discard, &file.origin.at(1));
         }
-        Flow::Continue
+        flow
     }
 
     fn run_instruction(
@@ -199,7 +204,7 @@ impl Resolver<'_> {
     }
 
     /// Into the account's own Maildir, which is created where it is missing, unless it is full.
-    fn store(&self, account: &Account, origin: &Origin, hop: &mut Hop) -> Flow {
+    pub(super) fn store(&self, account: &Account, origin: &Origin, hop: &mut Hop) -> Flow {
         let path = account.maildir();
         let path = self.site.real_store(&path).clone();
         self.store_within(account.quota, path, &account.origin, origin, hop)

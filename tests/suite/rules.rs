@@ -37,7 +37,7 @@ fn fates(more: &str, address: &str) -> Vec<String> {
     let text = |outcome: &serde_json::Value| match outcome {
         serde_json::Value::Object(fields) => {
             let (kind, value) = fields.iter().next().unwrap();
-            format!("{kind} {}", value.as_str().unwrap_or_default())
+            format!("{kind} {}", value.as_str().unwrap_or_default()).trim_end().to_owned()
         }
         other => other.as_str().unwrap_or_default().to_owned(),
     };
@@ -84,4 +84,36 @@ fn a_recipient_from_windows_loses_the_carriage_return_behind_its_host() {
     let site = accounts(&[("crlf", "NOQUOTA", &[])])
         + "file home/vpopmail/domains/a.example/crlf/.qmail\n\\ x@b.example%0D%0A\n";
     assert_eq!(fates(&site, "crlf@a.example"), ["forward x@b.example"]);
+}
+
+#[test]
+fn programs_around_the_delivery_do_not_hide_the_accounts() {
+    for line in [
+        "| /usr/bin/spamc -f | /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox",
+        "|/usr/bin/nice -n 10 /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox",
+        "|if test -f /x; then /v/vdelivermail '' delete; else /v/vdelivermail '' bounce-no-mailbox; fi",
+        "|/var/qmail/bin/preline -f /usr/libexec/dovecot/deliver -d $EXT@$USER",
+    ] {
+        let site = accounts(&[("joe", "NOQUOTA", &[])])
+            .replace("| /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox", line);
+        assert_eq!(fates(&site, "joe@a.example"), ["deliver joe@a.example"], "{line}");
+        assert!(!fates(&site, "nobody@a.example")[0].starts_with("deliver"), "{line}");
+    }
+}
+
+#[test]
+fn exit_99_in_an_accounts_file_ends_the_domains_file_too() {
+    let site = accounts(&[("bob", "NOQUOTA", &["|exit 99"])]).replacen(
+        "\nfile home/vpopmail/domains/a.example/vpasswd",
+        "\n| ./x\nfile home/vpopmail/domains/a.example/vpasswd",
+        1,
+    );
+    assert_eq!(fates(&site, "bob@a.example"), ["discard"]);
+}
+
+#[test]
+fn false_alone_defers_and_what_stands_behind_or_is_not_run() {
+    let site = accounts(&[("f", "NOQUOTA", &["|false"]), ("o", "NOQUOTA", &["|true || exit 100"])]);
+    assert!(fates(&site, "f@a.example")[0].starts_with("defer"));
+    assert_eq!(fates(&site, "o@a.example"), ["discard"]);
 }

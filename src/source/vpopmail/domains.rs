@@ -5,6 +5,7 @@ use super::{limits, vpasswd};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::assignment::Assignment;
+use crate::model::dot_qmail::DotQmail;
 use crate::model::site::Home;
 use crate::model::{Domain, DomainAlias, DomainName, Origin, RelPath};
 use crate::source::{Reading, home, unlistable};
@@ -87,12 +88,7 @@ fn holds_accounts(reading: &Reading<'_>, assignment: &Assignment) -> bool {
     };
     let hands_over = || {
         let home = reading.site.homes.get(&assignment.home);
-        home.is_some_and(|home| {
-            home.files
-                .values()
-                .flat_map(|file| &file.lines)
-                .any(|line| line.contains_str("vdelivermail"))
-        })
+        home.is_some_and(|home| home.files.values().any(DotQmail::leads_to_accounts))
     };
     there("vpasswd") || there("vpasswd.cdb") || hands_over()
 }
