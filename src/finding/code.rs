@@ -68,7 +68,7 @@ codes! {
     DOMAIN_NAME_ODD = "domain-name-odd", Warning, "correct the name or remove the line";
     DOMAIN_NOT_OPEN = "domain-not-open", Note, "add the domain to rcpthosts if mail from outside is wanted";
     DOMAIN_UNASSIGNED = "domain-unassigned", Error, "add the domain with vadddomain if it is in use; else remove the folder, or waive the code";
-    FILE_DAMAGED = "file-damaged", Warning, "have its own program make the file again";
+    FILE_DAMAGED = "file-damaged", Error, "have its own program make the file again";
     FILE_EDITED = "file-edited", Note, "nothing to do";
     FILE_FOREIGN = "file-foreign", Error, "compare the two files, and put in place what you want";
     FILE_UNCLAIMED = "file-unclaimed", Note, "copy it by hand if somebody needs it";
@@ -93,6 +93,7 @@ codes! {
     PASSWORD_SCHEMES_WEAK = "password-schemes-weak", Warning, "let users set new passwords in time";
     PASSWORD_UNREADABLE = "password-unreadable", Warning, "set a new password if somebody uses the account";
     SITE_ASSIGN_MALFORMED = "site-assign-malformed", Warning, "repair users/assign and run qmail-newu";
+    SITE_ASSIGN_MISSING = "site-assign-missing", Error, "copy var/qmail/users from the old server, then plan again";
     SITE_ASSIGN_NOT_COMPILED = "site-assign-not-compiled", Warning, "run qmail-newu if the text is right";
     SITE_ASSIGN_STALE = "site-assign-stale", Warning, "run qmail-newu if the text is right, then plan again";
     SITE_BARE_DOMAINS_DIFFER = "site-bare-domains-differ", Warning, "give programs on the host full addresses where it matters";

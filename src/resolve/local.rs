@@ -23,6 +23,10 @@ impl Resolver<'_> {
             return hop.defer("Unable to find alias user! (#4.3.0)", &origin);
         };
         let own = Context::new(&who, local, host, None);
+        // qmail-lspawn runs nothing as root.
+        if who.uid == 0 {
+            return hop.defer("Not allowed to perform deliveries as root. (#4.3.0)", &who.origin);
+        }
         hop.marks.push(own.mark.clone());
         let Some(home) = self.site.homes.get(&who.home).filter(|home| home.mode.is_some()) else {
             let text = format!("Unable to switch to {}: file does not exist. (#4.3.0)", who.home);
@@ -40,6 +44,9 @@ impl Resolver<'_> {
         match choose(home, &who.dash, &who.extension) {
             Some((file, _)) if !file.is_readable_by(who.uid, who.gid) => {
                 hop.defer("Unable to read .qmail file. (#4.3.0)", &file.origin);
+            }
+            Some((file, _)) if file.mode & WRITABLE != 0 => {
+                hop.defer("Uh-oh: .qmail file is writable. (#4.7.0)", &file.origin);
             }
             Some((file, matched)) if file.lines.is_empty() => {
                 hop.step(
@@ -71,9 +78,6 @@ impl Resolver<'_> {
 
     fn run_file(&self, file: &DotQmail, context: &Context<'_>, hop: &mut Hop) {
         hop.step(format_args!("{} counts", file.origin.file.file_name()), Some(&file.origin));
-        if file.mode & WRITABLE != 0 {
-            return hop.defer("Uh-oh: .qmail file is writable. (#4.7.0)", &file.origin);
-        }
         let first = file.lines.first().map(|line| Instruction::qmail_local(line));
         if first == Some(Instruction::Blank) {
             return hop

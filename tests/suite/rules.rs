@@ -117,3 +117,14 @@ fn false_alone_defers_and_what_stands_behind_or_is_not_run() {
     assert!(fates(&site, "f@a.example")[0].starts_with("defer"));
     assert_eq!(fates(&site, "o@a.example"), ["discard"]);
 }
+
+#[test]
+fn nothing_is_delivered_as_root_or_by_an_empty_file_that_everybody_may_write() {
+    let site = "file var/qmail/control/locals\n| mx.example\ncdb var/qmail/users/cdb assign\n\
+        | =zero:zero:0:0:/home/zero:::\n| =joe:joe:1000:1000:/home/joe:::\n| .\n\
+        dir home/zero/Maildir/new\ndir home/zero/Maildir/cur\n\
+        dir home/joe/Maildir/new\ndir home/joe/Maildir/cur\nfile home/joe/.qmail 666\n";
+    for address in ["zero@mx.example", "joe@mx.example"] {
+        assert!(fates(site, address)[0].starts_with("defer"), "{address}");
+    }
+}

@@ -10,14 +10,24 @@ use std::collections::BTreeMap;
 /// The database counts; the text only where there is no database, and for line numbers.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let folder = reading.layout.qmail.join("users");
-    let (database, text) = (folder.join("cdb"), folder.join("assign"));
+    let text = folder.join("assign");
+    // s/qmail calls the database assign.cdb.
+    let there = |path: &RelPath| reading.root.stat(path).is_ok_and(|stat| stat.is_some());
+    let names = ["cdb", "assign.cdb"].map(|name| folder.join(name));
+    let database = names.iter().find(|path| there(path)).cloned();
+    let is_there = database.is_some();
+    let database = database.unwrap_or_else(|| folder.join("cdb"));
     let findings = &mut reading.findings;
     let from_text = read_file(reading.root, &text, findings)
         .map(|bytes| parse_text(&bytes, &Origin::file(&text), findings));
     let from_database = read_file(reading.root, &database, findings).and_then(|bytes| {
         parse_database(&bytes, &Origin::file(&database))
             .map_err(|damage| {
-                findings.push(super::damaged(&database, damage, "users/assign is used instead"));
+                findings.push(super::damaged(
+                    &database,
+                    damage,
+                    "the old server puts off all local mail; the new one goes by users/assign",
+                ));
             })
             .ok()
     });
@@ -27,6 +37,8 @@ pub(super) fn read(reading: &mut Reading<'_>) {
             Some(live)
         }
         (Some(live), None) => Some(live),
+        // What is wrong with the database has been told.
+        (None, text) if is_there => text,
         (None, Some(text)) => {
             findings.push(Finding::new(
                 &code::SITE_ASSIGN_NOT_COMPILED,

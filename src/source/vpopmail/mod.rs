@@ -6,6 +6,7 @@ mod limits;
 mod vpasswd;
 
 use super::{Error, Reading, Source, lines, read_file};
+use crate::finding::{Disposition, Finding, code};
 use crate::model::{DomainName, Origin, RelPath, Sourced};
 use bstr::BStr;
 
@@ -20,6 +21,7 @@ impl Source for Vpopmail {
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         let own = own_folder(reading);
+        report_missing_assignments(reading, &own);
         domains::read(reading, &own);
         extras::report(reading, &own);
         let file = own.join("etc/defaultdomain");
@@ -30,6 +32,25 @@ impl Source for Vpopmail {
             }
         }
         Ok(())
+    }
+}
+
+/// Without `users/cdb` and its text no domain can be found, whatever folders there are.
+fn report_missing_assignments(reading: &mut Reading<'_>, own: &RelPath) {
+    let users = reading.layout.qmail.join("users");
+    let there =
+        |name: &str| reading.root.stat_link(&users.join(name)).is_ok_and(|stat| stat.is_some());
+    let domains = own.join("domains");
+    let is_missing = !["cdb", "assign.cdb", "assign"].into_iter().any(there);
+    if is_missing && reading.root.list(&domains).is_ok_and(|entries| !entries.is_empty()) {
+        reading.findings.push(Finding::new(
+            &code::SITE_ASSIGN_MISSING,
+            Disposition::Manual,
+            Origin::file(&domains),
+            domains.as_bstr(),
+            "there are folders of domains, but neither users/cdb nor users/assign",
+            "no domain of vpopmail's is carried over",
+        ));
     }
 }
 
