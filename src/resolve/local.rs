@@ -72,6 +72,11 @@ impl Resolver<'_> {
 
     fn default_delivery(&self, context: &Context<'_>, hop: &mut Hop) {
         let lines = &self.site.control.default_delivery;
+        if lines.is_empty() {
+            let text = "Uh-oh: first line of .qmail file is blank. (#4.2.1)";
+            let file = RelPath::new("var/qmail/control/defaultdelivery");
+            return hop.defer(text, &Origin::file(&file).at(1));
+        }
         let lines = lines.iter().map(|line| (line.origin.clone(), line.value.as_bstr()));
         self.run_lines(lines, false, context, hop);
     }

@@ -307,10 +307,10 @@ fn read_default_delivery(reading: &mut Reading<'_>, folder: &RelPath) {
     let in_rc = read_file(reading.root, &rc, &mut reading.findings)
         .and_then(|rc| qmail_start_argument(&rc));
     if let Some((line, argument)) = in_rc
-        && (argument.starts_with(b"./") || argument.starts_with(b"|"))
+        && !argument.contains(&b'`')
+        && !argument.starts_with(b"$")
     {
-        let origin = Origin::file(&rc).at(line);
-        reading.site.control.default_delivery = vec![Sourced::new(argument, origin)];
+        reading.site.control.default_delivery = instructions(&argument, &Origin::file(&rc), line);
         return;
     }
     let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) else {
@@ -326,15 +326,38 @@ fn read_default_delivery(reading: &mut Reading<'_>, folder: &RelPath) {
         reading.site.control.default_delivery = vec![Sourced::new("./Mailbox".into(), origin)];
         return;
     };
-    reading.site.control.default_delivery = lines::list(&bytes, &Origin::file(&file));
+    reading.site.control.default_delivery = instructions(&bytes, &Origin::file(&file), 1);
 }
 
-/// The first argument of `qmail-start` in a boot script, with its line.
+/// The lines of a default delivery that begins at a line of a file; none where the first one is
+/// blank, which makes `qmail-local` put mail off.
+fn instructions(text: &[u8], file: &Origin, start: u32) -> Vec<Sourced<BString>> {
+    if lines::first_line(text).is_empty() {
+        return Vec::new();
+    }
+    let numbered = lines::numbered(text).map(|(number, line)| (number, lines::trimmed(line)));
+    numbered
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(number, line)| Sourced::new(line.into(), file.at(start + number - 1)))
+        .collect()
+}
+
+/// The first argument of `qmail-start` in a boot script, with the line it begins on; in quotes it may
+/// go on over several lines.
 fn qmail_start_argument(script: &[u8]) -> Option<(u32, BString)> {
+    let mut start = 0;
     lines::numbered(script).find_map(|(number, line)| {
-        let line = line.trim_ascii_start();
-        let after = line.split_once_str("qmail-start")?.1.trim_ascii_start();
-        if line.starts_with(b"#") || after.is_empty() {
+        let rest = script.get(start..).unwrap_or_default();
+        start += line.len() + 1;
+        let at = line.find("qmail-start")?;
+        let mut after = rest.get(at + "qmail-start".len()..)?;
+        let mut number = number;
+        loop {
+            after = after.trim_start_with(|c| c == ' ' || c == '\t');
+            let Some(next) = after.strip_prefix(b"\\\n") else { break };
+            (after, number) = (next, number + 1);
+        }
+        if line.trim_ascii_start().starts_with(b"#") || after.trim_ascii().is_empty() {
             return None;
         }
         let quote = after.first().copied().filter(|b| matches!(b, b'"' | b'\''));
@@ -342,13 +365,14 @@ fn qmail_start_argument(script: &[u8]) -> Option<(u32, BString)> {
             Some(quote) => after.get(1..)?.split(|&b| b == quote).next()?,
             None => after.split(u8::is_ascii_whitespace).next()?,
         };
-        Some((number, argument.into()))
+        (!argument.is_empty()).then(|| (number, argument.into()))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{host_and_port, qmail_start_argument};
+    use super::{host_and_port, instructions, qmail_start_argument};
+    use crate::model::{Origin, RelPath};
 
     #[test]
     fn a_port_is_the_digits_after_the_first_colon() {
@@ -363,6 +387,22 @@ mod tests {
         assert_eq!(port("[::1]:26"), ("[::1]", Some(26)));
         assert_eq!(port("[::1]"), ("[::1]", Some(25)));
         assert_eq!(port(""), ("", Some(25)));
+    }
+
+    #[test]
+    fn a_default_delivery_may_take_several_lines() {
+        let script = b"#!/bin/sh\nqmail-start '|dot-forward .forward\n./Maildir/' splogger qmail\n";
+        let (line, argument) = qmail_start_argument(script).unwrap();
+        let file = Origin::file(&RelPath::new("rc"));
+        let seen: Vec<_> = instructions(&argument, &file, line)
+            .into_iter()
+            .map(|line| (line.value.to_string(), line.origin.line))
+            .collect();
+        assert_eq!(seen, [("|dot-forward .forward".into(), 2), ("./Maildir/".into(), 3)]);
+        let goes_on = b"exec qmail-start \\\n./Maildir/ splogger qmail\n";
+        assert_eq!(qmail_start_argument(goes_on), Some((2, "./Maildir/".into())));
+        assert!(instructions(b"\n./Maildir/\n", &file, 1).is_empty());
+        assert!(instructions(b"", &file, 1).is_empty());
     }
 
     #[test]
