@@ -1,5 +1,8 @@
 //! Mailbox quotas.
 
+/// The size of a header and little more.
+const SMALLEST_MESSAGE: u64 = 500;
+
 /// Limits of a mailbox; 0 stands for no limit of that kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
@@ -42,8 +45,10 @@ impl Quota {
         quota
     }
 
-    /// Whether a message of `size` bytes would pass one of the limits on top of what is used.
+    /// Whether a message of `size` bytes would pass one of the limits on top of what is used. No
+    /// message is smaller than its header.
     pub fn refuses(self, used: Usage, size: u64) -> bool {
+        let size = size.max(SMALLEST_MESSAGE);
         (self.bytes > 0 && used.bytes.saturating_add(size) > self.bytes)
             || (self.messages > 0 && used.messages.saturating_add(1) > self.messages)
     }
@@ -127,9 +132,9 @@ mod tests {
 
     #[test]
     fn a_full_mailbox_refuses_the_next_message() {
-        let quota = Quota { bytes: 100, messages: 2 };
-        assert!(!quota.refuses(Usage { bytes: 50, messages: 1 }, 50));
-        assert!(quota.refuses(Usage { bytes: 50, messages: 1 }, 51));
+        let quota = Quota { bytes: 1000, messages: 2 };
+        assert!(!quota.refuses(Usage { bytes: 400, messages: 1 }, 600));
+        assert!(quota.refuses(Usage { bytes: 501, messages: 1 }, 1));
         assert!(quota.refuses(Usage { bytes: 0, messages: 2 }, 1));
     }
 }

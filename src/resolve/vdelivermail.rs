@@ -13,9 +13,6 @@ use bstr::{BStr, BString, ByteSlice as _};
 
 const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)";
 
-/// The size of a message that is asked about: a header and little more.
-const PLAIN_MESSAGE: u64 = 500;
-
 /// Bytes that a name may hold (`is_username_valid` in `vpopmail.c`).
 fn is_name_byte(byte: u8) -> bool {
     matches!(byte, 33 | 35 | 36 | 38 | 39 | 42 | 43 | 45..=57 | 61 | 63 | 65..=90 | 94..=126)
@@ -226,7 +223,7 @@ impl Resolver<'_> {
         hop: &mut Hop,
     ) -> Flow {
         let counted = self.site.stores.get(&real).map(|store| store.counted).unwrap_or_default();
-        if self.counts_usage && quota.refuses(counted, PLAIN_MESSAGE) {
+        if self.counts_usage && quota.refuses(counted, 1) {
             hop.step(format_args!("the mailbox is full"), Some(limit));
             hop.reject("user is over quota", limit);
             return Flow::Failed;
