@@ -221,6 +221,10 @@ impl Resolver<'_> {
 impl Resolver<'_> {
     /// `deliver -d USER@DOMAIN`: `None` where it is not called so, `Some(None)` for a user whom
     /// Dovecot does not find.
+    #[expect(
+        clippy::option_option,
+        reason = "no account named is another thing than one that is not there"
+    )]
     fn lda_account(&self, arguments: &[BString]) -> Option<Option<&Account>> {
         let at = arguments.iter().position(|argument| argument == "-d")?;
         let user = Address::parse(arguments.get(at + 1)?)?;
