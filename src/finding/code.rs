@@ -41,6 +41,7 @@ codes! {
     ACCOUNT_STORE_SHARED = "account-store-shared", Error, "give one of them a store of its own, or make it an alias of the other";
     ACCOUNT_TWICE = "account-twice", Error, "rename one of the two, or remove it";
     ACCOUNT_UNREACHABLE = "account-unreachable", Warning, "give the account a name in lower case before the migration if somebody needs it";
+    ACCOUNT_WITHOUT_DOMAIN = "account-without-domain", Error, "give each a domain on the old server, or waive the code if nobody uses them";
     ADDRESS_DIFFERS = "address-differs", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
     ADDRESS_LOST = "address-lost", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
     ALIAS_AUTORESPONDER = "alias-autoresponder", Warning, "write a Sieve vacation script for the account";

@@ -7,8 +7,8 @@ use super::list::List;
 use super::store::Store;
 use super::unix::UnixUser;
 use super::{Address, Domain, DomainName, Origin, RelPath, Sourced};
-use bstr::{BStr, BString};
-use std::collections::BTreeMap;
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The old server as its disk tells it.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,17 @@ impl Site {
         let locals = self.control.locals();
         let me = self.control.me().filter(|me| locals.iter().any(|local| local.value == *me));
         me.or_else(|| locals.into_iter().next().map(|local| local.value))
+    }
+
+    /// The folders that hold a `domains` folder with a virtual domain's home in it, each once.
+    pub fn folders_of_domains(&self) -> BTreeSet<RelPath> {
+        let wild = self.assignments.iter().flat_map(|all| all.wild.values());
+        wild.filter_map(|assignment| {
+            let home = assignment.home.as_bstr();
+            let at = home.find(b"/domains/")?;
+            home.get(..at).map(RelPath::new)
+        })
+        .collect()
     }
 
     /// The Unix user of this name.

@@ -183,3 +183,36 @@ fn mail_that_nobody_owns_is_named_wherever_it_lies() {
         assert!(places.iter().any(|at| at.ends_with(place)), "{place}: {places:?}");
     }
 }
+
+#[test]
+fn an_alias_of_an_included_file_reaches_everybody_in_it() {
+    let laid = Laid::small(
+        "owner 7790:2108\nfile var/qmail/alias/.qmail-default\n| |fastforward -d /etc/aliases.cdb\n\
+         owner 0:0\nfile etc/aliases\n| staff: :include:/etc/staff\n\
+         file etc/staff\n| # everybody\n| joe@a.example\n| eve@a.example\n",
+    );
+    let (new, verdict) = told(&laid, "staff@mx.example");
+    assert_eq!((verdict.as_str(), new.as_array().unwrap().len()), ("same", 2), "{new}");
+}
+
+#[test]
+fn clients_may_relay_by_the_database_wherever_vpopmail_lives() {
+    let v = "var/vpopmail";
+    let laid = Laid::small(&format!(
+        "file etc/passwd\n| alias:x:7790:2108::/var/qmail/alias:/bin/false\n\
+         cdb var/qmail/users/cdb assign\n\
+         | +a.example-:a.example:89:89:/{v}/domains/a.example:-::\n| .\n\
+         file {v}/domains/a.example/vpasswd\n\
+         | joe:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:J:/{v}/domains/a.example/joe:NOQUOTA\n\
+         file {v}/etc/vlimits.default\n| disable_pop\n\
+         cdb {v}/etc/tcp.smtp.cdb tcprules\n| 10.1.:allow,RELAYCLIENT=\"\"\n| :allow\n\
+         file etc/tcp.smtp\n| 192.168.:allow,RELAYCLIENT=\"\"\n"
+    ));
+    let waive = "[[waive]]\ncode = \"*\"\nsubject = \"*\"\nreason = \"x\"\n";
+    std::fs::write(&laid.config, waive).unwrap();
+    let laid = laid.migrated();
+    let read = |path: &str| std::fs::read_to_string(laid.target.join(path)).unwrap();
+    let main = read("etc/postfix/main.cf");
+    assert!(main.contains("10.1.0.0/16") && !main.contains("192.168"), "{main}");
+    assert!(read("etc/dovecot/unqmail/deny-pop3").contains("joe@a.example"));
+}

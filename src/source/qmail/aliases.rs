@@ -38,7 +38,38 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         ));
         return;
     };
-    reading.site.alias_table = parse(&bytes, &Origin::file(&text), &mut reading.findings);
+    let mut table = parse(&bytes, &Origin::file(&text), &mut reading.findings);
+    for entry in table.values_mut() {
+        include(reading, entry);
+    }
+    reading.site.alias_table = table;
+}
+
+/// Puts the lines of a file in the place of `:include:FILE` (newinclude(1)).
+fn include(reading: &mut Reading<'_>, entry: &mut AliasEntry) {
+    let mut targets = Vec::new();
+    for target in std::mem::take(&mut entry.targets) {
+        let Some(file) = target.strip_prefix(b":include:").map(<[u8]>::trim_ascii) else {
+            targets.push(target);
+            continue;
+        };
+        let path = RelPath::new(file);
+        let Some(bytes) = read_file(reading.root, &path, &mut reading.findings) else {
+            reading.findings.push(Finding::new(
+                &code::ALIAS_TABLE_MISSING,
+                Disposition::Manual,
+                entry.origin.clone(),
+                path.as_bstr(),
+                "an alias names a file of addresses that is not there",
+                "what the file held is not carried over",
+            ));
+            continue;
+        };
+        let lines = lines::numbered(&bytes).map(|(_, line)| line.trim_ascii());
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+        targets.extend(lines.flat_map(split_targets));
+    }
+    entry.targets = targets;
 }
 
 /// Entries `name: target, target` with continuation lines; names in lower case.

@@ -9,15 +9,23 @@ use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Where run scripts usually keep the rules; the first that is there counts.
+/// Where run scripts usually keep the rules.
 const PLACES: &[&str] = &["etc/tcp.smtp", "etc/tcprules.d/tcp.smtp", "home/vpopmail/etc/tcp.smtp"];
 
 /// A rule by the key that `tcpserver` looks it up by.
 type Rules = BTreeMap<BString, ClientRule>;
 
 pub(super) fn read(reading: &mut Reading<'_>) {
-    for place in PLACES {
-        let (path, live) = (RelPath::new(place), RelPath::new(format!("{place}.cdb")));
+    let of_vpopmail = reading.site.folders_of_domains().into_iter();
+    let of_vpopmail = of_vpopmail.map(|folder| folder.join("etc/tcp.smtp"));
+    let mut places: Vec<RelPath> = PLACES.iter().map(RelPath::new).chain(of_vpopmail).collect();
+    // tcpserver reads only databases, so the first place with one counts; else the first text.
+    let database = |place: &RelPath| RelPath::new([place.as_bstr().as_bytes(), b".cdb"].concat());
+    let has_none =
+        |place: &RelPath| !reading.root.stat(&database(place)).is_ok_and(|stat| stat.is_some());
+    places.sort_by_key(has_none);
+    for path in places {
+        let live = database(&path);
         let text = read_file(reading.root, &path, &mut reading.findings);
         let live_bytes = read_file(reading.root, &live, &mut reading.findings);
         let text = text.map(|bytes| from_text(&bytes, &Origin::file(&path), &mut reading.findings));

@@ -54,8 +54,9 @@ fn report_missing_assignments(reading: &mut Reading<'_>, own: &RelPath) {
     }
 }
 
-/// vpopmail's own folder: the home of its Unix user.
+/// vpopmail's own folder: the home of its Unix user, else the folder that holds `domains/`.
 fn own_folder(reading: &Reading<'_>) -> RelPath {
-    let user = reading.site.unix_user(BStr::new("vpopmail"));
-    user.map_or_else(|| RelPath::new("home/vpopmail"), |user| user.home.clone())
+    let user = reading.site.unix_user(BStr::new("vpopmail")).map(|user| user.home.clone());
+    let above = || reading.site.folders_of_domains().into_iter().next();
+    user.or_else(above).unwrap_or_else(|| RelPath::new("home/vpopmail"))
 }
