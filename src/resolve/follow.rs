@@ -10,6 +10,10 @@ use std::rc::Rc;
 /// Messages that one address may lead to before the search is given up.
 const MOST_MESSAGES: usize = 2_000;
 
+/// Messages that all looping addresses of a site may lead to: a ring of aliases is followed anew
+/// from each of them, and whoever wrote it shall not keep the program busy for hours.
+const MOST_LOOPING_MESSAGES: usize = 50_000;
+
 /// What finally becomes of mail for an address.
 #[derive(Clone, Debug)]
 pub struct Resolution {
@@ -45,7 +49,7 @@ impl Resolver<'_> {
     /// and what was stored on the way stays.
     pub fn follow(&self, recipient: &[u8]) -> Resolution {
         let mut steps = Vec::new();
-        let outcomes = self.deliver_all(recipient, Some(&mut steps));
+        let (outcomes, _) = self.deliver_all(recipient, MOST_MESSAGES, Some(&mut steps));
         Resolution { outcomes: settled(outcomes), steps }
     }
 
@@ -71,8 +75,9 @@ impl Resolver<'_> {
     fn deliver_all(
         &self,
         recipient: &[u8],
+        most: usize,
         mut steps: Option<&mut Vec<Step>>,
-    ) -> BTreeSet<Outcome> {
+    ) -> (BTreeSet<Outcome>, usize) {
         let mut outcomes = BTreeSet::new();
         let mut note = |text: String, origin| {
             if let Some(steps) = &mut steps {
@@ -85,7 +90,7 @@ impl Resolver<'_> {
         let mut delivered = 0;
         while let Some((recipient, marks)) = pending.pop() {
             delivered += 1;
-            if delivered + pending.len() > MOST_MESSAGES {
+            if delivered + pending.len() > most {
                 outcomes.insert(Outcome::Defer("more messages than can be followed".into()));
                 break;
             }
@@ -116,7 +121,7 @@ impl Resolver<'_> {
                 new.reverse();
             }
         }
-        outcomes
+        (outcomes, delivered)
     }
 
     /// What an action means to sender and reader; nothing for a forward, which is followed.
@@ -158,6 +163,8 @@ pub struct Followed {
     /// By recipient; `None` for one that leads into a loop, whose end depends on where the message
     /// came from.
     known: BTreeMap<BString, Option<Rc<BTreeSet<Outcome>>>>,
+    /// Messages followed for looping addresses so far.
+    looping: usize,
 }
 
 /// A recipient whose forwards are being followed.
@@ -169,6 +176,13 @@ struct Open {
 }
 
 impl Followed {
+    fn deliver(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> BTreeSet<Outcome> {
+        let most = MOST_MESSAGES.min(MOST_LOOPING_MESSAGES.saturating_sub(self.looping));
+        let (outcomes, delivered) = rules.deliver_all(recipient, most, None);
+        self.looping += delivered;
+        outcomes
+    }
+
     /// The same as [`Resolver::follow`] without the way there.
     pub fn outcomes(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Vec<Outcome> {
         let mut path = vec![open(rules, recipient.into())];
@@ -190,7 +204,7 @@ impl Followed {
             on_path.remove(&recipient);
             let Some(parent) = path.last_mut() else {
                 // The address that was asked for; most of those nobody forwards to.
-                return settled(if loops { rules.deliver_all(&recipient, None) } else { outcomes });
+                return settled(if loops { self.deliver(rules, &recipient) } else { outcomes });
             };
             parent.loops |= loops;
             parent.outcomes.extend(outcomes.iter().cloned());

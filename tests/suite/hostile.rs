@@ -188,3 +188,15 @@ fn endless_forwards_end() {
     let laid = Laid::small(&manifest);
     survive(&laid, "a long chain");
 }
+
+#[test]
+fn a_ring_of_forwards_keeps_nobody_busy() {
+    let d = "home/vpopmail/domains/a.example";
+    let ring: String = (0..300)
+        .map(|n| format!("file {d}/.qmail-ring{n}\n| &ring{}@a.example\n", (n + 1) % 300))
+        .collect();
+    let laid = Laid::small(&ring);
+    let ran = laid.plan(&["--format", "json"]);
+    assert!(is_sane(&ran), "{}", ran.all());
+    assert!(ran.stdout.contains("alias-loop"), "{}", ran.all());
+}
