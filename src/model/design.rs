@@ -94,6 +94,16 @@ pub enum DomainPattern {
     Under(BString),
 }
 
+impl DomainPattern {
+    /// Whether it means this domain.
+    pub fn matches(&self, name: &DomainName) -> bool {
+        match self {
+            Self::Domain(own) => own == name,
+            Self::Under(suffix) => name.suffixes().any(|end| end == suffix),
+        }
+    }
+}
+
 /// A domain that mail is taken for.
 #[derive(Clone, Debug)]
 pub struct MailDomain {
@@ -102,7 +112,7 @@ pub struct MailDomain {
     /// Whether mail from outside is taken; else only from clients that may send anywhere.
     pub open: bool,
     /// Domains under it that are not meant.
-    pub except: Vec<DomainName>,
+    pub except: Vec<DomainPattern>,
     /// The line that makes it one.
     pub origin: Origin,
 }
@@ -340,7 +350,10 @@ impl Design {
     pub fn serves(&self, name: &DomainName) -> bool {
         let under = |suffix: &BStr| self.domains.get(&DomainPattern::Under(suffix.into()));
         self.domain(name).is_some()
-            || name.suffixes().filter_map(under).any(|domain| !domain.except.contains(name))
+            || name
+                .suffixes()
+                .filter_map(under)
+                .any(|domain| !domain.except.iter().any(|pattern| pattern.matches(name)))
     }
 
     /// The address in the domain that really has it.

@@ -67,7 +67,7 @@ impl Plan {
         let resolver = self.resolver();
         let mut served = resolver.served().into_keys();
         let mut followed = Followed::default();
-        let mut names = Vec::new().into_iter();
+        let mut names = probes_of_exceptions(&resolver).into_iter();
         std::iter::from_fn(move || {
             loop {
                 if let Some(address) = names.next() {
@@ -161,6 +161,19 @@ fn subjects(address: &Address) -> Vec<Vec<u8>> {
         locals.iter().map(|local| [local.as_slice(), b"@", domain].concat()).collect::<Vec<_>>()
     };
     domains.iter().flat_map(join).collect()
+}
+
+/// One address for each exception to what is served.
+fn probes_of_exceptions(resolver: &Resolver<'_>) -> Vec<BString> {
+    let probe = |excepted: Served| match excepted {
+        Served::Address(address) => address.to_bytes(),
+        Served::Domain(name) => Address::new(UNKNOWN, &name).to_bytes(),
+        Served::Under(suffix) => {
+            let name = DomainName::new([ANYTHING.as_bytes(), &suffix].concat());
+            Address::new(UNKNOWN, &name).to_bytes()
+        }
+    };
+    resolver.exceptions().into_keys().map(probe).collect()
 }
 
 /// The addresses to ask about in one domain, sorted.

@@ -50,6 +50,20 @@ impl Resolver<'_> {
         served
     }
 
+    /// What `virtualdomains` excepts, and the line: it is remote although something wider is served.
+    pub fn exceptions(&self) -> BTreeMap<Served, Origin> {
+        let excepted = self.site.control.virtual_domains.iter();
+        let excepted = excepted.filter(|(key, entry)| entry.prepend.is_empty() && !key.is_empty());
+        let what = |key: &BString| match key.strip_prefix(b".") {
+            Some(_) => Served::Under(key.clone()),
+            None => match crate::model::Address::parse(key) {
+                Some(address) => Served::Address(address),
+                None => Served::Domain(DomainName::new(key)),
+            },
+        };
+        excepted.map(|(key, entry)| (what(key), entry.origin.clone())).collect()
+    }
+
     /// The names of a served domain.
     pub fn names(&self, served: &Served) -> Names {
         let control = &self.site.control;

@@ -108,18 +108,22 @@ impl Translator<'_> {
         listed.into_iter().any(|entry| keys.iter().any(|key| entry.value.eq_ignore_ascii_case(key)))
     }
 
-    /// Exceptions under a wildcard, and domains with an entry of their own.
-    fn exceptions(&self, pattern: &DomainPattern) -> Vec<DomainName> {
+    /// Exceptions under a wildcard: domains, and whatever ends like another wildcard.
+    fn exceptions(&self, pattern: &DomainPattern) -> Vec<DomainPattern> {
         let DomainPattern::Under(suffix) = pattern else {
             return Vec::new();
         };
         let keys = self.site.control.virtual_domains.iter().filter(|(key, entry)| {
             entry.prepend.is_empty()
-                && !key.starts_with(b".")
                 && !key.contains(&b'@')
+                && key.len() > suffix.len()
                 && key.ends_with(suffix)
         });
-        keys.map(|(key, _)| DomainName::new(key)).collect()
+        keys.map(|(key, _)| match key.strip_prefix(b".") {
+            Some(_) => DomainPattern::Under(key.clone()),
+            None => DomainPattern::Domain(DomainName::new(key)),
+        })
+        .collect()
     }
 
     /// Domains that are taken from anybody and are not at home here: mail for them is passed on.
@@ -150,6 +154,25 @@ impl Translator<'_> {
             let plain = DomainName::new(name.strip_prefix(b".").unwrap_or(&name)).is_plain();
             if !is_here && plain && !relayed.iter().any(|known| known.value == name) {
                 relayed.push(Sourced::new(name, entry.origin.clone()));
+            }
+        }
+        // An exception to what is served is remote, and taken where rcpthosts covers it.
+        for (excepted, origin) in self.rules.exceptions() {
+            let (pattern, name) = match excepted {
+                Served::Domain(name) => {
+                    (DomainPattern::Domain(name.clone()), name.as_bstr().into())
+                }
+                Served::Under(suffix) => (DomainPattern::Under(suffix.clone()), suffix),
+                Served::Address(_) => continue,
+            };
+            let plain = DomainName::new(name.strip_prefix(b".").unwrap_or(&name)).is_plain();
+            let is_new = !relayed.iter().any(|known| known.value == name);
+            if plain
+                && is_new
+                && !self.design.domains.contains_key(&pattern)
+                && self.is_open(&pattern)
+            {
+                relayed.push(Sourced::new(name, origin));
             }
         }
         relayed.sort_by(|a, b| a.value.cmp(&b.value));

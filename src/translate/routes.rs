@@ -24,6 +24,7 @@ impl Translator<'_> {
         for (served, origin) in &served {
             self.ask(served, origin, &mut hops, &mut plain);
         }
+        self.ask_exceptions(&mut hops);
         self.translate_extensions(&plain, &mut hops);
         let adopted = self.adopt_stores(&hops);
         for mailbox in self.design.mailboxes.values_mut() {
@@ -38,6 +39,23 @@ impl Translator<'_> {
         self.add_system_addresses();
         self.translate_copies(&adopted);
         self.design.adopted = adopted;
+    }
+
+    /// Single addresses that are remote although their domain is served by what it ends in; those
+    /// of a served domain are among its names.
+    fn ask_exceptions(&self, hops: &mut Vec<(Pattern, Hop)>) {
+        for excepted in self.rules.exceptions().into_keys() {
+            let Served::Address(address) = excepted else { continue };
+            let is_elsewhere = self.design.domain(&address.domain).is_some();
+            if is_elsewhere || !self.design.serves(&address.domain) || !Self::is_writable(&address)
+            {
+                continue;
+            }
+            let hop = self.rules.hop(address.to_bytes().as_bstr());
+            let domain = DomainPattern::Domain(address.domain.clone());
+            let local = LocalPattern::Exact(address.local.to_lower());
+            hops.push((Pattern { domain, local }, hop));
+        }
     }
 
     /// Asks the old server's rules about every name of a domain and about any other. Mailboxes

@@ -216,3 +216,26 @@ fn clients_may_relay_by_the_database_wherever_vpopmail_lives() {
     assert!(main.contains("10.1.0.0/16") && !main.contains("192.168"), "{main}");
     assert!(read("etc/dovecot/unqmail/deny-pop3").contains("joe@a.example"));
 }
+
+#[test]
+fn exceptions_below_a_wildcard_are_sent_on() {
+    let laid = Laid::small(
+        "file var/qmail/control/virtualdomains\n| a.example:a.example\n| .w.example:alias-w\n\
+         | .no.w.example:\n| skip.w.example:\n| bob@host.w.example:\n| .own.w.example:alias-o\n\
+         owner 7790:2108\nfile var/qmail/alias/.qmail-w-default\n| &joe@a.example\n\
+         file var/qmail/alias/.qmail-o-default\n| &eve@a.example\n",
+    );
+    for address in [
+        "any@x.w.example",
+        "any@x.no.w.example",
+        "any@skip.w.example",
+        "bob@host.w.example",
+        "ann@host.w.example",
+        "any@x.own.w.example",
+    ] {
+        is_same(&laid, address);
+    }
+    let (new, _) = told(&laid, "any@x.no.w.example");
+    assert_eq!(new[0]["forward"], "any@x.no.w.example");
+    assert_eq!(laid.plan(&[]).code, 0);
+}

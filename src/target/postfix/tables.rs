@@ -58,6 +58,8 @@ struct Domains<'a> {
     aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
     /// Single addresses that have a route.
     routed: BTreeSet<Address>,
+    names: BTreeSet<&'a DomainName>,
+    suffixes: Vec<&'a [u8]>,
     has_extensions: bool,
 }
 
@@ -68,6 +70,8 @@ impl<'a> Domains<'a> {
             prefixes: BTreeMap::new(),
             aliases: BTreeMap::new(),
             routed: BTreeSet::new(),
+            names: BTreeSet::new(),
+            suffixes: Vec::new(),
             has_extensions: design
                 .mailboxes
                 .values()
@@ -87,11 +91,23 @@ impl<'a> Domains<'a> {
             }
         }
         for (pattern, domain) in &design.domains {
+            match pattern {
+                DomainPattern::Domain(name) => {
+                    domains.names.insert(name);
+                }
+                DomainPattern::Under(suffix) => domains.suffixes.push(suffix),
+            }
             if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
                 domains.aliases.entry(real).or_default().push(name);
             }
         }
         domains
+    }
+
+    /// Whether the domain has no rows of its own and is known only by what it ends in.
+    fn is_under_pattern(&self, name: &DomainName) -> bool {
+        !self.names.contains(name)
+            && self.suffixes.iter().any(|suffix| name.as_bstr().ends_with(suffix))
     }
 
     fn of(&self, real: &DomainName) -> &[&'a DomainName] {
@@ -109,6 +125,7 @@ impl<'a> Domains<'a> {
                 .prefixes
                 .get(&domain)
                 .is_some_and(|all| all.iter().any(|prefix| local.starts_with(prefix)))
+            || self.is_under_pattern(&at.domain)
             || fronts.into_iter().any(|front| lists.contains_key(&Address::new(front, &at.domain)))
     }
 }
@@ -145,7 +162,7 @@ impl Tables {
                 (DomainPattern::Under(suffix), _) => {
                     let guards: Vec<Vec<u8>> = excepted(design, suffix)
                         .iter()
-                        .map(|name| [b"if !/^", regexp(name.as_ref()).as_slice(), b"$/\n"].concat())
+                        .map(|name| [b"if !/^", name.as_slice(), b"$/\n"].concat())
                         .collect();
                     self.domain_patterns.extend(guards.concat());
                     self.domain_patterns.extend_from_slice(
@@ -157,10 +174,7 @@ impl Tables {
                 }
             }
             if !domain.open {
-                let key: &[u8] = match pattern {
-                    DomainPattern::Domain(name) => name.as_ref(),
-                    DomainPattern::Under(suffix) => suffix,
-                };
+                let key = key_of(pattern);
                 self.inner_domains.add(
                     key,
                     "REJECT 5.7.1 Sorry, that domain is not in my list of allowed domains",
@@ -556,10 +570,7 @@ impl Tables {
         };
         // qmail asks smtproutes only about mail that leaves; the transport table is asked always.
         for (pattern, domain) in &design.domains {
-            let key: &[u8] = match pattern {
-                DomainPattern::Domain(name) => name.as_ref(),
-                DomainPattern::Under(suffix) => suffix,
-            };
+            let key = key_of(pattern);
             let is_covered = design.next_hops.iter().any(|(name, _)| covers(name, key));
             if domain.role == Role::Own && is_covered {
                 self.transport.add(key, LMTP);
@@ -695,22 +706,40 @@ pub(super) fn bracketed(host: &bstr::BStr, port: u16) -> String {
     if port == 25 { format!("[{host}]") } else { format!("[{host}]:{port}") }
 }
 
-/// Names under a suffix that are not meant: exceptions, and domains with rows of their own.
-fn excepted(design: &Design, suffix: &[u8]) -> Vec<DomainName> {
-    let own = design.domains.keys().filter_map(|pattern| match pattern {
-        DomainPattern::Domain(name) if name.as_bstr().ends_with(suffix) => Some(name.clone()),
-        _ => None,
-    });
+/// What is not meant by a suffix, as regular expressions: exceptions, and domains and longer
+/// suffixes with rows of their own.
+fn excepted(design: &Design, suffix: &[u8]) -> Vec<BString> {
+    let is_within = |pattern: &&DomainPattern| {
+        let name = key_of(pattern);
+        name.len() > suffix.len() && name.ends_with(suffix)
+    };
+    let own = design.domains.keys().filter(is_within);
     let entry = design.domains.get(&DomainPattern::Under(suffix.into()));
-    let except = entry.map(|domain| domain.except.clone()).unwrap_or_default();
-    let names: BTreeSet<DomainName> = own.chain(except).collect();
-    names.into_iter().collect()
+    let except = entry.into_iter().flat_map(|domain| &domain.except);
+    let patterns: BTreeSet<&DomainPattern> = own.chain(except).collect();
+    patterns.into_iter().map(domain_regexp).collect()
+}
+
+/// The name or suffix of a pattern.
+fn key_of(pattern: &DomainPattern) -> &[u8] {
+    match pattern {
+        DomainPattern::Domain(name) => name.as_ref(),
+        DomainPattern::Under(suffix) => suffix,
+    }
+}
+
+/// The regular expression of a pattern's domains.
+fn domain_regexp(pattern: &DomainPattern) -> BString {
+    match pattern {
+        DomainPattern::Domain(name) => regexp(name.as_ref()),
+        DomainPattern::Under(suffix) => [b"[^@]*".as_slice(), &regexp(suffix)].concat().into(),
+    }
 }
 
 /// The block of every domain under a suffix.
 fn under(design: &Design, suffix: &[u8]) -> Block {
-    let except = excepted(design, suffix).iter().map(|name| regexp(name.as_ref())).collect();
-    Block { domain: [b"[^@]*".as_slice(), &regexp(suffix)].concat().into(), except }
+    let domain = domain_regexp(&DomainPattern::Under(suffix.into()));
+    Block { domain, except: excepted(design, suffix) }
 }
 
 /// A text that begins with a code for a permanent failure.
