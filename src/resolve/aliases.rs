@@ -7,7 +7,8 @@ use crate::model::{Origin, RelPath};
 use bstr::{BString, ByteSlice as _};
 
 impl Resolver<'_> {
-    /// `fastforward [-p] [-d] DATABASE`: the address is looked up as `user@host`, `user`, `@host`.
+    /// `fastforward [-p] [-d] DATABASE`: the address is looked up as `user@host`, `@host`, `user`
+    /// (`fastforward.c`).
     pub(super) fn fastforward(
         &self,
         arguments: &[BString],
@@ -27,12 +28,16 @@ impl Resolver<'_> {
         let host = context.host.as_bstr();
         let keys = [
             [user.as_slice(), b"@", host].concat(),
-            user.clone(),
             [b"@", host.as_bytes()].concat(),
+            user.clone(),
         ];
         let entry = keys.iter().find_map(|key| self.site.alias_table.get(key.as_bstr()));
         match entry {
-            Some(entry) => self.run_entry(entry, context, hop),
+            // With -p a name that is known ends the file (exit 99).
+            Some(entry) => match self.run_entry(entry, context, hop) {
+                Flow::Continue if has(b'p') => Flow::Stop,
+                flow => flow,
+            },
             // With -p an unknown name goes on to the next line.
             None if has(b'p') => Flow::Continue,
             None => {

@@ -239,3 +239,15 @@ fn exceptions_below_a_wildcard_are_sent_on() {
     assert_eq!(new[0]["forward"], "any@x.no.w.example");
     assert_eq!(laid.plan(&[]).code, 0);
 }
+
+#[test]
+fn fastforward_asks_for_the_domain_before_the_bare_name_and_ends_where_it_finds() {
+    let laid = Laid::small(
+        "owner 7790:2108\nfile var/qmail/alias/.qmail-default\n\
+         | |fastforward -p -d /etc/aliases.cdb\n| &eve@a.example\n\
+         owner 0:0\nfile etc/aliases\n| info: eve@a.example\n| @mx.example: joe@a.example\n",
+    );
+    let (new, verdict) = told(&laid, "info@mx.example");
+    assert_eq!(verdict, "same", "{new}");
+    assert_eq!((new.as_array().unwrap().len(), &new[0]["deliver"]), (1, &"joe@a.example".into()));
+}

@@ -1,5 +1,6 @@
 //! Postfix: `main.cf`, `master.cf` and the tables they name.
 
+mod domains;
 mod escape;
 mod main_cf;
 mod master_cf;

@@ -5,6 +5,7 @@
 //! before patterns. A catch-all would swallow mailboxes and lists, so each of them that a wider
 //! row could meet has an identity row.
 
+use super::domains::{Domains, excepted, key_of, under};
 use super::escape::{address, local_part, regexp, replacement, reply};
 use super::rows::{Block, Patterns, Place, Table, head};
 use crate::model::design::{
@@ -14,7 +15,6 @@ use crate::model::design::{
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::Artifact;
 use bstr::{BString, ByteSlice as _};
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// How mail reaches a mailbox.
@@ -46,88 +46,6 @@ pub(super) struct Tables {
     pub(super) percent_addresses: Vec<u8>,
     /// Most targets of one row.
     pub(super) widest: usize,
-}
-
-/// What the rows of a domain depend on.
-struct Domains<'a> {
-    /// Domains that take every address.
-    catching: BTreeSet<&'a DomainPattern>,
-    /// Fronts behind which anything may stand.
-    prefixes: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
-    /// The alias domains of a domain.
-    aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
-    /// Single addresses that have a route.
-    routed: BTreeSet<Address>,
-    names: BTreeSet<&'a DomainName>,
-    suffixes: Vec<&'a [u8]>,
-    has_extensions: bool,
-}
-
-impl<'a> Domains<'a> {
-    fn new(design: &'a Design) -> Self {
-        let mut domains = Self {
-            catching: BTreeSet::new(),
-            prefixes: BTreeMap::new(),
-            aliases: BTreeMap::new(),
-            routed: BTreeSet::new(),
-            names: BTreeSet::new(),
-            suffixes: Vec::new(),
-            has_extensions: design
-                .mailboxes
-                .values()
-                .any(|mailbox| mailbox.extensions != Extensions::Unknown),
-        };
-        for route in &design.routes {
-            match &route.pattern.local {
-                LocalPattern::Any => drop(domains.catching.insert(&route.pattern.domain)),
-                LocalPattern::Prefix(prefix) => {
-                    domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);
-                }
-                LocalPattern::Exact(local) => {
-                    if let DomainPattern::Domain(name) = &route.pattern.domain {
-                        domains.routed.insert(Address::new(local, name));
-                    }
-                }
-            }
-        }
-        for (pattern, domain) in &design.domains {
-            match pattern {
-                DomainPattern::Domain(name) => {
-                    domains.names.insert(name);
-                }
-                DomainPattern::Under(suffix) => domains.suffixes.push(suffix),
-            }
-            if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
-                domains.aliases.entry(real).or_default().push(name);
-            }
-        }
-        domains
-    }
-
-    /// Whether the domain has no rows of its own and is known only by what it ends in.
-    fn is_under_pattern(&self, name: &DomainName) -> bool {
-        !self.names.contains(name)
-            && self.suffixes.iter().any(|suffix| name.as_bstr().ends_with(suffix))
-    }
-
-    fn of(&self, real: &DomainName) -> &[&'a DomainName] {
-        self.aliases.get(real).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Whether a wider row could meet the address before it reaches its own end.
-    fn needs_identity(&self, at: &Address, lists: &BTreeMap<Address, MailingList>) -> bool {
-        let domain = DomainPattern::Domain(at.domain.clone());
-        let local = at.local.as_bstr();
-        let fronts = local.find_iter("-").filter_map(|end| local.get(..end));
-        self.catching.contains(&domain)
-            || (self.has_extensions && local.contains(&b'-'))
-            || self
-                .prefixes
-                .get(&domain)
-                .is_some_and(|all| all.iter().any(|prefix| local.starts_with(prefix)))
-            || self.is_under_pattern(&at.domain)
-            || fronts.into_iter().any(|front| lists.contains_key(&Address::new(front, &at.domain)))
-    }
 }
 
 impl Tables {
@@ -704,42 +622,6 @@ pub(super) fn bracketed(host: &bstr::BStr, port: u16) -> String {
     let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
     let host = bare.to_str_lossy();
     if port == 25 { format!("[{host}]") } else { format!("[{host}]:{port}") }
-}
-
-/// What is not meant by a suffix, as regular expressions: exceptions, and domains and longer
-/// suffixes with rows of their own.
-fn excepted(design: &Design, suffix: &[u8]) -> Vec<BString> {
-    let is_within = |pattern: &&DomainPattern| {
-        let name = key_of(pattern);
-        name.len() > suffix.len() && name.ends_with(suffix)
-    };
-    let own = design.domains.keys().filter(is_within);
-    let entry = design.domains.get(&DomainPattern::Under(suffix.into()));
-    let except = entry.into_iter().flat_map(|domain| &domain.except);
-    let patterns: BTreeSet<&DomainPattern> = own.chain(except).collect();
-    patterns.into_iter().map(domain_regexp).collect()
-}
-
-/// The name or suffix of a pattern.
-fn key_of(pattern: &DomainPattern) -> &[u8] {
-    match pattern {
-        DomainPattern::Domain(name) => name.as_ref(),
-        DomainPattern::Under(suffix) => suffix,
-    }
-}
-
-/// The regular expression of a pattern's domains.
-fn domain_regexp(pattern: &DomainPattern) -> BString {
-    match pattern {
-        DomainPattern::Domain(name) => regexp(name.as_ref()),
-        DomainPattern::Under(suffix) => [b"[^@]*".as_slice(), &regexp(suffix)].concat().into(),
-    }
-}
-
-/// The block of every domain under a suffix.
-fn under(design: &Design, suffix: &[u8]) -> Block {
-    let domain = domain_regexp(&DomainPattern::Under(suffix.into()));
-    Block { domain, except: excepted(design, suffix) }
 }
 
 /// A text that begins with a code for a permanent failure.
