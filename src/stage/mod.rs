@@ -1,21 +1,29 @@
 //! A private stage for the real servers: a target is laid over a throw-away copy of this host, in
 //! namespaces of its own, and Postfix, Dovecot and mlmmj run on it unchanged.
 //!
-//! Nothing leaves the machine: the stage has no network but its own loopback. Nothing stays: when
-//! the [`Stage`] is dropped, its processes, mounts and namespaces are gone, and the target is as it
-//! was. Needs root, Linux, and the servers installed.
+//! Nothing leaves the machine: at the other end of the stage's only cable is a world of its own, in
+//! which every domain has a mail server, and each keeps what it gets ([`Stage::take_posted`]).
+//! Nothing stays: when the [`Stage`] is dropped, its processes, mounts and namespaces are gone, and
+//! the target is as it was. Needs root, Linux, and the servers installed.
 
+mod line;
+mod namespace;
 mod world;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+pub use line::{Answer, Line};
+pub use world::Posted;
+
+use namespace::within;
+use rustix::fs::Mode;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use world::World;
 
 /// How long the servers may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -42,6 +50,9 @@ pub struct Stage {
     init: u32,
     work: PathBuf,
     log: Arc<Mutex<Vec<String>>>,
+    world: Option<World>,
+    /// The stage ends, and the thread that takes the log with it.
+    over: Arc<AtomicBool>,
 }
 
 /// Why a stage cannot be set up.
@@ -97,12 +108,14 @@ impl Stage {
             ))
             .spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        let mut stage = Self { child, input, init: 0, work, log: Arc::default() };
+        let (log, over) = (Arc::default(), Arc::default());
+        let mut stage = Self { child, input, init: 0, work, log, world: None, over };
         let mut lines =
             BufReader::new(output.ok_or_else(|| io::Error::other("no output"))?).lines();
         stage.expect(&mut lines, "mounted")?;
         stage.init = stage.first_process()?;
         stage.listen()?;
+        stage.world = Some(World::open(stage.root().join("run/netns/world"))?);
         if let Some(input) = &mut stage.input {
             input.write_all(b"\n")?;
         }
@@ -157,10 +170,12 @@ impl Stage {
         let path = self.root().join("dev/log");
         let socket = UnixDatagram::bind(&path)?;
         rustix::fs::chmod(&path, Mode::from_raw_mode(0o666)).map_err(io::Error::from)?;
-        let log = Arc::clone(&self.log);
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let (log, over) = (Arc::clone(&self.log), Arc::clone(&self.over));
         std::thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
-            while let Ok(length) = socket.recv(&mut buffer) {
+            while !over.load(Ordering::Relaxed) {
+                let Ok(length) = socket.recv(&mut buffer) else { continue };
                 let line =
                     String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
                 log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -174,10 +189,31 @@ impl Stage {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What the servers have logged since this was last asked; [`Stage::log`] forgets it.
+    pub fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The messages that left the stage since this was last asked.
+    pub fn take_posted(&self) -> Vec<Posted> {
+        self.world.as_ref().map(World::take_posted).unwrap_or_default()
+    }
+
+    /// Lets the world's mail servers listen on another port too; they do on 25.
+    pub fn post_on(&self, port: u16) -> io::Result<()> {
+        self.world.as_ref().map_or(Ok(()), |world| world.listen(port))
+    }
+
+    /// What was written to `/var` since the stage was set, and nothing else.
+    pub fn written(&self) -> PathBuf {
+        let work = self.work.strip_prefix("/").unwrap_or(&self.work);
+        self.root().join(work).join("layers/var-upper")
+    }
+
     fn wait_for(&self, port: u16) -> Result<(), Error> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            if self.connect(SocketAddr::from(([127, 0, 0, 1], port)), None).is_ok() {
+            if self.connect(port, None).is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -189,20 +225,23 @@ impl Stage {
         )))
     }
 
-    /// Connects to a server from inside, from an address of choice.
-    pub fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-        let path = format!("/proc/{}/ns/net", self.init);
-        // A thread of its own, because a thread that has moved cannot be moved back by others.
-        let connected = std::thread::spawn(move || {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let namespace = rustix::fs::open(path.as_str(), flags, Mode::empty())?;
-            move_into_link_name_space(
-                std::os::fd::AsFd::as_fd(&namespace),
-                Some(LinkNameSpaceType::Network),
-            )?;
-            world::connect(to, from)
-        });
-        connected.join().unwrap_or_else(|_| Err(io::Error::other("the connecting thread failed")))
+    /// Connects to a server by a port: as the host itself, or as a client out in the world with an
+    /// address of choice.
+    ///
+    /// # Errors
+    /// Where nothing answers.
+    pub fn connect(&self, port: u16, client: Option<IpAddr>) -> io::Result<Line> {
+        match client {
+            None => {
+                let own = PathBuf::from(format!("/proc/{}/ns/net", self.init));
+                within(own, move || Line::connect((Ipv4Addr::LOCALHOST, port).into(), None))
+            }
+            Some(client) => {
+                let to = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port));
+                let world = self.root().join("run/netns/world");
+                within(world, move || Line::connect(to, Some(client)))
+            }
+        }
     }
 
     /// A command that runs inside.
@@ -215,6 +254,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        drop(self.world.take());
         // Process 1 ends with its input, and with it everything in its namespaces.
         drop(self.input.take());
         let begun = Instant::now();
@@ -234,7 +275,7 @@ impl Drop for Stage {
 /// A folder for the stage's mount points and the programs' words.
 fn work_folder() -> io::Result<PathBuf> {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("unqmail-stage-{}-{number}", std::process::id()));
     for folder in [path.clone(), path.join("layers"), path.join("target")] {
         rustix::fs::mkdir(&folder, Mode::from_raw_mode(0o700)).map_err(io::Error::from)?;

@@ -29,10 +29,26 @@ mkdir -m 1777 "$work/layers/dev/shm"
 mount --rbind "$work/layers/dev" /dev
 
 ip link set lo up
-# The world: any of these addresses can be a client.
-ip address add 192.0.2.1/32 dev lo
-ip route add local 198.51.100.0/24 dev lo
-ip route add local 198.18.0.0/15 dev lo
+# The world: a network of its own at the other end of a cable, in which every address is somebody.
+ip netns add world
+ip link add cable type veth peer name cable netns world
+ip address add 192.0.2.1/30 dev cable
+ip link set cable up
+ip route add default via 192.0.2.2
+ip -n world link set lo up
+ip -n world address add 192.0.2.2/30 dev cable
+ip -n world link set cable up
+ip -n world route add local 0.0.0.0/0 dev lo
+ip -n world route add 192.0.2.1/32 dev cable table local
+rm -f /etc/resolv.conf
+echo "nameserver 192.0.2.2" > /etc/resolv.conf
+# Where this host has IPv6, so has the stage.
+if ip -6 address add 2001:db8::1/64 dev cable nodad 2> /dev/null; then
+    ip -6 route add default via 2001:db8::2
+    ip -n world -6 address add 2001:db8::2/64 dev cable nodad
+    ip -n world -6 route add local ::/0 dev lo
+    ip -n world -6 route add 2001:db8::1/128 dev cable table local
+fi
 
 # What systemd-sysusers does with these two kinds of lines.
 while read -r kind name id rest; do

@@ -2,9 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use unqmail::stage::Stage;
+use std::net::{IpAddr, Ipv4Addr};
+use unqmail::stage::{self, Stage};
 
 /// The host itself.
 pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -16,40 +15,27 @@ pub fn outside(number: usize) -> IpAddr {
 }
 
 /// An open connection.
-pub struct Line {
-    reader: BufReader<TcpStream>,
-}
+pub struct Line(stage::Line);
 
 impl Line {
     /// Connects and takes the greeting.
     pub fn open(stage: &Stage, port: u16, from: IpAddr) -> Self {
-        let to = if from == HERE { HERE } else { IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
-        let stream = stage.connect(SocketAddr::new(to, port), Some(from)).unwrap();
-        let mut line = Self { reader: BufReader::new(stream) };
+        let mut line = Self(stage.connect(port, (from != HERE).then_some(from)).unwrap());
         line.read();
         line
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
-        let stream = self.reader.get_mut();
-        stream.write_all(&[bytes, b"\r\n"].concat()).unwrap();
+        self.0.send(bytes).unwrap();
     }
 
     pub fn read(&mut self) -> String {
-        let mut line = Vec::new();
-        self.reader.read_until(b'\n', &mut line).unwrap();
-        String::from_utf8_lossy(&line).trim_end().to_owned()
+        String::from_utf8_lossy(&self.0.take().unwrap()).into_owned()
     }
 
     /// Sends a line; the answer of an SMTP server, its last line.
     pub fn smtp(&mut self, command: &[u8]) -> String {
-        self.send(command);
-        loop {
-            let line = self.read();
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return line;
-            }
-        }
+        self.0.smtp(command).unwrap().text
     }
 
     /// Sends a command; the tagged answer of an IMAP server, after what came before it.
