@@ -33,6 +33,7 @@ pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod predict;
+pub mod rehearse;
 pub mod report;
 pub mod resolve;
 pub mod sample;

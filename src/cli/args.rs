@@ -26,6 +26,9 @@ pub(super) enum Verb {
     Migrate(MigrateArgs),
     /// Check TARGET against SITE, from the files alone.
     Verify(VerifyArgs),
+    /// Ask the real servers: run them on TARGET in private, send a message to every address, and see
+    /// where each ends. Needs root, Linux, Postfix, Dovecot and mlmmj.
+    Rehearse(RehearseArgs),
     /// Tell what happens to mail for an address, before and after, or what a finding means.
     Explain(ExplainArgs),
     /// Lay out a small old server, then plan, migrate and verify it.
@@ -89,6 +92,29 @@ pub(super) struct VerifyArgs {
     /// Write the report there instead of to standard output.
     #[arg(long, value_name = "PATH")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct RehearseArgs {
+    /// The old server's root.
+    pub(super) site: PathBuf,
+    /// The new server's root; it is only read.
+    pub(super) target: PathBuf,
+    /// Settings; the same as for the migration.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Write the report there instead of to standard output.
+    #[arg(long, value_name = "PATH")]
+    pub(super) out: Option<PathBuf>,
+    /// At most so many addresses: a share of each kind in each domain.
+    #[arg(long, value_name = "N", conflicts_with = "addresses")]
+    pub(super) sample: Option<usize>,
+    /// These addresses, one a line, instead of those of the plan; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(super) addresses: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

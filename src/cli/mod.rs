@@ -8,6 +8,7 @@ mod explain;
 mod migrate;
 mod plan;
 mod progress;
+mod rehearse;
 mod term;
 mod verify;
 
@@ -36,6 +37,7 @@ pub fn run() -> Exit {
         Verb::Plan(args) => plan::run(&args),
         Verb::Migrate(args) => migrate::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Rehearse(args) => rehearse::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Demo(args) => demo::run(&args),
     };

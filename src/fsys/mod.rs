@@ -118,6 +118,19 @@ pub fn read_text(path: &std::path::Path) -> Result<String> {
     })
 }
 
+/// Reads a file that the person names, whatever its bytes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file of the person's own, named on the command line"
+)]
+pub fn read_bytes(path: &std::path::Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error {
+        action: "read",
+        path: path.display().to_string(),
+        source,
+    })
+}
+
 /// Creates a file that the person names, such as a report.
 #[expect(
     clippy::disallowed_methods,

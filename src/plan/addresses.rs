@@ -20,15 +20,8 @@ const ANYTHING: &str = "anything";
 const MOST_RECIPIENTS: usize = 200;
 
 /// Commands that people send to lists.
-const COMMANDS: &[&str] = &[
-    "subscribe",
-    "unsubscribe",
-    "digest-subscribe",
-    "digest-unsubscribe",
-    "help",
-    "owner",
-    "get.1",
-];
+const COMMANDS: &[&str] =
+    &["subscribe", "unsubscribe", "digest-subscribe", "digest-unsubscribe", "help", "owner"];
 
 /// One address before and after.
 #[derive(Clone, Debug)]
@@ -113,7 +106,7 @@ impl Plan {
         let is_list_command = list.is_some() && old.len() == 1;
         let stays = new.iter().all(|outcome| match outcome {
             Outcome::List { address, .. } => list.as_ref() == Some(address),
-            outcome => *outcome == Outcome::Discard,
+            outcome => matches!(outcome, Outcome::Discard | Outcome::Reject(_)),
         });
         if is_list_command && stays && verdict != Verdict::Same {
             codes.insert(code::LIST_COMMANDS_CHANGED.id);
@@ -189,11 +182,13 @@ fn names_of(resolver: &Resolver<'_>, served: &Served, plan: &Plan) -> Vec<BStrin
         |prefix: &BString| LocalPart::new([prefix.as_slice(), ANYTHING.as_bytes()].concat());
     locals.extend(names.prefixes.iter().map(behind));
     locals.insert(LocalPart::new(UNKNOWN));
-    for list in plan.design.lists.keys().filter(|list| list.domain == domain) {
-        let command = |command: &&str| {
-            LocalPart::new([list.local.as_ref(), b"-", command.as_bytes()].concat())
-        };
-        locals.extend(COMMANDS.iter().map(command));
+    for (at, list) in plan.design.lists.iter().filter(|(at, _)| at.domain == domain) {
+        let command =
+            |command: &str| LocalPart::new([at.local.as_ref(), b"-", command.as_bytes()].concat());
+        locals.extend(COMMANDS.iter().map(|name| command(name)));
+        // Only what was kept can be fetched.
+        let first = list.list.archive.posts.first();
+        locals.extend(first.map(|(number, _)| command(&format!("get.{number}"))));
     }
     locals.into_iter().map(|local| Address::new(&local, &domain).to_bytes()).collect()
 }

@@ -10,7 +10,7 @@ use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys::root::Root;
 use crate::model::design::{Design, DomainPattern, MailCopy, Role};
-use crate::model::outcome::Verdict;
+use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
@@ -136,6 +136,26 @@ impl Plan {
     /// The new server as the planned files tell it.
     pub fn new_server(&self) -> &NewServer {
         &self.new
+    }
+
+    /// A target as its programs find it.
+    ///
+    /// # Errors
+    /// Where a file is missing or holds a line that its program would refuse.
+    pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
+        const LARGEST: u64 = 1 << 30;
+        let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?);
+        NewServer::read(&files, &self.spools())
+    }
+
+    /// Whether sender and reader notice no difference between what a server did and what was
+    /// predicted of it. A mailbox that is full today refuses, whatever its address leads to.
+    pub fn is_same(&self, seen: &[Outcome], predicted: &[Outcome]) -> bool {
+        verdict::compare(seen, predicted, &BTreeMap::new(), &self.full) == Verdict::Same
+    }
+
+    fn spools(&self) -> Vec<RelPath> {
+        self.design.lists.values().map(|list| list.folder.clone()).collect()
     }
 
     /// What the sysadmin accepts.
@@ -265,7 +285,7 @@ impl Plan {
                 }
                 _ => continue,
             };
-            let tell = |outcomes: &[crate::model::outcome::Outcome]| {
+            let tell = |outcomes: &[Outcome]| {
                 outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
             };
             let message = format!("before: {}; after: {}", tell(&row.old), tell(&row.new));

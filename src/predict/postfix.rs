@@ -366,6 +366,33 @@ impl NewServer {
         Outcome::Deliver { account: account_of(&user.home, key), path: user.home.join("Maildir") }
     }
 
+    /// The account whose home lies at a path.
+    pub fn account_at(&self, home: &RelPath) -> Option<Address> {
+        self.users.values().any(|user| user.home == *home).then(|| account_of(home, &b"".into()))
+    }
+
+    /// What mlmmj does with mail that the pipe handed over for `list+command@domain`.
+    pub fn list_command(&self, recipient: &BStr) -> Option<Outcome> {
+        let address = Address::parse(&internal(recipient))?;
+        let local = address.local.as_bstr();
+        let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
+        let own = Address::new(name, &address.domain).to_bytes();
+        let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
+        let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
+        Some(self.listed(&address, folder.as_bstr()))
+    }
+
+    /// TCP ports that mail for other servers is sent to, beside 25.
+    pub fn ports(&self) -> BTreeSet<u16> {
+        let rows = self.maps.of("transport_maps").iter().flat_map(|map| {
+            let mut tables = Vec::new();
+            map.collect_rows(&mut tables);
+            tables.into_iter().flat_map(|(_, rows)| rows).map(|row| row.value)
+        });
+        let hops = rows.chain([BString::from(self.setting("relayhost"))]);
+        hops.filter_map(|hop| hop.rsplit_once_str("]:")?.1.to_str().ok()?.parse().ok()).collect()
+    }
+
     /// What mlmmj does with a recipient `list+command@domain`.
     fn listed(&self, address: &Address, folder: &BStr) -> Outcome {
         let Some(spool) = self.spools.get(folder) else {
@@ -377,8 +404,14 @@ impl NewServer {
             .and_then(|own| Address::parse(own))
             .unwrap_or_else(|| address.clone());
         let command = address.local.as_bstr().split_once_str("+").map(|(_, command)| command);
-        let action =
+        let action: BString =
             command.map_or_else(|| "post".into(), |command| command.to_ascii_lowercase().into());
+        let number = action.strip_prefix(b"get-").and_then(|number| number.to_str().ok());
+        if number.is_some_and(|number| number.parse().map_or(true, |number| spool.index < number)) {
+            // mlmmj-process ends with status 1 where it has no such post, and pipe(8) takes that for
+            // a failure.
+            return Outcome::Reject("the list has no post of that number".into());
+        }
         Outcome::List { address: own, action }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON: `unqmail.plan/1`, `unqmail.verify/1` and the lines of `explain`. These shapes stay; a
+//! JSON: `unqmail.plan/1`, `unqmail.verify/1`, `unqmail.rehearse/1` and the lines of `explain`. These shapes stay; a
 //! change of one raises its number (docs/formats.md).
 //!
 //! Bytes of the site are text where they are UTF-8. Other strings are decoded as ISO-8859-1, one
@@ -9,6 +9,7 @@ use crate::model::design::{DomainPattern, Role};
 use crate::model::outcome::Outcome;
 use crate::model::quota::Quota;
 use crate::plan::{AddressRow, Explanation, Plan};
+use crate::rehearse::{self, Rehearsed};
 use crate::resolve::Step;
 use crate::verify::{Difference, Verified};
 use bstr::ByteSlice as _;
@@ -30,6 +31,12 @@ pub fn verified(verified: &Verified, out: &mut dyn Write) -> io::Result<()> {
 /// Writes what is explained of one address, on a line.
 pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &ExplainLine(explanation))?;
+    out.write_all(b"\n")
+}
+
+/// Writes the result of a rehearsal as one object.
+pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &RehearseReport(rehearsed))?;
     out.write_all(b"\n")
 }
 
@@ -291,6 +298,48 @@ impl Serialize for Intended<'_> {
         let mut map = serializer.serialize_map(None)?;
         put(&mut map, "subject", self.address)?;
         map.serialize_entry("findings", self.codes)?;
+        map.end()
+    }
+}
+
+struct RehearseReport<'a>(&'a Rehearsed);
+
+impl Serialize for RehearseReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Rehearsed { rows, unasked, stopped, took } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("format", "unqmail.rehearse/1")?;
+        map.serialize_entry("asked", &rows.len())?;
+        map.serialize_entry("differing", &rows.iter().filter(|row| !row.agrees).count())?;
+        map.serialize_entry("stopped", stopped)?;
+        map.serialize_entry("seconds", &took.as_secs())?;
+        map.serialize_entry("addresses", &Sequence(|| rows.iter().map(RehearsedRow)))?;
+        map.serialize_entry("unasked", &Sequence(|| unasked.iter().map(|name| Unasked(name))))?;
+        map.end()
+    }
+}
+
+struct RehearsedRow<'a>(&'a rehearse::Row);
+
+impl Serialize for RehearsedRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let row = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        put(&mut map, "address", &row.address)?;
+        map.serialize_entry("predicted", &Sequence(|| row.predicted.iter().map(OutcomeEntry)))?;
+        map.serialize_entry("seen", &Sequence(|| row.seen.iter().map(OutcomeEntry)))?;
+        map.serialize_entry("agrees", &row.agrees)?;
+        map.serialize_entry("caused", &row.caused)?;
+        map.end()
+    }
+}
+
+struct Unasked<'a>(&'a [u8]);
+
+impl Serialize for Unasked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        put(&mut map, "address", self.0)?;
         map.end()
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{counted, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
+use crate::model::outcome::Outcome;
 use crate::model::shown;
 use crate::plan::{Explanation, Plan};
+use crate::rehearse::Rehearsed;
 use crate::verify::Verified;
 use anstyle::{AnsiColor, Style};
 use std::collections::BTreeMap;
@@ -207,6 +209,41 @@ pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result
         writeln!(out, "  {outcome}")?;
     }
     Ok(())
+}
+
+/// What `rehearse` prints.
+pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
+    let Rehearsed { rows, unasked, stopped, took } = rehearsed;
+    let tell = |outcomes: &[Outcome]| match outcomes {
+        [] => "nothing within the time that was given".to_owned(),
+        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    };
+    let style = style(Severity::Error);
+    let wrong = || rows.iter().filter(|row| !row.agrees);
+    for row in wrong() {
+        writeln!(out, "{style}differs{style:#} {}", shown(&row.address))?;
+        writeln!(out, "   = predicted: {}", tell(&row.predicted))?;
+        writeln!(out, "   = seen:      {}", tell(&row.seen))?;
+    }
+    for address in unasked {
+        writeln!(out, "not asked: {} cannot be written in a mail command", shown(address))?;
+    }
+    let caused: usize = rows.iter().map(|row| row.caused).sum();
+    writeln!(
+        out,
+        "{} written to in {} s, which caused {}.",
+        counted(rows.len(), "address was", "addresses were"),
+        took.as_secs(),
+        counted(caused, "further message", "further messages"),
+    )?;
+    match (wrong().count(), stopped) {
+        (0, false) => writeln!(out, "Mail ends where the plan says, for each of them."),
+        (0, true) => writeln!(out, "Stopped early; so far mail ended where the plan says."),
+        (count, _) => {
+            let what = counted(count, "address", "addresses");
+            writeln!(out, "For {what} mail ends elsewhere than the plan says.")
+        }
+    }
 }
 
 /// What `verify` prints.

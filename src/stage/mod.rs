@@ -18,6 +18,7 @@ use rustix::fs::Mode;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +61,7 @@ pub struct Stage {
 #[non_exhaustive]
 pub enum Error {
     /// Namespaces and mounts are root's.
-    #[error("a stage for real servers needs root")]
+    #[error("running the real servers in private needs root: run it as root, on Linux")]
     NotRoot,
     /// A server is not installed.
     #[error("{0} is missing; install the package {1}")]
@@ -74,19 +75,24 @@ pub enum Error {
 }
 
 impl Stage {
+    /// Whether a stage can be set on this host.
+    ///
+    /// # Errors
+    /// Without root, or where a server is not installed.
+    pub fn can_be_set() -> Result<(), Error> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NotRoot);
+        }
+        let missing = NEEDED.iter().find(|(path, _)| rustix::fs::stat(*path).is_err());
+        missing.map_or(Ok(()), |(path, package)| Err(Error::Missing(path, package)))
+    }
+
     /// Lays a target over this host and starts its servers; returns when they answer.
     ///
     /// # Errors
     /// Without root, where a server is not installed, or where one does not start.
     pub fn start(target: &Path) -> Result<Self, Error> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(Error::NotRoot);
-        }
-        if let Some((path, package)) =
-            NEEDED.iter().find(|(path, _)| rustix::fs::stat(*path).is_err())
-        {
-            return Err(Error::Missing(path, package));
-        }
+        Self::can_be_set()?;
         let work = work_folder()?;
         let mut child = Command::new("unshare")
             .args([
@@ -101,6 +107,8 @@ impl Stage {
             ])
             .args(["sh", "-c", SCRIPT, "stage"])
             .args([work.as_path(), target])
+            // Ctrl-C on the terminal is for this process alone, which ends the stage in good order.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::from(

@@ -10,9 +10,7 @@ mod tables;
 
 use crate::fsys::{self, root::Root};
 use crate::mail::Progress;
-use crate::model::RelPath;
 use crate::plan::Plan;
-use crate::predict::{self, NewServer};
 use bstr::BString;
 use std::collections::BTreeMap;
 
@@ -71,7 +69,7 @@ pub fn verify(
 ) -> fsys::Result<Verified> {
     let mut verified = Verified::default();
     tables::check(plan, target, &mut verified)?;
-    match read_target(plan, target) {
+    match plan.read_target(target) {
         Ok(found) => {
             accounts::check(plan, &found, &mut verified);
             addresses::check(plan, &found, &mut verified);
@@ -86,12 +84,4 @@ pub fn verify(
     verified.differences.sort();
     verified.differences.dedup();
     Ok(verified)
-}
-
-/// The target as its programs find it.
-fn read_target(plan: &Plan, target: &Root) -> Result<NewServer, predict::Error> {
-    const LARGEST: u64 = 1 << 30;
-    let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?);
-    let spools: Vec<RelPath> = plan.design.lists.values().map(|list| list.folder.clone()).collect();
-    NewServer::read(&files, &spools)
 }

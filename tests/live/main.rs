@@ -19,6 +19,7 @@ mod support;
 mod delivery;
 mod lists;
 mod logins;
+mod rehearse;
 mod start;
 mod wire;
 

@@ -31,14 +31,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mail", &["fsys", "model"]),
     ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
     ("verify", &["fsys", "mail", "model", "plan", "predict", "target"]),
-    ("report", &["finding", "model", "plan", "resolve", "verify"]),
+    ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage"]),
+    ("report", &["finding", "model", "plan", "rehearse", "resolve", "verify"]),
     ("sample", &["fsys", "model", "source"]),
     ("stage", &["fsys"]),
     (
         "cli",
         &[
-            "apply", "finding", "fsys", "mail", "model", "plan", "policy", "report", "sample",
-            "verify",
+            "apply", "finding", "fsys", "mail", "model", "plan", "policy", "rehearse", "report",
+            "sample", "stage", "verify",
         ],
     ),
 ];

@@ -1,0 +1,155 @@
+//! The messages that are sent, and how they are known again.
+
+use crate::model::outcome::Outcome;
+use crate::stage::{Answer, Line, Stage};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::io;
+
+/// What stands around the number in a message's envelope sender, From and Message-ID.
+const FRONT: &str = "rehearsal-";
+const DOMAIN: &str = "@probe.invalid";
+
+/// A message with a number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Letter<'a> {
+    pub(super) number: usize,
+    pub(super) to: &'a BStr,
+}
+
+/// What the server said when the message was handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is in the queue, under this id.
+    Queued(BString),
+    /// It was not taken.
+    Refused(Outcome),
+}
+
+impl Letter<'_> {
+    /// Hands the message over, on the line that is open or on a new one.
+    pub(super) fn send(self, stage: &Stage, open: &mut Option<Line>) -> io::Result<Said> {
+        let mut line = match open.take() {
+            Some(line) => line,
+            None => greeted(stage)?,
+        };
+        let said = self.hand_over(&mut line)?;
+        // A server slows a client down that has been refused.
+        if matches!(said, Said::Queued(_)) {
+            *open = Some(line);
+        }
+        Ok(said)
+    }
+
+    fn hand_over(self, line: &mut Line) -> io::Result<Said> {
+        let sender = format!("{FRONT}{}{DOMAIN}", self.number);
+        let more = if self.to.is_ascii() || self.to.to_str().is_err() { "" } else { " SMTPUTF8" };
+        let commands = [
+            format!("MAIL FROM:<{sender}>{more}").into_bytes(),
+            [b"RCPT TO:<", written(self.to).as_slice(), b">"].concat(),
+            b"DATA".to_vec(),
+        ];
+        for command in commands {
+            let answer = line.smtp(&command)?;
+            if !answer.is_yes() {
+                return Ok(Said::Refused(refusal(&answer)));
+            }
+        }
+        let to: String = self.to.chars().filter(char::is_ascii_graphic).collect();
+        let text = format!(
+            "From: Rehearsal <{sender}>\r\nTo: <{to}>\r\nSubject: Rehearsal\r\n\
+             Message-ID: <{sender}>\r\nDate: Sat, 1 Jan 2000 00:00:00 +0000\r\n\r\n\
+             Where does mail for this address end?\r\n."
+        );
+        let answer = line.smtp(text.as_bytes())?;
+        if !answer.is_yes() {
+            return Ok(Said::Refused(refusal(&answer)));
+        }
+        let id = answer.text.rsplit(' ').next().unwrap_or_default();
+        Ok(Said::Queued(id.into()))
+    }
+}
+
+/// A line on which the client has introduced itself.
+fn greeted(stage: &Stage) -> io::Result<Line> {
+    let mut line = stage.connect(25, None)?;
+    let greeting = line.answer()?;
+    let answer = if greeting.is_yes() { line.smtp(b"EHLO localhost")? } else { greeting };
+    if answer.is_yes() { Ok(line) } else { Err(io::Error::other(answer.text)) }
+}
+
+fn refusal(answer: &Answer) -> Outcome {
+    let text = answer.text.get(4..).unwrap_or_default().into();
+    if answer.code >= 500 { Outcome::Reject(text) } else { Outcome::Defer(text) }
+}
+
+/// Whether a mail command can hold the address (RFC 5321, 4.1.2).
+pub(super) fn can_be_written(address: &BStr) -> bool {
+    !address.is_empty() && address.find_byteset(b"\r\n\0").is_none()
+}
+
+/// An address as a mail command spells it: the local part is quoted where it has to be.
+fn written(address: &BStr) -> BString {
+    let (local, domain) = match address.rfind_byte(b'@') {
+        Some(at) => address.split_at_checked(at).unwrap_or((address, b"")),
+        None => (address.as_bytes(), b"".as_slice()),
+    };
+    let is_atom = |atom: &[u8]| {
+        !atom.is_empty() && atom.iter().all(|b| !b" \t\"(),:;<>@[\\]".contains(b) && *b != 127)
+    };
+    if local.split_str(".").all(is_atom) {
+        return address.to_owned();
+    }
+    let escape = |b: &u8| if b"\"\\".contains(b) { vec![b'\\', *b] } else { vec![*b] };
+    let escaped: Vec<u8> = local.iter().flat_map(escape).collect();
+    [b"\"", escaped.as_slice(), b"\"", domain].concat().into()
+}
+
+/// The id that a message had in the last queue it went through: that of the newest `Received` line
+/// which is not by an LMTP server.
+pub(super) fn queue_id(text: &[u8]) -> Option<BString> {
+    let head = text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text);
+    let unfolded = head.replace("\n\t", " ").replace("\n ", " ");
+    let received = unfolded.lines().filter(|line| line.starts_with(b"Received:"));
+    let mut ids = received.filter(|line| !line.contains_str(" with LMTP id ")).map(|line| {
+        let (_, after) = line.split_once_str(" id ")?;
+        let end = after.find_byteset(b" ;").unwrap_or(after.len());
+        Some(BString::from(after.get(..end)?))
+    });
+    ids.next()?
+}
+
+/// The number of the message that a message is, repeats or answers.
+pub(super) fn number(text: &[u8]) -> Option<usize> {
+    let (_, after) = text.split_once_str(FRONT)?;
+    let (number, _) = after.split_once_str(DOMAIN)?;
+    number.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{can_be_written, number, queue_id, written};
+    use bstr::BStr;
+
+    #[test]
+    fn local_parts_are_quoted_where_they_must_be() {
+        let written = |address: &str| written(BStr::new(address)).to_string();
+        assert_eq!(written("joe@x.example"), "joe@x.example");
+        assert_eq!(written("a b@x.example"), "\"a b\"@x.example");
+        assert_eq!(written(".a\"@x.example"), "\".a\\\"\"@x.example");
+        assert_eq!(written("joe"), "joe");
+        assert!(!can_be_written(BStr::new("a\r\nRSET@x.example")));
+    }
+
+    #[test]
+    fn the_newest_queue_counts() {
+        let text = b"Return-Path: <a@x>\nReceived: from mx\n\tby mx with LMTP id abc\n\tfor <b@x>;\nReceived: from c\n (c [1.2.3.4])\n\tby mx (Postfix) with ESMTP id 4F2A\n\tfor <b@x>; Sat\nReceived: by mx id OLD\n\nReceived: id no";
+        assert_eq!(queue_id(text).unwrap(), "4F2A");
+        assert_eq!(queue_id(b"Subject: id x\n\n"), None);
+    }
+
+    #[test]
+    fn numbers_are_found_wherever_they_stand() {
+        assert_eq!(number(b"x <rehearsal-12@probe.invalid>"), Some(12));
+        assert_eq!(number(b"x <rehearsal-x@probe.invalid>"), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! Asks the real servers: they run on a target in private, every address is sent a message of its
+//! own, and where each ends is held against what was predicted from the files.
+//!
+//! Four witnesses tell where a message ended: the answer to RCPT and DATA, Postfix's log, the
+//! folders that were written to, and the mail servers of a made-up world.
+
+mod letter;
+mod log;
+mod sample;
+mod traces;
+
+pub use sample::sample;
+
+use crate::fsys::{self, root::Root};
+use crate::mail::Progress;
+use crate::model::Address;
+use crate::model::outcome::Outcome;
+use crate::plan::Plan;
+use crate::predict::{self, NewServer};
+use crate::stage::{self, Stage};
+use bstr::{BStr, BString, ByteSlice as _};
+use letter::{Letter, Said};
+use log::{Ended, Journeys};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Messages that are sent side by side.
+const SENDERS: usize = 8;
+
+/// Messages that may be on their way at a time, so that no queue grows without bound.
+const MOST_UNDER_WAY: usize = 1000;
+
+/// How long the servers may be silent before what is still under way is given up.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long the servers stay silent when what a message caused has reached its end too.
+const CALM: Duration = Duration::from_secs(1);
+
+/// What was predicted and what was seen.
+#[derive(Debug, Default)]
+pub struct Rehearsed {
+    /// Every address that was asked about.
+    pub rows: Vec<Row>,
+    /// Addresses that no mail client can write: they hold a line end or NUL.
+    pub unasked: Vec<BString>,
+    /// Somebody asked to stop before the end.
+    pub stopped: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// One address.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// As it was asked for.
+    pub address: BString,
+    /// What the files say.
+    pub predicted: Vec<Outcome>,
+    /// What the servers did; empty where they came to no end.
+    pub seen: Vec<Outcome>,
+    /// Further messages that it caused: copies for the members of a list, answers.
+    pub caused: usize,
+    /// Whether both are the same to sender and reader.
+    pub agrees: bool,
+}
+
+/// Why nothing can be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The servers do not run.
+    #[error(transparent)]
+    Stage(#[from] stage::Error),
+    /// The target's files say nothing that could be held against them.
+    #[error("{0}; has `unqmail migrate` written this target?")]
+    Target(#[from] predict::Error),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Files(#[from] fsys::Error),
+    /// The servers cannot be talked to.
+    #[error("talking to the servers: {0}")]
+    Talk(#[from] io::Error),
+}
+
+/// Sends a message to each address on a stage of its own, and follows it to its end.
+///
+/// The target is only read. Nothing leaves the machine.
+///
+/// # Errors
+/// Without root, where a server is missing or does not start, or where the target is incomplete.
+pub fn rehearse(
+    plan: &Plan,
+    target: &Path,
+    addresses: Vec<BString>,
+    progress: &dyn Progress,
+) -> Result<Rehearsed, Error> {
+    let begun = Instant::now();
+    let new = plan.read_target(&Root::open(target)?)?;
+    let stage = Stage::start(target)?;
+    for port in new.ports() {
+        stage.post_on(port)?;
+    }
+    let (addresses, unasked): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| letter::can_be_written(address.as_bstr()));
+    let played = play(&stage, &addresses, progress)?;
+    let mut seen = played.seen(&new, &stage)?;
+    let rows = addresses.into_iter().enumerate().map(|(number, address)| {
+        let predicted = new.outcomes(&address);
+        let (seen, caused) = seen.remove(&number).unwrap_or_default();
+        let seen: Vec<Outcome> = seen.into_iter().collect();
+        let agrees = plan.is_same(&seen, &predicted);
+        Row { address, predicted, seen, caused, agrees }
+    });
+    // A message that was never sent says nothing.
+    let rows = rows.enumerate().filter(|(number, _)| played.said.contains_key(number));
+    let rows = rows.map(|(_, row)| row).collect();
+    Ok(Rehearsed { rows, unasked, stopped: progress.stopped(), took: begun.elapsed() })
+}
+
+/// What the four witnesses have to say, messages by their number.
+#[derive(Default)]
+struct Played {
+    said: BTreeMap<usize, Said>,
+    journeys: Journeys,
+    posted: Vec<stage::Posted>,
+}
+
+/// Sends all messages and listens until everything has ended.
+fn play(stage: &Stage, addresses: &[BString], progress: &dyn Progress) -> Result<Played, Error> {
+    let (next, running) = (AtomicUsize::new(0), AtomicUsize::new(SENDERS));
+    let (told, ended) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let send_all = || -> io::Result<()> {
+        let mut line = None;
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(address) = addresses.get(number).filter(|_| !progress.stopped()) else {
+                return Ok(());
+            };
+            while number > ended.load(Ordering::Relaxed) + MOST_UNDER_WAY && !progress.stopped() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let said = Letter { number, to: address.as_bstr() }.send(stage, &mut line)?;
+            told.lock().unwrap_or_else(PoisonError::into_inner).push((number, said));
+        }
+    };
+    let mut played = Played::default();
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let sent = send_all();
+                    running.fetch_sub(1, Ordering::Relaxed);
+                    sent
+                })
+            })
+            .collect();
+        let mut quiet_since = Instant::now();
+        loop {
+            let was_last = running.load(Ordering::Relaxed) == 0;
+            let lines = stage.take_log();
+            if !lines.is_empty() {
+                quiet_since = Instant::now();
+            }
+            for line in &lines {
+                played.journeys.hear(line);
+            }
+            played.posted.append(&mut stage.take_posted());
+            played
+                .said
+                .extend(std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner)));
+            let count = played.ended();
+            let before = ended.swap(count, Ordering::Relaxed);
+            progress.done(u64::try_from(count.saturating_sub(before)).unwrap_or(0), 0);
+            let enough = if count == played.said.len() { CALM } else { PATIENCE };
+            if progress.stopped() || (was_last && quiet_since.elapsed() > enough) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for sender in senders {
+            let sent = sender.join().unwrap_or_else(|_| Err(io::Error::other("a sender failed")));
+            // Whoever was asked to stop hangs up on the servers.
+            if !progress.stopped() {
+                sent?;
+            }
+        }
+        Ok::<(), Error>(())
+    })?;
+    Ok(played)
+}
+
+impl Played {
+    /// How many messages have come to an end.
+    fn ended(&self) -> usize {
+        let is_over = |said: &&Said| match said {
+            Said::Queued(id) => self.journeys.is_over(id.as_bstr()),
+            Said::Refused(_) => true,
+        };
+        self.said.values().filter(is_over).count()
+    }
+
+    /// Where each message ended, and how many further messages it caused.
+    fn seen(
+        &self,
+        new: &NewServer,
+        stage: &Stage,
+    ) -> Result<BTreeMap<usize, (BTreeSet<Outcome>, usize)>, Error> {
+        let mut seen: BTreeMap<usize, (BTreeSet<Outcome>, usize)> = BTreeMap::new();
+        let mut numbers: BTreeMap<&BStr, usize> = BTreeMap::new();
+        for (number, said) in &self.said {
+            match said {
+                Said::Queued(id) => drop(numbers.insert(id.as_bstr(), *number)),
+                Said::Refused(outcome) => {
+                    seen.entry(*number).or_default().0.insert(outcome.clone());
+                }
+            }
+        }
+        // What was stored or sent belongs to a message, or was caused by one.
+        let mut found = |text: &[u8], outcome: &mut dyn FnMut(&mut BTreeSet<Outcome>)| {
+            let id = letter::queue_id(text);
+            if let Some(number) = id.as_ref().and_then(|id| numbers.get(id.as_bstr())) {
+                outcome(&mut seen.entry(*number).or_default().0);
+            } else if let Some(number) = letter::number(text) {
+                seen.entry(number).or_default().1 += 1;
+            }
+        };
+        for trace in traces::stored(&stage.written())? {
+            found(&trace.text, &mut |outcomes| {
+                let account = new.account_at(&trace.home).unwrap_or_default();
+                outcomes.insert(Outcome::Deliver { account, path: trace.maildir.clone() });
+            });
+        }
+        for posted in &self.posted {
+            found(&posted.text, &mut |outcomes| {
+                let recipients = posted.recipients.iter().filter_map(|to| Address::parse(to));
+                outcomes.extend(recipients.map(Outcome::Forward));
+            });
+        }
+        for (id, number) in numbers {
+            let outcomes = &mut seen.entry(number).or_default().0;
+            for (to, ended) in self.journeys.ends(id) {
+                match ended {
+                    Ended::Bounced(text) => drop(outcomes.insert(Outcome::Reject(text.clone()))),
+                    Ended::Deferred(text) => drop(outcomes.insert(Outcome::Defer(text.clone()))),
+                    Ended::Sent(service) if service == "discard" => {
+                        outcomes.insert(Outcome::Discard);
+                    }
+                    Ended::Sent(service) if service == "pipe" => {
+                        outcomes.extend(new.list_command(to.as_bstr()));
+                    }
+                    // Folders and the world have told of these.
+                    Ended::Sent(_) => {}
+                }
+            }
+            // Taken and kept nowhere.
+            if outcomes.is_empty() && self.journeys.is_over(id) {
+                outcomes.insert(Outcome::Discard);
+            }
+        }
+        Ok(seen)
+    }
+}
