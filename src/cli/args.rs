@@ -1,5 +1,6 @@
 //! The arguments, declared.
 
+use super::term::Reader;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -123,6 +124,16 @@ pub(super) enum Format {
     Text,
     /// For a program.
     Json,
+}
+
+impl Format {
+    /// Who reads it.
+    pub(super) fn reader(self) -> Reader {
+        match self {
+            Self::Text => Reader::Person,
+            Self::Json => Reader::Program,
+        }
+    }
 }
 
 #[derive(Debug, Arguments)]

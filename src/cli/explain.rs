@@ -1,7 +1,8 @@
 //! `unqmail explain`.
 
 use super::args::{ExplainArgs, Format};
-use super::{Exit, make_plan, term};
+use super::term::{self, Reader};
+use super::{Exit, make_plan};
 use crate::finding::code;
 use crate::report;
 use bstr::{BString, ByteSlice as _};
@@ -13,7 +14,7 @@ use std::path::Path;
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     match args.what.as_slice() {
         [code] => explain_code(code),
-        [site, addresses @ ..] => term::print(None, Exit::Done, |out| {
+        [site, addresses @ ..] => term::print(None, args.format.reader(), Exit::Done, |out| {
             explain_addresses(Path::new(site), addresses, args, out)
         }),
         [] => Ok(Exit::WrongUse),
@@ -23,7 +24,9 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 fn explain_code(id: &OsString) -> anyhow::Result<Exit> {
     let id = id.to_string_lossy();
     if let Some(code) = code::CODES.iter().find(|code| code.id == id) {
-        return term::print(None, Exit::Done, |out| Ok(out.write_all(code.page.as_bytes())?));
+        return term::print(None, Reader::Person, Exit::Done, |out| {
+            Ok(out.write_all(code.page.as_bytes())?)
+        });
     }
     term::say(&format!(
         "unqmail: there is no finding with the code {id:?}; for an address, name SITE first"

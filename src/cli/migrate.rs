@@ -35,7 +35,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         () if applied.stopped => Exit::Stopped,
         () => Exit::Done,
     };
-    term::print(None, earned, |out| {
+    term::print(None, term::Reader::Person, earned, |out| {
         summary(&plan, &applied, out)?;
         if earned == Exit::Done {
             activate::steps(&args.target, applied.without_owners, out)?;

@@ -27,16 +27,31 @@ pub(super) fn has_screen() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Who reads the product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A person: colours where there is a screen, and none elsewhere.
+    Person,
+    /// A program: every byte as it is, for taking colours out would take some bytes that are not
+    /// UTF-8 with them.
+    Program,
+}
+
 /// Prints the product, to a file or standard output, and ends as the work has earned: a reader who
 /// closes the pipe early has seen enough and changes nothing.
 pub(super) fn print(
     path: Option<&Path>,
+    reader: Reader,
     earned: Exit,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    let mut out: Box<dyn Write> = match path {
-        Some(path) => Box::new(io::BufWriter::new(fsys::create(path)?)),
-        None => Box::new(io::BufWriter::new(anstream::stdout().lock())),
+    let mut out: Box<dyn Write> = match (path, reader) {
+        (Some(path), Reader::Program) => Box::new(io::BufWriter::new(fsys::create(path)?)),
+        (Some(path), Reader::Person) => {
+            Box::new(io::BufWriter::new(anstream::StripStream::new(fsys::create(path)?)))
+        }
+        (None, Reader::Program) => Box::new(io::BufWriter::new(io::stdout().lock())),
+        (None, Reader::Person) => Box::new(io::BufWriter::new(anstream::stdout().lock())),
     };
     match write(&mut *out).and_then(|()| Ok(out.flush()?)) {
         Err(error) if !is_broken_pipe(&error) => Err(error),

@@ -15,7 +15,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     bar.finish();
     let verified = verified.context("checking the new server")?;
     let earned = if verified.differences.is_empty() { Exit::Done } else { Exit::Differs };
-    term::print(args.out.as_deref(), earned, |out| {
+    term::print(args.out.as_deref(), args.format.reader(), earned, |out| {
         match args.format {
             Format::Text => report::text::verified(&verified, out)?,
             Format::Json => report::json::verified(&verified, out)?,
