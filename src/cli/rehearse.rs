@@ -23,7 +23,7 @@ pub(super) fn run(args: &RehearseArgs) -> anyhow::Result<Exit> {
     let rehearsed = rehearse::rehearse(&plan, &args.target, addresses, &bar);
     bar.finish();
     let rehearsed = rehearsed.context("rehearsing")?;
-    term::print(args.out.as_deref(), earned(&rehearsed), |out| {
+    term::print(args.out.as_deref(), args.format.reader(), earned(&rehearsed), |out| {
         match args.format {
             Format::Text => report::text::rehearsed(&rehearsed, out)?,
             Format::Json => report::json::rehearsed(&rehearsed, out)?,

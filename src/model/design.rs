@@ -205,6 +205,8 @@ pub enum LocalPattern {
     Exact(LocalPart),
     /// Those that begin like this.
     Prefix(BString),
+    /// Those of the others with a byte that no account's name may hold, and the empty one.
+    Odd,
     /// All others.
     Any,
 }

@@ -1,27 +1,18 @@
 //! The table of addresses: what happened to mail for each, and what will.
 
 use super::Plan;
+use super::probes;
 use super::verdict::compare;
 use crate::finding::code;
 use crate::model::outcome::{Outcome, Verdict};
-use crate::model::{Address, DomainName, LocalPart, Origin};
+use crate::model::{Address, Origin};
 use crate::predict::Steps;
-use crate::resolve::{Followed, Resolver, Served, Step};
+use crate::resolve::{Followed, Resolver, Step};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeSet;
 
-/// A local part that nobody has.
-const UNKNOWN: &str = "nobody-by-this-name";
-
-/// What stands for anything behind a prefix.
-const ANYTHING: &str = "anything";
-
 /// Recipients of one address whose findings are looked up.
 const MOST_RECIPIENTS: usize = 200;
-
-/// Commands that people send to lists.
-const COMMANDS: &[&str] =
-    &["subscribe", "unsubscribe", "digest-subscribe", "digest-unsubscribe", "help", "owner"];
 
 /// One address before and after.
 #[derive(Clone, Debug)]
@@ -54,13 +45,13 @@ pub struct Explanation {
 }
 
 impl Plan {
-    /// Every address that some file of the old server names, in every domain, and probes: an
-    /// unknown name, and something behind each prefix. Computed while it is read.
+    /// Every address that some file of the old server names, in every domain, with all commands of
+    /// its lists, and probes: what people write that no file names. Computed while it is read.
     pub fn addresses(&self) -> impl Iterator<Item = AddressRow> {
         let resolver = self.resolver();
         let mut served = resolver.served().into_keys();
         let mut followed = Followed::default();
-        let mut names = probes_of_exceptions(&resolver).into_iter();
+        let mut names = probes::of_exceptions(&resolver).into_iter();
         std::iter::from_fn(move || {
             loop {
                 if let Some(address) = names.next() {
@@ -69,7 +60,7 @@ impl Plan {
                     let new = self.new.outcomes(&address);
                     return Some(self.row(&resolver, address, old, new));
                 }
-                names = names_of(&resolver, &served.next()?, self).into_iter();
+                names = probes::of_domain(self, &resolver, &served.next()?).into_iter();
             }
         })
     }
@@ -110,11 +101,16 @@ impl Plan {
         });
         if is_list_command && stays && verdict != Verdict::Same {
             codes.insert(code::LIST_COMMANDS_CHANGED.id);
+            // A command that is refused is no mail lost.
+            verdict = Verdict::Differs;
         }
         if verdict == Verdict::Adapted {
             codes.insert(code::ALIAS_FILE_ADOPTED.id);
         }
-        if verdict == Verdict::Differs && !codes.is_empty() {
+        // Nobody loses mail where a way to send through this host to anywhere is closed.
+        let closes_relay = codes.contains(code::SITE_PERCENTHACK.id)
+            && old.iter().all(|outcome| matches!(outcome, Outcome::Forward(_)));
+        if verdict == Verdict::Differs && !codes.is_empty() || closes_relay {
             verdict = Verdict::Adapted;
         }
         let findings = codes.into_iter().collect();
@@ -126,9 +122,11 @@ impl Plan {
         let address = Address::parse(recipient)
             .unwrap_or_else(|| Address::new(recipient, &self.site.control.envnoathost()));
         let real = self.design.real(&address);
+        let percent = routed_by_percent(&address);
         [address, real]
             .iter()
             .flat_map(subjects)
+            .chain(percent)
             .filter_map(|subject| self.explained.get(&subject))
             .flatten()
             .copied()
@@ -136,15 +134,23 @@ impl Plan {
     }
 }
 
+/// The domain of `user%domain@this`, of which `site-percenthack` speaks.
+fn routed_by_percent(address: &Address) -> Option<Vec<u8>> {
+    let has_percent = address.local.as_bstr().contains(&b'%');
+    has_percent.then(|| address.domain.as_bstr().to_vec())
+}
+
 /// The subjects under which findings may speak of an address: itself, `prefix-*@domain`,
-/// `*@domain`, `…@*.suffix`, `@domain`.
+/// `* *@domain` for one with a blank, `*@domain`, `…@*.suffix`, `@domain`.
 fn subjects(address: &Address) -> Vec<Vec<u8>> {
     let lower = address.to_lower();
     let local = lower.local.as_bstr();
     let fronts = local.find_iter("-").filter_map(|end| local.get(..=end));
     let prefixes = fronts.map(|front| [front, b"*"].concat());
+    let with_blank = local.contains(&b' ').then(|| b"* *".to_vec());
     let locals: Vec<Vec<u8>> = std::iter::once(local.to_vec())
         .chain(prefixes)
+        .chain(with_blank)
         .chain([b"*".to_vec(), Vec::new()])
         .collect();
     let suffixes = lower.domain.suffixes().map(|suffix| [b"*", suffix.as_bytes()].concat());
@@ -154,41 +160,4 @@ fn subjects(address: &Address) -> Vec<Vec<u8>> {
         locals.iter().map(|local| [local.as_slice(), b"@", domain].concat()).collect::<Vec<_>>()
     };
     domains.iter().flat_map(join).collect()
-}
-
-/// One address for each exception to what is served.
-fn probes_of_exceptions(resolver: &Resolver<'_>) -> Vec<BString> {
-    let probe = |excepted: Served| match excepted {
-        Served::Address(address) => address.to_bytes(),
-        Served::Domain(name) => Address::new(UNKNOWN, &name).to_bytes(),
-        Served::Under(suffix) => {
-            let name = DomainName::new([ANYTHING.as_bytes(), &suffix].concat());
-            Address::new(UNKNOWN, &name).to_bytes()
-        }
-    };
-    resolver.exceptions().into_keys().map(probe).collect()
-}
-
-/// The addresses to ask about in one domain, sorted.
-fn names_of(resolver: &Resolver<'_>, served: &Served, plan: &Plan) -> Vec<BString> {
-    let names = resolver.names(served);
-    let domain = match served {
-        Served::Domain(name) => name.clone(),
-        Served::Under(suffix) => DomainName::new([ANYTHING.as_bytes(), suffix].concat()),
-        Served::Address(address) => return vec![address.to_bytes()],
-    };
-    let mut locals: BTreeSet<LocalPart> = names.exact;
-    let behind =
-        |prefix: &BString| LocalPart::new([prefix.as_slice(), ANYTHING.as_bytes()].concat());
-    locals.extend(names.prefixes.iter().map(behind));
-    locals.insert(LocalPart::new(UNKNOWN));
-    for (at, list) in plan.design.lists.iter().filter(|(at, _)| at.domain == domain) {
-        let command =
-            |command: &str| LocalPart::new([at.local.as_ref(), b"-", command.as_bytes()].concat());
-        locals.extend(COMMANDS.iter().map(|name| command(name)));
-        // Only what was kept can be fetched.
-        let first = list.list.archive.posts.first();
-        locals.extend(first.map(|(number, _)| command(&format!("get.{number}"))));
-    }
-    locals.into_iter().map(|local| Address::new(&local, &domain).to_bytes()).collect()
 }

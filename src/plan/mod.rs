@@ -2,6 +2,7 @@
 //! out, `verify` holds the target against it.
 
 mod addresses;
+mod probes;
 mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
@@ -357,6 +358,7 @@ const EXPLAINING: &[&str] = &[
     "domain-name-odd",
     "list-address-taken",
     "list-domain-unserved",
+    "site-percenthack",
 ];
 
 fn is_error(id: &str) -> bool {

@@ -42,9 +42,8 @@ impl Letter<'_> {
 
     fn hand_over(self, line: &mut Line) -> io::Result<Said> {
         let sender = format!("{FRONT}{}{DOMAIN}", self.number);
-        let more = if self.to.is_ascii() || self.to.to_str().is_err() { "" } else { " SMTPUTF8" };
         let commands = [
-            format!("MAIL FROM:<{sender}>{more}").into_bytes(),
+            format!("MAIL FROM:<{sender}>").into_bytes(),
             [b"RCPT TO:<", written(self.to).as_slice(), b">"].concat(),
             b"DATA".to_vec(),
         ];

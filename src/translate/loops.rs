@@ -70,6 +70,8 @@ impl Graph {
                 (LocalPattern::Prefix(prefix), _) => {
                     graph.prefixes.entry(domain).or_default().push((prefix.to_vec(), at));
                 }
+                // It leads nowhere.
+                (LocalPattern::Odd, _) => {}
                 (LocalPattern::Any, _) => {
                     graph.any.insert(domain, at);
                 }

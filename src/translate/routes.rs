@@ -5,13 +5,19 @@ use super::domains::pattern_name;
 use super::programs::PROGRAM_PENDING;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role, Route, Target};
-use crate::model::{Address, DomainName, Origin, RelPath, shown};
+use crate::model::{Address, DomainName, LocalPart, Origin, RelPath, shown};
 use crate::resolve::{Act, Action, Hop, Served};
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A local part that no file mentions, to ask what happens to any other.
 const PROBE: &str = "x7q0zz";
+
+/// One that no account can have: vdelivermail(8) refuses it before it looks for a catch-all.
+const ODD_PROBE: &str = "x7q0zz\"";
+
+/// One that the shell divides where a line names `$EXT` without quotes.
+const BLANK_PROBE: &str = "x7q0zz x";
 
 /// Another one, to tell what depends on the name.
 const OTHER_PROBE: &str = "k4j9ww";
@@ -134,6 +140,11 @@ impl Translator<'_> {
                 unusable.push((pattern, hop));
             }
         }
+        let odd = ask(ODD_PROBE.as_bytes());
+        if catches && refuses(&odd) {
+            self.report_blanks(&domain, &ask(BLANK_PROBE.as_bytes()));
+            hops.push((Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd));
+        }
         if catches {
             hops.push((Pattern { domain, local: LocalPattern::Any }, any));
         }
@@ -156,6 +167,20 @@ impl Translator<'_> {
                 "the new server refuses mail for it",
             );
         }
+    }
+
+    /// Odd names are refused; those with a blank may have been put off instead.
+    fn report_blanks(&mut self, domain: &DomainPattern, hop: &Hop) {
+        let [Act { action: Action::Defer(text), origin }] = hop.actions.as_slice() else { return };
+        let local = LocalPattern::Exact(LocalPart::new("* *"));
+        self.find(
+            &code::ALIAS_DEFERRED,
+            Disposition::Adapted,
+            origin,
+            subject(&Pattern { domain: domain.clone(), local }),
+            format!("an address with a blank breaks the line for all others: {}", shown(text)),
+            "its mail waits until it is too old and bounces; the new server refuses it at once",
+        );
     }
 
     /// Whether mail for the address goes into its own mailbox and nowhere else.
@@ -495,7 +520,7 @@ pub(super) fn subject(pattern: &Pattern) -> BString {
     let local: BString = match &pattern.local {
         LocalPattern::Exact(local) => local.as_bstr().to_owned(),
         LocalPattern::Prefix(prefix) => [prefix.as_slice(), b"*"].concat().into(),
-        LocalPattern::Any => "*".into(),
+        LocalPattern::Odd | LocalPattern::Any => "*".into(),
     };
     [local.as_slice(), b"@", host.as_slice()].concat().into()
 }
@@ -517,6 +542,8 @@ fn list_target(pattern: &Pattern, list: &Address, action: &BString) -> Option<Ta
         // `other-accept-` is part of what `other-` already leads to.
         LocalPattern::Prefix(_) if action != PROBE => None,
         LocalPattern::Prefix(_) => Some(Target::ListCommand(list.clone())),
-        LocalPattern::Exact(_) | LocalPattern::Any => Some(Target::Address(list.clone())),
+        LocalPattern::Exact(_) | LocalPattern::Odd | LocalPattern::Any => {
+            Some(Target::Address(list.clone()))
+        }
     }
 }

@@ -210,6 +210,6 @@ impl Translator<'_> {
 fn clumsiness(pattern: &Pattern) -> (bool, usize, &Pattern) {
     match &pattern.local {
         LocalPattern::Exact(local) => (false, local.as_bstr().len(), pattern),
-        LocalPattern::Prefix(_) | LocalPattern::Any => (true, 0, pattern),
+        LocalPattern::Prefix(_) | LocalPattern::Odd | LocalPattern::Any => (true, 0, pattern),
     }
 }

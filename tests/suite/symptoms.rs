@@ -251,3 +251,21 @@ fn fastforward_asks_for_the_domain_before_the_bare_name_and_ends_where_it_finds(
     assert_eq!(verdict, "same", "{new}");
     assert_eq!((new.as_array().unwrap().len(), &new[0]["deliver"]), (1, &"joe@a.example".into()));
 }
+
+#[test]
+fn a_catch_all_takes_no_name_that_no_account_can_have() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| | /home/vpopmail/bin/vdelivermail '' joe@a.example\n\
+         file {D}/.qmail-odd%20one\n| &eve@a.example\n\
+         file {D}/.qmail-wide-default\n| &eve@a.example\n"
+    ));
+    for refused in ["no body@a.example", "no%body@a.example", "nob\u{f6}dy@a.example"] {
+        let (new, verdict) = told(&laid, refused);
+        assert!(new[0]["reject"].is_string() && verdict == "same", "{refused}: {new}");
+    }
+    for taken in ["whoever@a.example", "odd one@a.example", "wide-o n e@a.example", "a.b@a.example"]
+    {
+        let (new, verdict) = told(&laid, taken);
+        assert!(new[0]["deliver"].is_string() && verdict == "same", "{taken}: {new}");
+    }
+}

@@ -38,6 +38,7 @@ impl<'a> Domains<'a> {
         };
         for route in &design.routes {
             match &route.pattern.local {
+                LocalPattern::Odd => {}
                 LocalPattern::Any => drop(domains.catching.insert(&route.pattern.domain)),
                 LocalPattern::Prefix(prefix) => {
                     domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);

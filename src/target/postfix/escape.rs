@@ -39,6 +39,15 @@ pub(super) fn regexp(text: &[u8]) -> BString {
     escaped
 }
 
+/// The bytes of `LOGIN_NAME_BYTES` but `@`, for a bracket expression; no slash, which would end it.
+pub(super) const USUAL: &str = "!#$&'*+.-9=?A-Z^-~-";
+
+/// A regular expression for local parts, in external form, with a byte that no account's name may
+/// hold, and for the empty one.
+pub(super) fn odd_names() -> Vec<u8> {
+    format!("([^\"@]*[^\"@{USUAL}][^\"@]*|\"(.*[^{USUAL}].*)?\")").into_bytes()
+}
+
 /// An address as the replacement text of a regexp table, where `$` begins a reference.
 pub(super) fn replacement(text: &[u8]) -> BString {
     text.replace("$", "$$").into()
@@ -71,6 +80,19 @@ mod tests {
         assert_eq!(local("x..y"), "\"x..y\"");
         assert_eq!(local("a:b"), "\"a:b\"");
         assert_eq!(local(""), "\"\"");
+    }
+
+    #[test]
+    fn names_that_no_account_can_have_are_odd() {
+        use crate::model::design::LOGIN_NAME_BYTES;
+        let odd = format!("^{}$", String::from_utf8(odd_names()).unwrap());
+        let odd = regex::bytes::RegexBuilder::new(&odd).unicode(false).build().unwrap();
+        for byte in 0..=255_u8 {
+            let name = local_part(&[b'a', byte, b'b']);
+            let usual = byte != b'@' && LOGIN_NAME_BYTES.as_bytes().contains(&byte);
+            assert_eq!(odd.is_match(&name), !usual, "{name:?}");
+        }
+        assert!(odd.is_match(&local_part(b"")) && !odd.is_match(&local_part(b".x")));
     }
 
     #[test]

@@ -72,8 +72,12 @@ pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Ve
             ],
         },
         Group {
-            remark: "An address is taken literally: `%` and `!` divide nothing.",
-            settings: vec![("allow_percent_hack", "no".into()), ("swap_bangpath", "no".into())],
+            remark: "An address is taken literally: `%` and `!` divide nothing, and bytes are bytes.\n# Dovecot's LMTP server takes no message that asks for SMTPUTF8.",
+            settings: vec![
+                ("allow_percent_hack", "no".into()),
+                ("swap_bangpath", "no".into()),
+                ("smtputf8_enable", "no".into()),
+            ],
         },
         Group { remark: "Who may do what.", settings: restrictions(design, tables, &map, &regexp) },
         Group {
@@ -170,15 +174,18 @@ fn restrictions(
     settings
 }
 
-/// Whether some address has a byte that Postfix takes for routing.
+/// Whether some address may have a byte that Postfix takes for routing: one that is named, or any
+/// behind a front, in a list's commands or in a catch-all.
 fn has_routing_bytes(design: &Design) -> bool {
     use crate::model::design::LocalPattern;
-    let routed = design.routes.iter().filter_map(|route| match &route.pattern.local {
-        LocalPattern::Exact(local) => Some(local.as_bstr()),
-        _ => None,
-    });
-    let names = design.mailboxes.keys().map(|address| address.local.as_bstr()).chain(routed);
-    names.into_iter().any(|name| name.iter().any(|b| b"%!@".contains(b)))
+    let has = |name: &[u8]| name.iter().any(|b| b"%!@".contains(b));
+    !design.lists.is_empty()
+        || design.mailboxes.keys().any(|address| has(address.local.as_ref()))
+        || design.routes.iter().any(|route| match &route.pattern.local {
+            LocalPattern::Exact(local) => has(local.as_ref()),
+            LocalPattern::Prefix(_) | LocalPattern::Any => true,
+            LocalPattern::Odd => false,
+        })
 }
 
 fn login(design: &Design) -> Vec<(&'static str, String)> {

@@ -2,6 +2,8 @@
 
 mod domains;
 mod escape;
+mod groups;
+mod lists;
 mod main_cf;
 mod master_cf;
 mod rows;

@@ -78,9 +78,14 @@ impl Place {
         Self { rank: 1, front: Reverse(front), order }
     }
 
+    /// For what no account's name can be.
+    pub(super) fn odd() -> Self {
+        Self { rank: 2, front: Reverse(0), order: 0 }
+    }
+
     /// For whatever is left.
     pub(super) fn last() -> Self {
-        Self { rank: 2, front: Reverse(0), order: 0 }
+        Self { rank: 3, front: Reverse(0), order: 0 }
     }
 }
 

@@ -5,12 +5,12 @@
 //! before patterns. A catch-all would swallow mailboxes and lists, so each of them that a wider
 //! row could meet has an identity row.
 
-use super::domains::{Domains, excepted, key_of, under};
-use super::escape::{address, local_part, regexp, replacement, reply};
+use super::domains::{Domains, excepted, key_of};
+use super::escape::{USUAL, address, local_part, regexp, replacement, reply};
 use super::rows::{Block, Patterns, Place, Table, head};
 use crate::model::design::{
-    Design, DomainPattern, Extensions, INSIDE, LocalPattern, Mailbox, MailingList, RefusedClient,
-    Role, Route, Target,
+    Design, DomainPattern, Extensions, INSIDE, LocalPattern, Mailbox, RefusedClient, Role, Route,
+    Target,
 };
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::Artifact;
@@ -19,10 +19,6 @@ use std::net::IpAddr;
 
 /// How mail reaches a mailbox.
 pub(super) const LMTP: &str = "lmtp:unix:private/dovecot-lmtp";
-
-/// Commands that the list manager knows by the old names or by its own.
-const LIST_COMMANDS: &str = "(subscribe(-digest|-nomail|-both)?|unsubscribe(-digest|-nomail)?|help|faq|owner|list\
-|get-[0-9]+|(confsub|confunsub|bounces|release|reject|moderate|obstruct|permit)[^@\"]*)";
 
 /// All tables.
 #[derive(Debug, Default)]
@@ -170,7 +166,13 @@ impl Tables {
     }
 
     /// An address where mail ends: it is valid, and no wider row takes it.
-    fn add_final(&mut self, at: &Address, what: BString, domains: &Domains<'_>, design: &Design) {
+    pub(super) fn add_final(
+        &mut self,
+        at: &Address,
+        what: BString,
+        domains: &Domains<'_>,
+        design: &Design,
+    ) {
         self.mailboxes.add(address(at), what);
         if domains.needs_identity(at, &design.lists) || at.local.as_bstr().starts_with(b"#") {
             self.add_alias(at, address(at));
@@ -178,7 +180,7 @@ impl Tables {
     }
 
     /// A key cannot begin with `#`: that would be a comment.
-    fn add_alias(&mut self, at: &Address, value: BString) {
+    pub(super) fn add_alias(&mut self, at: &Address, value: BString) {
         if at.local.as_bstr().starts_with(b"#") {
             let block = Block::new(regexp(at.domain.as_ref()));
             self.patterns.add(
@@ -282,130 +284,8 @@ impl Tables {
         }
     }
 
-    /// A row for a group of addresses: behind a prefix, or under a domain.
-    fn add_pattern(&mut self, route: &Route, domains: &Domains<'_>, design: &Design) {
-        let (block, names) = match &route.pattern.domain {
-            DomainPattern::Domain(name) => (Block::new(regexp(name.as_ref())), domains.of(name)),
-            DomainPattern::Under(suffix) => (under(design, suffix), [].as_slice()),
-        };
-        // A quote is optional: `"foo-a b"@…` begins with the same prefix.
-        let (place, front, any): (Place, BString, Vec<u8>) = match &route.pattern.local {
-            LocalPattern::Exact(local) => {
-                let quoted = regexp(&local_part(local.as_ref()));
-                (Place::exact(), quoted.clone(), quoted.into())
-            }
-            LocalPattern::Prefix(prefix) => {
-                let front = regexp(prefix);
-                let any = [b"\"?".as_slice(), &front, b"[^@]*"].concat();
-                (Place::behind(prefix.len(), 0), front, any)
-            }
-            LocalPattern::Any => (Place::last(), BString::default(), b"[^@]+".to_vec()),
-        };
-        let kept = [b"(".as_slice(), &front, b"[^@\"]*)"].concat();
-        let aliases: Vec<Block> =
-            names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
-        match route.targets.as_slice() {
-            [Target::Reject(text)] => {
-                let text = permanent(&reply(text));
-                self.transport_patterns.add(&block, place, &any, format!("error:{text}"));
-                self.patterns.keep(&block, place, &any);
-                for block in std::iter::once(&block).chain(&aliases) {
-                    self.refused_patterns.add(block, place, &any, format!("550 {text}"));
-                    self.spare(route, block, design);
-                }
-                return;
-            }
-            [Target::Defer(text)] => {
-                let text = temporary(&reply(text));
-                self.transport_patterns.add(&block, place, &any, format!("retry:{text}"));
-                self.patterns.keep(&block, place, &any);
-                for block in std::iter::once(&block).chain(&aliases) {
-                    self.refused_patterns.add(block, place, &any, format!("450 {text}"));
-                    self.spare(route, block, design);
-                }
-            }
-            [Target::SameLocal(other)] => {
-                self.patterns.add(&block, place, &kept, [b"$1@", other.as_ref()].concat());
-            }
-            [Target::ListCommand(list)] => {
-                let command = [front.as_slice(), b"([^@\"]*)"].concat();
-                let to =
-                    [replacement(list.local.as_ref()).as_slice(), b"-$1@", list.domain.as_ref()]
-                        .concat();
-                self.patterns.add(&block, place, &command, to);
-            }
-            [Target::Remote] => return,
-            targets if targets.iter().any(|target| matches!(target, Target::SameLocal(_))) => {
-                let value = Self::values_with_local(targets, design);
-                let kept = if matches!(route.pattern.local, LocalPattern::Any) {
-                    b"([^@\"]*)".to_vec()
-                } else {
-                    kept.clone()
-                };
-                self.patterns.add(&block, place, &kept, value);
-            }
-            targets => {
-                let value = replacement(&Self::values(None, targets, design));
-                self.patterns.add(&block, place, &any, value);
-            }
-        }
-        if let DomainPattern::Domain(real) = &route.pattern.domain {
-            for block in &aliases {
-                self.patterns.add(block, place, &kept, [b"$1@", real.as_ref()].concat());
-            }
-        }
-    }
-
-    /// Addresses and longer fronts behind a front that is refused, which are not refused: a client
-    /// is answered by this table before any other is asked.
-    fn spare(&mut self, refused: &Route, block: &Block, design: &Design) {
-        let LocalPattern::Prefix(front) = &refused.pattern.local else { return };
-        let DomainPattern::Domain(name) = &refused.pattern.domain else { return };
-        let within = |local: &[u8]| local.starts_with(front);
-        let mailboxes = design.mailboxes.values().filter(|mailbox| mailbox.is_plain);
-        let own = mailboxes.map(|mailbox| &mailbox.address).chain(design.lists.keys());
-        for at in own.filter(|at| at.domain == *name && within(at.local.as_ref())) {
-            let local = regexp(&local_part(at.local.as_ref()));
-            self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
-        }
-        for list in design.lists.keys().filter(|list| list.domain == *name) {
-            let longer = [list.local.as_ref(), b"-"].concat();
-            if within(&longer) {
-                let any = [regexp(&longer).as_slice(), b"[^@]*"].concat();
-                self.refused_patterns.add(block, Place::behind(longer.len(), 0), &any, "DUNNO");
-            }
-        }
-        for route in design.routes.iter().filter(|route| {
-            route.pattern.domain == refused.pattern.domain
-                && !matches!(route.targets.as_slice(), [Target::Reject(_) | Target::Defer(_)])
-        }) {
-            match &route.pattern.local {
-                LocalPattern::Exact(local) if within(local.as_ref()) => {
-                    let local = regexp(&local_part(local.as_ref()));
-                    self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
-                }
-                LocalPattern::Prefix(longer) if within(longer) => {
-                    let any = [b"\"?".as_slice(), &regexp(longer), b"[^@]*"].concat();
-                    let place = Place::behind(longer.len(), 0);
-                    self.refused_patterns.add(block, place, &any, "DUNNO");
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The targets of a row whose first group is the local part.
-    fn values_with_local(targets: &[Target], design: &Design) -> BString {
-        let value = |target: &Target| match target {
-            Target::SameLocal(domain) => [b"$1@", domain.as_ref()].concat().into(),
-            other => replacement(&Self::values(None, std::slice::from_ref(other), design)),
-        };
-        let values = targets.iter().map(value).filter(|value: &BString| !value.is_empty());
-        bstr::join(", ", values).into()
-    }
-
     /// The targets of a row, in order.
-    fn values(own: Option<&Address>, targets: &[Target], design: &Design) -> BString {
+    pub(super) fn values(own: Option<&Address>, targets: &[Target], design: &Design) -> BString {
         let value = |target: &Target| -> Option<BString> {
             match target {
                 Target::Address(to) => Some(address(to)),
@@ -424,61 +304,6 @@ impl Tables {
             }
         };
         bstr::join(", ", targets.iter().filter_map(value)).into()
-    }
-
-    fn add_list(
-        &mut self,
-        own: &Address,
-        list: &MailingList,
-        domains: &Domains<'_>,
-        design: &Design,
-    ) {
-        let hop = [
-            b"mlmmj:".as_slice(),
-            list.folder.strip_prefix(&RelPath::new("var/spool/mlmmj")).unwrap_or_default(),
-        ]
-        .concat();
-        // A list that has other targets beside it has a row of its own.
-        if domains.routed.contains(own) {
-            self.mailboxes.add(address(own), "list");
-        } else {
-            self.add_final(own, "list".into(), domains, design);
-        }
-        self.transport.add(address(own), &hop);
-        let (block, name) = (Block::new(regexp(own.domain.as_ref())), regexp(own.local.as_ref()));
-        let front = own.local.as_ref().len() + 1;
-        let to = |rest: &str| {
-            [replacement(own.local.as_ref()).as_slice(), rest.as_bytes(), b"@", own.domain.as_ref()]
-                .concat()
-        };
-        let inner = [name.as_slice(), b"\\+[^@\"]*"].concat();
-        self.transport_patterns.add(&block, Place::behind(front, 0), &inner, &hop);
-        // Aliases are looked up again until nothing changes: what is handed over must stay, or a
-        // catch-all or a list with a shorter name would take it.
-        self.patterns.keep(&block, Place::exact(), &inner);
-        let rows: [(&str, Vec<u8>); 5] = [
-            ("-(digest-)?return-[^@]*", discarding().into_bytes()),
-            ("-digest-(subscribe|unsubscribe)", to("+$1-digest")),
-            ("-get\\.([0-9]+)", to("+get-$1")),
-            (&format!("-{LIST_COMMANDS}"), to("+$1")),
-            // What the list manager does not know it would drop without a word.
-            ("-[^@]*", to("+help")),
-        ];
-        for (order, (rest, value)) in rows.into_iter().enumerate() {
-            let local = [name.as_slice(), rest.as_bytes()].concat();
-            self.patterns.add(&block, Place::behind(front, order), &local, value);
-        }
-        for alias in domains.of(&own.domain) {
-            self.add_alias(&Address::new(&own.local, alias), address(own));
-            let local = [b"(".as_slice(), &name, b"-[^@\"]*)"].concat();
-            let block = Block::new(regexp(alias.as_ref()));
-            self.patterns.add(
-                &block,
-                Place::behind(front, 0),
-                &local,
-                [b"$1@", own.domain.as_ref()].concat(),
-            );
-        }
     }
 
     /// Hosts stand in brackets: qmail looks no MX up for them. No host means the domain's own MX.
@@ -501,29 +326,6 @@ impl Tables {
                 format!("smtp:{}", bracketed(hop.host.as_bstr(), hop.port))
             };
             self.transport.add(name, value);
-        }
-    }
-
-    /// `user%domain@this` for the domains that are served here, and no way through to others.
-    fn add_percent(&mut self, design: &Design) {
-        let served = design.domains.keys().filter_map(|pattern| match pattern {
-            DomainPattern::Domain(name) => Some(name),
-            DomainPattern::Under(_) => None,
-        });
-        let served: Vec<BString> = served.map(|name| regexp(name.as_ref())).collect();
-        for percent in &design.percent_domains {
-            let here = Block::new(regexp(percent.value.as_ref()));
-            for name in &served {
-                let local = [b"([^@%\"]+)%(".as_slice(), name, b")"].concat();
-                self.patterns.add(&here, Place::exact(), &local, "$1@$2");
-                let row =
-                    [b"/^[^@%!]+%".as_slice(), name, b"@", &here.domain, b"$/ DUNNO\n"].concat();
-                self.percent_addresses.extend(row);
-            }
-        }
-        if !self.percent_addresses.is_empty() {
-            self.percent_addresses
-                .extend_from_slice(b"/[%!@].*@/ REJECT 5.7.1 Relay access denied\n");
         }
     }
 
@@ -552,7 +354,7 @@ impl Tables {
             text(
                 "strip_extension",
                 "NAME-anything becomes NAME",
-                b"/^([^-@\"]+)-[^@\"]*(@.*)$/ $1$2\n",
+                format!("/^([^-@\"%]+)-[{USUAL}]*(@.*)$/ $1$2\n").as_bytes(),
             ),
             self.transport.artifact(
                 "transport",
@@ -601,7 +403,7 @@ impl Tables {
 }
 
 /// The address whose mail is thrown away.
-fn discarding() -> String {
+pub(super) fn discarding() -> String {
     format!("discard@{INSIDE}")
 }
 
@@ -625,7 +427,7 @@ pub(super) fn bracketed(host: &bstr::BStr, port: u16) -> String {
 }
 
 /// A text that begins with a code for a permanent failure.
-fn permanent(text: &str) -> String {
+pub(super) fn permanent(text: &str) -> String {
     match text {
         "" => "5.1.1 Sorry, no mailbox here by that name".to_owned(),
         text if text.starts_with("5.") => text.to_owned(),
@@ -634,6 +436,6 @@ fn permanent(text: &str) -> String {
 }
 
 /// A text that begins with a code for a temporary failure.
-fn temporary(text: &str) -> String {
+pub(super) fn temporary(text: &str) -> String {
     if text.starts_with("4.") { text.to_owned() } else { format!("4.3.0 {text}").trim().to_owned() }
 }

@@ -1,0 +1,169 @@
+//! Rows for groups of addresses: behind a front, under a domain, with odd names, with a `%`.
+
+use super::domains::{Domains, under};
+use super::escape::{local_part, odd_names, regexp, replacement, reply};
+use super::rows::{Block, Place};
+use super::tables::{Tables, permanent, temporary};
+use crate::model::design::{Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Route, Target};
+use bstr::BString;
+
+impl Tables {
+    /// A row for a group of addresses: behind a prefix, or under a domain.
+    pub(super) fn add_pattern(&mut self, route: &Route, domains: &Domains<'_>, design: &Design) {
+        let (block, names) = match &route.pattern.domain {
+            DomainPattern::Domain(name) => (Block::new(regexp(name.as_ref())), domains.of(name)),
+            DomainPattern::Under(suffix) => (under(design, suffix), [].as_slice()),
+        };
+        // A quote is optional: `"foo-a b"@…` begins with the same prefix.
+        let (place, front, any): (Place, BString, Vec<u8>) = match &route.pattern.local {
+            LocalPattern::Exact(local) => {
+                let quoted = regexp(&local_part(local.as_ref()));
+                (Place::exact(), quoted.clone(), quoted.into())
+            }
+            LocalPattern::Prefix(prefix) => {
+                let front = regexp(prefix);
+                let any = [b"\"?".as_slice(), &front, b"[^@]*"].concat();
+                (Place::behind(prefix.len(), 0), front, any)
+            }
+            LocalPattern::Odd => (Place::odd(), BString::default(), odd_names()),
+            LocalPattern::Any => (Place::last(), BString::default(), b"[^@]+".to_vec()),
+        };
+        let kept = [b"(".as_slice(), &front, b"[^@\"]*)"].concat();
+        let aliases: Vec<Block> =
+            names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
+        match route.targets.as_slice() {
+            [Target::Reject(text)] => {
+                let text = permanent(&reply(text));
+                self.transport_patterns.add(&block, place, &any, format!("error:{text}"));
+                self.patterns.keep(&block, place, &any);
+                for block in std::iter::once(&block).chain(&aliases) {
+                    self.refused_patterns.add(block, place, &any, format!("550 {text}"));
+                    self.spare(route, block, design);
+                }
+                return;
+            }
+            [Target::Defer(text)] => {
+                let text = temporary(&reply(text));
+                self.transport_patterns.add(&block, place, &any, format!("retry:{text}"));
+                self.patterns.keep(&block, place, &any);
+                for block in std::iter::once(&block).chain(&aliases) {
+                    self.refused_patterns.add(block, place, &any, format!("450 {text}"));
+                    self.spare(route, block, design);
+                }
+            }
+            [Target::SameLocal(other)] => {
+                self.patterns.add(&block, place, &kept, [b"$1@", other.as_ref()].concat());
+            }
+            [Target::ListCommand(list)] => {
+                let command = [front.as_slice(), b"([^@\"]*)"].concat();
+                let to =
+                    [replacement(list.local.as_ref()).as_slice(), b"-$1@", list.domain.as_ref()]
+                        .concat();
+                self.patterns.add(&block, place, &command, to);
+            }
+            [Target::Remote] => return,
+            targets if targets.iter().any(|target| matches!(target, Target::SameLocal(_))) => {
+                let value = Self::values_with_local(targets, design);
+                let kept = if matches!(route.pattern.local, LocalPattern::Any) {
+                    b"([^@\"]*)".to_vec()
+                } else {
+                    kept.clone()
+                };
+                self.patterns.add(&block, place, &kept, value);
+            }
+            targets => {
+                let value = replacement(&Self::values(None, targets, design));
+                self.patterns.add(&block, place, &any, value);
+            }
+        }
+        if let DomainPattern::Domain(real) = &route.pattern.domain {
+            for block in &aliases {
+                self.patterns.add(block, place, &kept, [b"$1@", real.as_ref()].concat());
+            }
+        }
+    }
+
+    /// Addresses and longer fronts within a group that is refused, which are not refused: a client
+    /// is answered by this table before any other is asked.
+    fn spare(&mut self, refused: &Route, block: &Block, design: &Design) {
+        let DomainPattern::Domain(name) = &refused.pattern.domain else { return };
+        // What stands behind a front may be odd, whatever the front.
+        let (front, is_odd): (&[u8], bool) = match &refused.pattern.local {
+            LocalPattern::Prefix(front) => (front, false),
+            LocalPattern::Odd => (b"", true),
+            LocalPattern::Exact(_) | LocalPattern::Any => return,
+        };
+        let within = |local: &[u8]| local.starts_with(front) && (!is_odd || has_odd_byte(local));
+        let mailboxes = design.mailboxes.values().filter(|mailbox| mailbox.is_plain);
+        let own = mailboxes.map(|mailbox| &mailbox.address).chain(design.lists.keys());
+        for at in own.filter(|at| at.domain == *name && within(at.local.as_ref())) {
+            let local = regexp(&local_part(at.local.as_ref()));
+            self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
+        }
+        for list in design.lists.keys().filter(|list| list.domain == *name) {
+            let longer = [list.local.as_ref(), b"-"].concat();
+            if longer.starts_with(front) {
+                let any = [regexp(&longer).as_slice(), b"[^@]*"].concat();
+                self.refused_patterns.add(block, Place::behind(longer.len(), 0), &any, "DUNNO");
+            }
+        }
+        for route in design.routes.iter().filter(|route| {
+            route.pattern.domain == refused.pattern.domain
+                && !matches!(route.targets.as_slice(), [Target::Reject(_) | Target::Defer(_)])
+        }) {
+            match &route.pattern.local {
+                LocalPattern::Exact(local) if within(local.as_ref()) => {
+                    let local = regexp(&local_part(local.as_ref()));
+                    self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
+                }
+                LocalPattern::Prefix(longer) if longer.starts_with(front) => {
+                    let any = [b"\"?".as_slice(), &regexp(longer), b"[^@]*"].concat();
+                    let place = Place::behind(longer.len(), 0);
+                    self.refused_patterns.add(block, place, &any, "DUNNO");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The targets of a row whose first group is the local part.
+    fn values_with_local(targets: &[Target], design: &Design) -> BString {
+        let value = |target: &Target| match target {
+            Target::SameLocal(domain) => [b"$1@", domain.as_ref()].concat().into(),
+            other => replacement(&Self::values(None, std::slice::from_ref(other), design)),
+        };
+        let values = targets.iter().map(value).filter(|value: &BString| !value.is_empty());
+        bstr::join(", ", values).into()
+    }
+
+    /// `user%domain@this` for the domains that are served here, and no way through to others. In
+    /// other domains a `%` is a byte like any other, as it was for qmail.
+    pub(super) fn add_percent(&mut self, design: &Design) {
+        let served = design.domains.keys().filter_map(|pattern| match pattern {
+            DomainPattern::Domain(name) => Some(name),
+            DomainPattern::Under(_) => None,
+        });
+        let served: Vec<BString> = served.map(|name| regexp(name.as_ref())).collect();
+        for percent in &design.percent_domains {
+            let here = Block::new(regexp(percent.value.as_ref()));
+            for name in &served {
+                let local = [b"([^@%\"]+)%(".as_slice(), name, b")"].concat();
+                self.patterns.add(&here, Place::exact(), &local, "$1@$2");
+                let row =
+                    [b"/^[^@%!]+%".as_slice(), name, b"@", &here.domain, b"$/ DUNNO\n"].concat();
+                self.percent_addresses.extend(row);
+            }
+        }
+        for percent in design.percent_domains.iter().filter(|_| !served.is_empty()) {
+            let here = regexp(percent.value.as_ref());
+            self.percent_addresses.extend_from_slice(
+                &[b"/%.*@", here.as_slice(), b"$/ REJECT 5.7.1 Relay access denied\n"].concat(),
+            );
+        }
+    }
+}
+
+/// Whether a local part has a byte that no account's name may hold.
+fn has_odd_byte(local: &[u8]) -> bool {
+    local.iter().any(|byte| *byte == b'@' || !LOGIN_NAME_BYTES.as_bytes().contains(byte))
+}
