@@ -34,6 +34,9 @@ const SENDERS: usize = 8;
 /// Messages that may be on their way at a time, so that no queue grows without bound.
 const MOST_UNDER_WAY: usize = 1000;
 
+/// Stages on which an address is tried whose mailbox the rehearsal itself has filled.
+const MOST_ROUNDS: usize = 10;
+
 /// How long the servers may be silent before what is still under way is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -100,25 +103,62 @@ pub fn rehearse(
 ) -> Result<Rehearsed, Error> {
     let begun = Instant::now();
     let new = plan.read_target(&Root::open(target)?)?;
+    let (mut asked, unasked): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| letter::can_be_written(address.as_bstr()));
+    let mut rows = Vec::new();
+    for left in (0..MOST_ROUNDS).rev() {
+        let round = round(plan, &new, target, asked, progress)?;
+        // The rehearsal itself may have filled a small mailbox: on a new stage it has room again.
+        let (again, settled): (Vec<_>, Vec<_>) =
+            round.into_iter().partition(|row| !row.agrees && row.meets_full_mailbox());
+        asked = again.iter().map(|row| row.address.clone()).collect();
+        let is_last = again.is_empty() || settled.is_empty() || left == 0 || progress.stopped();
+        rows.extend(settled);
+        if is_last {
+            rows.extend(again);
+            break;
+        }
+    }
+    rows.sort_by(|a, b| a.address.cmp(&b.address));
+    Ok(Rehearsed { rows, unasked, stopped: progress.stopped(), took: begun.elapsed() })
+}
+
+/// Sends a message to each address on one stage.
+fn round(
+    plan: &Plan,
+    new: &NewServer,
+    target: &Path,
+    addresses: Vec<BString>,
+    progress: &dyn Progress,
+) -> Result<Vec<Row>, Error> {
     let stage = Stage::start(target)?;
     for port in new.ports() {
         stage.post_on(port)?;
     }
-    let (addresses, unasked): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| letter::can_be_written(address.as_bstr()));
     let played = play(&stage, &addresses, progress)?;
-    let mut seen = played.seen(&new, &stage)?;
-    let rows = addresses.into_iter().enumerate().map(|(number, address)| {
+    let mut seen = played.seen(new, &stage)?;
+    // A message that was never sent says nothing.
+    let sent = addresses.into_iter().enumerate();
+    let sent = sent.filter(|(number, _)| played.said.contains_key(number));
+    let rows = sent.map(|(number, address)| {
         let predicted = new.outcomes(&address);
         let (seen, caused) = seen.remove(&number).unwrap_or_default();
         let seen: Vec<Outcome> = seen.into_iter().collect();
         let agrees = plan.is_same(&seen, &predicted);
         Row { address, predicted, seen, caused, agrees }
     });
-    // A message that was never sent says nothing.
-    let rows = rows.enumerate().filter(|(number, _)| played.said.contains_key(number));
-    let rows = rows.map(|(_, row)| row).collect();
-    Ok(Rehearsed { rows, unasked, stopped: progress.stopped(), took: begun.elapsed() })
+    Ok(rows.collect())
+}
+
+impl Row {
+    /// Whether a mailbox on the way had no room (RFC 3463, 5.2.2).
+    fn meets_full_mailbox(&self) -> bool {
+        let is_full = |outcome: &Outcome| match outcome {
+            Outcome::Reject(text) => text.contains_str(" 5.2.2 "),
+            _ => false,
+        };
+        self.seen.iter().any(is_full)
+    }
 }
 
 /// What the four witnesses have to say, messages by their number.
