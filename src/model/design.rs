@@ -1,5 +1,6 @@
 //! What there shall be on the new server, told without the words of any program that serves mail.
 
+use super::command_address::{Answer, Command};
 use super::list::List;
 use super::network::Network;
 use super::password::{Scheme, Secret};
@@ -241,6 +242,8 @@ pub struct MailingList {
     pub folder: RelPath,
     /// Who gets mail for the owner.
     pub owners: Vec<Address>,
+    /// What the old list did with mail to the addresses beside its own.
+    pub answers: BTreeMap<Command, Answer>,
 }
 
 /// Where mail for remote domains goes.

@@ -7,6 +7,7 @@ pub mod account;
 pub mod address;
 pub mod assignment;
 pub mod command;
+pub mod command_address;
 pub mod control;
 pub mod design;
 pub mod dot_qmail;

@@ -1,5 +1,6 @@
 //! What finally becomes of a message.
 
+use super::command_address::Answer;
 use super::{Address, RelPath};
 use bstr::BString;
 use std::fmt;
@@ -25,6 +26,8 @@ pub enum Outcome {
         address: Address,
         /// `post`, or the list command.
         action: BString,
+        /// What it leads to, for a stranger.
+        answer: Answer,
     },
     /// Answered by an autoresponder.
     Reply(Address),
@@ -44,7 +47,16 @@ impl fmt::Display for Outcome {
             Self::Deliver { account, path } => write!(f, "delivered to {account} ({path})"),
             Self::File(path) => write!(f, "stored in {path}"),
             Self::Forward(address) => write!(f, "sent on to {address}"),
-            Self::List { address, action } => write!(f, "list {address}: {}", super::shown(action)),
+            Self::List { address, action, answer } => {
+                write!(f, "list {address}: {}", super::shown(action))?;
+                match answer {
+                    Answer::Done => Ok(()),
+                    Answer::Help if action == "help" => Ok(()),
+                    Answer::Help => f.write_str(", answered with help"),
+                    Answer::Refused => f.write_str(", refused"),
+                    Answer::Ignored => f.write_str(", thrown away"),
+                }
+            }
             Self::Reply(address) => write!(f, "answered by {address}"),
             Self::Run(command) => write!(f, "runs {}", super::shown(command)),
             Self::Reject(text) => write!(f, "refused: {}", super::shown(text)),

@@ -91,7 +91,7 @@ impl Plan {
             origin = first.map(|act| act.origin);
         }
         let list = old.iter().find_map(|outcome| match outcome {
-            Outcome::List { address, action } if action != "post" => Some(address.clone()),
+            Outcome::List { address, action, .. } if action != "post" => Some(address.clone()),
             _ => None,
         });
         let is_list_command = list.is_some() && old.len() == 1;

@@ -1,8 +1,9 @@
 //! Whether the same becomes of mail for an address on both servers.
 
+use crate::model::command_address::Answer;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::{Address, RelPath};
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An outcome reduced to what a sender and a reader notice.
@@ -40,7 +41,7 @@ pub(super) fn compare(
                 }
                 None => Effect::File(path),
             },
-            (Effect::List(list, command), _) => Effect::List(list, new_command(&command)),
+            (Effect::List(list, word), _) => Effect::List(list, new_command(word.as_bstr())),
             (effect, _) => effect,
         })
         .collect();
@@ -65,9 +66,12 @@ fn effect(outcome: &Outcome) -> Effect {
         Outcome::Deliver { account, .. } => Effect::Mailbox(account.to_lower()),
         Outcome::File(path) => Effect::File(path.clone()),
         Outcome::Forward(address) => Effect::Elsewhere(address.to_lower()),
-        Outcome::List { address, action } => {
-            Effect::List(address.to_lower(), action.to_ascii_lowercase().into())
-        }
+        Outcome::List { address, action, answer } => match answer {
+            Answer::Done => Effect::List(address.to_lower(), action.to_ascii_lowercase().into()),
+            Answer::Help => Effect::List(address.to_lower(), "help".into()),
+            Answer::Refused => Effect::Refused,
+            Answer::Ignored => Effect::Nothing,
+        },
         Outcome::Reply(_) => Effect::Answer,
         Outcome::Run(command) => Effect::Program(command.clone()),
         Outcome::Reject(_) => Effect::Refused,
@@ -76,19 +80,28 @@ fn effect(outcome: &Outcome) -> Effect {
     }
 }
 
-/// The new list manager's word for a command of the old one.
-fn new_command(command: &BString) -> BString {
-    if let Some(rest) = command.strip_prefix(b"digest-")
-        && matches!(rest, b"subscribe" | b"unsubscribe")
-    {
-        return [rest, b"-digest"].concat().into();
-    }
-    match command.strip_prefix(b"get.") {
-        Some(number) if !number.is_empty() && number.iter().all(u8::is_ascii_digit) => {
-            [b"get-".as_slice(), number].concat().into()
-        }
-        _ => command.clone(),
-    }
+/// The new list manager's word for a command of the old one. A cookie of the old list is too old for
+/// the new one, which asks anew, as the old one did with a cookie that was too old.
+fn new_command(word: &BStr) -> BString {
+    let (rest, digest) = match word.strip_prefix(b"digest-") {
+        Some(rest) => (rest, "-digest"),
+        None => (word.as_bytes(), ""),
+    };
+    let (verb, other) = match rest.split_once_str("-") {
+        Some((verb, other)) => (verb, [b"-".as_slice(), other].concat()),
+        None => (rest, Vec::new()),
+    };
+    let verb = match verb {
+        b"subscribe" | [b's', b'c', b'.', ..] => "subscribe",
+        b"unsubscribe" | [b'u', b'c', b'.', ..] => "unsubscribe",
+        _ => match word.strip_prefix(b"get.") {
+            Some(number) if !number.is_empty() && number.iter().all(u8::is_ascii_digit) => {
+                return [b"get-".as_slice(), number].concat().into();
+            }
+            _ => return word.to_owned(),
+        },
+    };
+    [verb.as_bytes(), digest.as_bytes(), &other].concat().into()
 }
 
 #[cfg(test)]
@@ -120,12 +133,15 @@ mod tests {
         let list = |action: &str| Outcome::List {
             address: Address::parse(b"l@x").unwrap(),
             action: action.into(),
+            answer: Answer::Done,
         };
         assert_eq!(
             verdict(&[list("digest-subscribe")], &[list("subscribe-digest")]),
             Verdict::Same
         );
         assert_eq!(verdict(&[list("get.12")], &[list("get-12")]), Verdict::Same);
+        let other = list("digest-sc.1.abc-joe=x.example");
+        assert_eq!(verdict(&[other], &[list("subscribe-digest-joe=x.example")]), Verdict::Same);
         assert_eq!(verdict(&[list("index")], &[list("help")]), Verdict::Differs);
     }
 

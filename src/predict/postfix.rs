@@ -6,6 +6,7 @@ use super::main_cf::words;
 use super::regexp::Patterns;
 use super::table::{Row, Table};
 use super::{Error, Files, NewServer};
+use crate::model::command_address::Answer as ListAnswer;
 use crate::model::outcome::Outcome;
 use crate::model::{Address, DomainName, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -350,7 +351,7 @@ impl NewServer {
         let outcome = match name {
             b"discard" => Outcome::Discard,
             b"lmtp" => self.stored(&address.to_bytes()),
-            b"mlmmj" => self.listed(address, hop.as_bstr()),
+            b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
             _ => Outcome::Forward(address.clone()),
         };
@@ -412,7 +413,8 @@ impl NewServer {
             // a failure.
             return Outcome::Reject("the list has no post of that number".into());
         }
-        Outcome::List { address: own, action }
+        let answer = if action == "help" { ListAnswer::Help } else { ListAnswer::Done };
+        Outcome::List { address: own, action, answer }
     }
 }
 

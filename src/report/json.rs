@@ -200,9 +200,10 @@ impl Serialize for OutcomeEntry<'_> {
             }
             Outcome::File(path) => put(&mut map, "file", path.as_ref())?,
             Outcome::Forward(address) => put(&mut map, "forward", &address.to_bytes())?,
-            Outcome::List { address, action } => {
+            Outcome::List { address, action, answer } => {
                 put(&mut map, "list", &address.to_bytes())?;
                 put(&mut map, "action", action)?;
+                map.serialize_entry("answer", answer.name())?;
             }
             Outcome::Reply(address) => put(&mut map, "reply", &address.to_bytes())?,
             Outcome::Run(command) => put(&mut map, "run", command)?,

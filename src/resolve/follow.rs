@@ -130,7 +130,9 @@ impl Resolver<'_> {
             Action::Forward { .. } => return None,
             Action::Store(path) => self.stored(&path),
             Action::Remote(address) => Outcome::Forward(address),
-            Action::List { address, action } => Outcome::List { address, action },
+            Action::List { address, action, answer } => {
+                Outcome::List { address, action, answer: answer.unwrap_or_default() }
+            }
             Action::Reply(_) => Outcome::Reply(self.complete(recipient)),
             Action::Run(command) => Outcome::Run(command),
             Action::Reject(text) => Outcome::Reject(text),

@@ -1,7 +1,7 @@
 //! Programs of ezmlm: which list they belong to, and what they are asked for.
 
 use super::program::{Context, Flow};
-use super::{Action, Hop, Resolver};
+use super::{Action, Hop, Resolver, commands};
 use crate::model::command::{Simple, Word, simple_commands};
 use crate::model::list::List;
 use crate::model::{Origin, RelPath};
@@ -46,10 +46,17 @@ impl Resolver<'_> {
         } else {
             self.command(list, context).unwrap_or_else(|| program.clone())
         };
-        let act = Action::List { address: list.address.clone(), action };
-        if !hop.actions.iter().any(|known| matches!(&known.action, Action::List { address, .. } if *address == list.address)) {
-            hop.step(format_args!("{program} handles it for the list {}", list.address), Some(origin));
-            hop.act(act, origin);
+        let said = commands::answer(list, &program, &action);
+        let known = hop.actions.iter_mut().find_map(|known| match &mut known.action {
+            Action::List { address, answer, .. } if *address == list.address => Some(answer),
+            _ => None,
+        });
+        if let Some(answer) = known {
+            *answer = answer.or(said);
+        } else {
+            let address = list.address.clone();
+            hop.step(format_args!("{program} handles it for the list {address}"), Some(origin));
+            hop.act(Action::List { address, action, answer: said }, origin);
         }
         Some(Flow::Continue)
     }

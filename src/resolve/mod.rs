@@ -5,6 +5,7 @@
 //! the server. Pure: it knows nothing but a [`Site`], and never runs a program.
 
 mod aliases;
+mod commands;
 mod follow;
 mod lists;
 mod local;
@@ -18,6 +19,7 @@ use follow::Marks;
 pub use follow::{Followed, Resolution};
 pub use universe::{Names, Served};
 
+use crate::model::command_address::Answer;
 use crate::model::list::List;
 use crate::model::outcome::Outcome;
 use crate::model::site::{Site, Spot};
@@ -90,6 +92,8 @@ pub enum Action {
         address: Address,
         /// `post`, or the command.
         action: BString,
+        /// What it leads to, once one of its programs has said so.
+        answer: Option<Answer>,
     },
     /// Answered by a robot, which is a folder with a message, or an account's vacation.
     Reply(BString),

@@ -2,11 +2,13 @@
 
 use super::{Translator, component};
 use crate::finding::{Disposition, code};
+use crate::model::command_address::{Answer, Command};
 use crate::model::design::MailingList;
 use crate::model::list::List;
 use crate::model::{Address, RelPath};
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
+use std::collections::BTreeMap;
 
 impl Translator<'_> {
     pub(super) fn translate_lists(&mut self) {
@@ -55,7 +57,8 @@ impl Translator<'_> {
             let folder = root
                 .join(component(list.address.domain.as_ref()))
                 .join(component(list.address.local.as_ref()));
-            self.design.lists.insert(at, MailingList { list, folder, owners });
+            let answers = self.answers(&list);
+            self.design.lists.insert(at, MailingList { list, folder, owners, answers });
         }
     }
 
@@ -103,6 +106,24 @@ impl Translator<'_> {
                 "the new list manager judges the From: header",
             );
         }
+    }
+
+    /// What the list does with each kind of word behind its name. Where such an address belongs to
+    /// something else, that has a route of its own.
+    fn answers(&self, list: &List) -> BTreeMap<Command, Answer> {
+        let answer = |command: Command| {
+            let local = [list.address.local.as_ref(), b"-", command.sample().as_bytes()].concat();
+            let address = Address::new(local, &list.address.domain);
+            let acts = self.rules.hop(address.to_bytes().as_bstr()).actions;
+            acts.into_iter().find_map(|act| match act.action {
+                Action::List { address, answer, .. } if address == list.address => {
+                    Some(answer.unwrap_or_default())
+                }
+                _ => None,
+            })
+        };
+        let all = Command::ALL.iter();
+        all.filter_map(|command| Some((*command, answer(*command)?))).collect()
     }
 
     /// Who reads mail for LIST-owner: where the old server sends it, else the postmaster.

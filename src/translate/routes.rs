@@ -274,7 +274,7 @@ impl Translator<'_> {
                     targets.extend(self.forward_target(to, *keeps_local, &subject, &act.origin));
                 }
                 Action::Remote(_) => targets.push(Target::Remote),
-                Action::List { address, action } => {
+                Action::List { address, action, .. } => {
                     let at = self.design.real(address);
                     let is_lost =
                         !self.design.lists.contains_key(&at) && self.design.serves(&at.domain);

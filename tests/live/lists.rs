@@ -61,6 +61,30 @@ fn old_command_addresses_lead_to_the_right_place() {
     assert!(mails(&stage, "birch.example/quin").is_empty(), "a return address is answered");
 }
 
+/// `LIST-subscribe-USER=HOST` asks the person it names, and nobody can make a command of it.
+#[test]
+fn somebody_else_is_asked_whether_he_wants_to_join() {
+    let laid = Laid::larch().migrated();
+    let stage = stage(&laid.target);
+    let to = |word: &str| format!("ben-chat-{word}@mx.larch.example");
+    post(&stage, "eve@larch.example", &to("subscribe-quin=birch.example"), "ask");
+    post(&stage, "eve@larch.example", &to("sc.1.abc-frank=larch.example"), "late");
+    for word in ["subscribe--x=birch.example", "subscribe-a=b=c", "subscribe-a;id=x"] {
+        let text = letter("odd");
+        drop(send(&stage, HERE, "eve@larch.example", to(word).as_bytes(), &text));
+    }
+    let asked = |place: &str| {
+        let new = stage.root().join("var/vmail").join(place).join("Maildir/new");
+        let files = fs::read_dir(new).into_iter().flatten().flatten();
+        let mut mails = files.map(|file| fs::read_to_string(file.path()).unwrap_or_default());
+        mails.any(|mail| mail.contains("ben-chat-confsub-"))
+    };
+    wait_until(&stage, |_| asked("birch.example/quin") && asked("larch.example/frank"));
+    let log = stage.log().join("\n");
+    assert!(asked("birch.example/quin") && asked("larch.example/frank"), "{log}");
+    assert!(!asked("larch.example/eve"), "{log}");
+}
+
 /// Beside a catch-all too, and whatever the list's answers are sent from.
 #[test]
 fn a_catch_all_takes_no_list_s_commands() {

@@ -328,7 +328,7 @@ mod tests {
             unmapped: Vec::new(),
         };
         let owners = vec![address("postmaster@example.org")];
-        MailingList { list, folder: RelPath::new("s"), owners }
+        MailingList { list, folder: RelPath::new("s"), owners, answers: BTreeMap::new() }
     }
 
     fn written(list: &MailingList) -> (BTreeMap<&'static str, String>, usize) {

@@ -1,11 +1,30 @@
 //! Rows for groups of addresses: behind a front, under a domain, with odd names, with a `%`.
 
 use super::domains::{Domains, under};
-use super::escape::{local_part, odd_names, regexp, replacement, reply};
+use super::escape::{address, local_part, odd_names, regexp, replacement, reply};
 use super::rows::{Block, Place};
-use super::tables::{Tables, permanent, temporary};
+use super::tables::{LMTP, Tables, permanent, temporary};
+use crate::model::DomainName;
 use crate::model::design::{Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Route, Target};
 use bstr::BString;
+
+/// A refused group within which some addresses are not refused.
+pub(super) enum Spared<'a> {
+    /// All behind a front.
+    Behind(&'a [u8]),
+    /// All with a byte that no account's name may hold.
+    Odd,
+}
+
+impl<'a> Spared<'a> {
+    fn of(group: &'a LocalPattern) -> Option<Self> {
+        match group {
+            LocalPattern::Prefix(front) => Some(Self::Behind(front)),
+            LocalPattern::Odd => Some(Self::Odd),
+            LocalPattern::Exact(_) | LocalPattern::Any => None,
+        }
+    }
+}
 
 impl Tables {
     /// A row for a group of addresses: behind a prefix, or under a domain.
@@ -38,7 +57,11 @@ impl Tables {
                 self.patterns.keep(&block, place, &any);
                 for block in std::iter::once(&block).chain(&aliases) {
                     self.refused_patterns.add(block, place, &any, format!("550 {text}"));
-                    self.spare(route, block, design);
+                    if let (DomainPattern::Domain(name), Some(refused)) =
+                        (&route.pattern.domain, Spared::of(&route.pattern.local))
+                    {
+                        self.spare(name, &refused, block, design);
+                    }
                 }
                 return;
             }
@@ -48,7 +71,11 @@ impl Tables {
                 self.patterns.keep(&block, place, &any);
                 for block in std::iter::once(&block).chain(&aliases) {
                     self.refused_patterns.add(block, place, &any, format!("450 {text}"));
-                    self.spare(route, block, design);
+                    if let (DomainPattern::Domain(name), Some(refused)) =
+                        (&route.pattern.domain, Spared::of(&route.pattern.local))
+                    {
+                        self.spare(name, &refused, block, design);
+                    }
                 }
             }
             [Target::SameLocal(other)] => {
@@ -85,15 +112,25 @@ impl Tables {
 
     /// Addresses and longer fronts within a group that is refused, which are not refused: a client
     /// is answered by this table before any other is asked.
-    fn spare(&mut self, refused: &Route, block: &Block, design: &Design) {
-        let DomainPattern::Domain(name) = &refused.pattern.domain else { return };
+    pub(super) fn spare(
+        &mut self,
+        name: &DomainName,
+        refused: &Spared<'_>,
+        block: &Block,
+        design: &Design,
+    ) {
         // What stands behind a front may be odd, whatever the front.
-        let (front, is_odd): (&[u8], bool) = match &refused.pattern.local {
-            LocalPattern::Prefix(front) => (front, false),
-            LocalPattern::Odd => (b"", true),
-            LocalPattern::Exact(_) | LocalPattern::Any => return,
+        let (front, is_odd): (&[u8], bool) = match refused {
+            Spared::Behind(front) => (front, false),
+            Spared::Odd => (b"", true),
         };
         let within = |local: &[u8]| local.starts_with(front) && (!is_odd || has_odd_byte(local));
+        let is_within = |longer: &[u8]| longer.len() > front.len() && longer.starts_with(front);
+        // Where mail ends it must not meet the refusal as a transport either.
+        let mailboxes = design.mailboxes.keys().filter(|at| at.domain == *name);
+        for at in mailboxes.filter(|at| within(at.local.as_ref())) {
+            self.transport.add(address(at), LMTP);
+        }
         let mailboxes = design.mailboxes.values().filter(|mailbox| mailbox.is_plain);
         let own = mailboxes.map(|mailbox| &mailbox.address).chain(design.lists.keys());
         for at in own.filter(|at| at.domain == *name && within(at.local.as_ref())) {
@@ -102,13 +139,15 @@ impl Tables {
         }
         for list in design.lists.keys().filter(|list| list.domain == *name) {
             let longer = [list.local.as_ref(), b"-"].concat();
-            if longer.starts_with(front) {
+            if is_within(&longer) {
                 let any = [regexp(&longer).as_slice(), b"[^@]*"].concat();
-                self.refused_patterns.add(block, Place::behind(longer.len(), 0), &any, "DUNNO");
+                // After what the list itself refuses.
+                let place = Place::behind(longer.len(), usize::MAX);
+                self.refused_patterns.add(block, place, &any, "DUNNO");
             }
         }
         for route in design.routes.iter().filter(|route| {
-            route.pattern.domain == refused.pattern.domain
+            route.pattern.domain == DomainPattern::Domain(name.clone())
                 && !matches!(route.targets.as_slice(), [Target::Reject(_) | Target::Defer(_)])
         }) {
             match &route.pattern.local {
@@ -116,7 +155,7 @@ impl Tables {
                     let local = regexp(&local_part(local.as_ref()));
                     self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
                 }
-                LocalPattern::Prefix(longer) if longer.starts_with(front) => {
+                LocalPattern::Prefix(longer) if is_within(longer) => {
                     let any = [b"\"?".as_slice(), &regexp(longer), b"[^@]*"].concat();
                     let place = Place::behind(longer.len(), 0);
                     self.refused_patterns.add(block, place, &any, "DUNNO");

@@ -69,6 +69,7 @@ pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Ve
                 ("relay_domains", "$config_directory/unqmail/relay_domains".into()),
                 ("parent_domain_matches_subdomains", String::new()),
                 ("mlmmj_destination_recipient_limit", "1".into()),
+                ("list-member_destination_recipient_limit", "1".into()),
             ],
         },
         Group {

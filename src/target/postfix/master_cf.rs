@@ -81,6 +81,16 @@ pub(super) fn services(design: &Design) -> Vec<Service> {
             "argv=/usr/bin/mlmmj-receive -F -e ${extension} -L /var/spool/mlmmj/$nexthop".into(),
         ],
     });
+    // For requests that name another address: `LIST+subscribe-user=host`.
+    services.push(Service {
+        key: "list-member/unix".into(),
+        line: "list-member unix - n n - - pipe".into(),
+        options: vec![
+            "-o recipient_delimiter=+".into(),
+            "flags=Rhu user=mlmmj null_sender=".into(),
+            "argv=/etc/postfix/unqmail/list-member $nexthop ${extension}".into(),
+        ],
+    });
     services
 }
 

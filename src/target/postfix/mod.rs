@@ -31,6 +31,7 @@ impl Target for Postfix {
         files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
         files.push(scripts::postconf(&settings, &services));
         files.push(scripts::build_tables(choices, &tables));
+        files.push(scripts::list_member());
         files.extend(tables.artifacts());
     }
 }
