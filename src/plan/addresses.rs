@@ -123,10 +123,13 @@ impl Plan {
             .unwrap_or_else(|| Address::new(recipient, &self.site.control.envnoathost()));
         let real = self.design.real(&address);
         let percent = routed_by_percent(&address);
+        // An entry of `virtualdomains` for all other domains, of which `domain-catches-all` speaks.
+        let elsewhere = (!self.design.serves(&address.domain)).then(|| b"virtualdomains".to_vec());
         [address, real]
             .iter()
             .flat_map(subjects)
             .chain(percent)
+            .chain(elsewhere)
             .filter_map(|subject| self.explained.get(&subject))
             .flatten()
             .copied()
@@ -140,17 +143,20 @@ fn routed_by_percent(address: &Address) -> Option<Vec<u8>> {
     has_percent.then(|| address.domain.as_bstr().to_vec())
 }
 
-/// The subjects under which findings may speak of an address: itself, `prefix-*@domain`,
+/// The subjects under which findings may speak of an address: itself, its account, `prefix-*@domain`,
 /// `* *@domain` for one with a blank, `*@domain`, `…@*.suffix`, `@domain`.
 fn subjects(address: &Address) -> Vec<Vec<u8>> {
     let lower = address.to_lower();
     let local = lower.local.as_bstr();
     let fronts = local.find_iter("-").filter_map(|end| local.get(..=end));
     let prefixes = fronts.map(|front| [front, b"*"].concat());
+    // What happens to `name-x` may be said of the account `name`.
+    let account = local.split_once_str("-").map(|(account, _)| account.to_vec());
     let with_blank = local.contains(&b' ').then(|| b"* *".to_vec());
     let locals: Vec<Vec<u8>> = std::iter::once(local.to_vec())
         .chain(prefixes)
         .chain(with_blank)
+        .chain(account)
         .chain([b"*".to_vec(), Vec::new()])
         .collect();
     let suffixes = lower.domain.suffixes().map(|suffix| [b"*", suffix.as_bytes()].concat());

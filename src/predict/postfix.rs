@@ -217,10 +217,14 @@ impl NewServer {
 
     fn reach(&self, recipient: &[u8], steps: &mut Trace) -> Vec<Outcome> {
         let address = self.completed(recipient);
-        let outcomes = match self.refusal(&address, steps) {
+        let mut outcomes = match self.refusal(&address, steps) {
             Some(outcome) => BTreeSet::from([outcome]),
             None => self.expand(&address, steps),
         };
+        // What has an effect is not thrown away, whatever else becomes of it.
+        if outcomes.len() > 1 {
+            outcomes.remove(&Outcome::Discard);
+        }
         outcomes.into_iter().collect()
     }
 
@@ -339,13 +343,18 @@ impl NewServer {
     fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
         let key = external(address);
         let by_class = || {
-            let is_ours = self.is_in("virtual_mailbox_domains", &address.domain);
-            let transport = if is_ours { self.setting("virtual_transport") } else { "smtp:" };
+            let transport = match () {
+                () if self.is_in("virtual_alias_domains", &address.domain) => {
+                    "error:5.1.1 User unknown in virtual alias table"
+                }
+                () if self.is_in("virtual_mailbox_domains", &address.domain) => {
+                    self.setting("virtual_transport")
+                }
+                () => "smtp:",
+            };
             (BString::from(transport), "main.cf".to_owned())
         };
-        if self.is_in("virtual_alias_domains", &address.domain) {
-            return Outcome::Reject("User unknown in virtual alias table".into());
-        }
+        // The transport table is asked for every class.
         let (transport, place) = self.transport(key.as_bstr()).unwrap_or_else(by_class);
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {

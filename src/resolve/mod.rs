@@ -57,6 +57,8 @@ pub struct Hop {
     steps: Option<Vec<Step>>,
     /// The `Delivered-To` values that would show a message to have been here before.
     marks: Vec<BString>,
+    /// Programs that are running within each other.
+    depth: usize,
     /// The `Delivered-To` lines that the message has.
     carried: Option<Rc<Marks>>,
 }

@@ -8,6 +8,9 @@ use crate::model::command::{Simple, Word, expand, simple_commands};
 use crate::model::{Account, Address, DomainName, Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 
+/// Programs that may run within each other.
+const MOST_NESTED: usize = 16;
+
 /// How a delivery goes on after a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -147,6 +150,18 @@ impl Resolver<'_> {
         origin: &Origin,
         hop: &mut Hop,
     ) -> Flow {
+        // An account whose own file calls vdelivermail runs itself until the host gives up.
+        if hop.depth == MOST_NESTED {
+            hop.defer("programs call each other without end", origin);
+            return Flow::Failed;
+        }
+        hop.depth += 1;
+        let flow = self.run_line(line, context, origin, hop);
+        hop.depth -= 1;
+        flow
+    }
+
+    fn run_line(&self, line: &BStr, context: &Context<'_>, origin: &Origin, hop: &mut Hop) -> Flow {
         let commands = simple_commands(line);
         if let Some(flow) = self.run_list_program(&commands, context, origin, hop) {
             return flow;

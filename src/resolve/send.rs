@@ -52,8 +52,13 @@ impl Resolver<'_> {
             }
             Some((key, entry)) => {
                 let local = [entry.prepend.as_slice(), b"-", address.local.as_ref()].concat();
+                let name = if key.is_empty() {
+                    "every other domain".into()
+                } else {
+                    shown(key).to_string()
+                };
                 hop.step(
-                    format_args!("{} is virtual: becomes {}", shown(key), shown(&local)),
+                    format_args!("{name} is virtual: becomes {}", shown(&local)),
                     Some(&entry.origin),
                 );
                 Routed::Local { local: local.into(), host: address.domain }

@@ -147,9 +147,12 @@ impl Resolver<'_> {
             }
         }
         if let Some(alias) = self.users.get(BStr::new("alias")) {
-            // The user's own address counts, `alias-x` is only another way to write `x`.
+            // A user that gets mail has extensions: `alias-x` is another way to write `x`.
             if alias.gets_mail && start.is_empty() {
+                let front = BStr::new("alias-");
                 names.exact.insert(LocalPart::new("alias"));
+                names.prefixes.insert(front.into());
+                self.add_home(&alias.home, b"-", b"", front, host, names);
             }
             // Where the user gets mail, `alias-x` is its own address with the extension `x`.
             let own = start.strip_prefix(b"alias-").filter(|_| alias.gets_mail);
@@ -172,8 +175,12 @@ impl Resolver<'_> {
             return;
         };
         let pre = pre.to_vec().replace(".", ":");
-        let full =
-            |rest: &[u8]| BString::from([front.as_bytes(), &rest.replace(":", ".")].concat());
+        // A colon stands for a dot, and for itself.
+        let full = |rest: &[u8]| {
+            let spelled = |rest: &[u8]| BString::from([front.as_bytes(), rest].concat());
+            let own = rest.contains(&b':').then(|| spelled(rest));
+            std::iter::once(spelled(&rest.replace(":", "."))).chain(own).collect::<Vec<_>>()
+        };
         for (key, file) in files {
             let Some(extension) = key.strip_prefix(dash) else {
                 continue;
@@ -182,13 +189,13 @@ impl Resolver<'_> {
                 if let Some(rest) =
                     base.strip_prefix(pre.as_slice()).filter(|rest| !rest.is_empty())
                 {
-                    names.prefixes.insert(full(rest));
+                    names.prefixes.extend(full(rest).into_iter().next());
                 }
             } else if let Some(rest) = extension
                 .strip_prefix(pre.as_slice())
                 .filter(|rest| !rest.is_empty() || !front.is_empty())
             {
-                names.exact.insert(LocalPart::new(full(rest)));
+                names.exact.extend(full(rest).into_iter().map(LocalPart::new));
             }
             if file.leads_to_accounts() {
                 self.add_accounts(host, front, names);

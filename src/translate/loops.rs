@@ -6,8 +6,9 @@
 use super::Translator;
 use super::routes::subject;
 use crate::finding::{Disposition, code};
-use crate::model::design::{Design, DomainPattern, LocalPattern, Route, Target};
+use crate::model::design::{Design, DomainPattern, Extensions, LocalPattern, Route, Target};
 use crate::model::{Address, LocalPart};
+use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
 
 /// What qmail tells the sender.
@@ -98,8 +99,25 @@ impl Graph {
                 |(prefix, _): &&(Vec<u8>, usize)| address.local.as_bstr().starts_with(prefix);
             let prefixes = self.prefixes.get(&domain).into_iter().flatten();
             let longest = prefixes.filter(fits).max_by_key(|(prefix, _)| prefix.len());
-            longest.map(|(_, at)| *at).or_else(|| self.any.get(&domain).copied())
+            let longest = longest.map(|(_, at)| *at);
+            longest.or_else(|| self.any_other(design, &address, &domain))
         })
+    }
+
+    /// The route of an address that has none of its own: its account's, else that of all others.
+    fn any_other(
+        &self,
+        design: &Design,
+        address: &Address,
+        domain: &DomainPattern,
+    ) -> Option<usize> {
+        let (front, _) = address.local.as_bstr().split_once_str("-").unwrap_or_default();
+        let own = Address::new(front, &address.domain);
+        match design.mailboxes.get(&own).map(|mailbox| mailbox.extensions) {
+            Some(Extensions::LikeAddress) => self.exact.get(&own).copied(),
+            Some(Extensions::IntoMailbox) => None,
+            Some(Extensions::Unknown) | None => self.any.get(domain).copied(),
+        }
     }
 
     /// The targets that close a loop, found by walking each route once, in order.

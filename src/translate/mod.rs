@@ -1,6 +1,7 @@
 //! From what there is to what there shall be. Pure: a [`Site`] and a [`Policy`] become a
 //! [`Design`] and findings; one file per concern.
 
+mod asked;
 mod clients;
 mod domains;
 mod lists;
@@ -90,7 +91,7 @@ impl Translator<'_> {
     /// bytes in a name, and a line of its passwd-file that begins with `#` for a comment.
     fn is_usable(address: &Address) -> bool {
         let local = address.local.as_bstr();
-        let is_name_byte = |byte: &u8| LOGIN_NAME_BYTES.as_bytes().contains(byte);
+        let is_name_byte = |byte: &u8| *byte != b'@' && LOGIN_NAME_BYTES.as_bytes().contains(byte);
         Self::is_writable(address) && !local.starts_with(b"#") && local.iter().all(is_name_byte)
     }
 

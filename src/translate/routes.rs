@@ -1,26 +1,15 @@
 //! Addresses that are more than a mailbox: aliases, forwards, catch-alls, programs, refusals.
 
 use super::Translator;
+use super::asked::{PROBE, VARYING};
 use super::domains::pattern_name;
 use super::programs::PROGRAM_PENDING;
 use crate::finding::{Disposition, code};
-use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role, Route, Target};
-use crate::model::{Address, DomainName, LocalPart, Origin, RelPath, shown};
+use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Route, Target};
+use crate::model::{Address, Origin, RelPath, shown};
 use crate::resolve::{Act, Action, Hop, Served};
-use bstr::{BString, ByteSlice as _};
+use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A local part that no file mentions, to ask what happens to any other.
-const PROBE: &str = "x7q0zz";
-
-/// One that no account can have: vdelivermail(8) refuses it before it looks for a catch-all.
-const ODD_PROBE: &str = "x7q0zz\"";
-
-/// One that the shell divides where a line names `$EXT` without quotes.
-const BLANK_PROBE: &str = "x7q0zz x";
-
-/// Another one, to tell what depends on the name.
-const OTHER_PROBE: &str = "k4j9ww";
 
 impl Translator<'_> {
     pub(super) fn translate_routes(&mut self) {
@@ -31,7 +20,11 @@ impl Translator<'_> {
             self.ask(served, origin, &mut hops, &mut plain);
         }
         self.ask_exceptions(&mut hops);
+        self.ask_in_alias_domains(&mut hops);
         self.translate_extensions(&plain, &mut hops);
+        if self.rules.has_user_extensions() {
+            self.ask_extensions_elsewhere(&mut hops);
+        }
         let adopted = self.adopt_stores(&hops);
         for mailbox in self.design.mailboxes.values_mut() {
             mailbox.is_plain = plain.contains(&mailbox.address);
@@ -45,199 +38,6 @@ impl Translator<'_> {
         self.add_system_addresses();
         self.translate_copies(&adopted);
         self.design.adopted = adopted;
-    }
-
-    /// Single addresses that are remote although their domain is served by what it ends in; those
-    /// of a served domain are among its names.
-    fn ask_exceptions(&self, hops: &mut Vec<(Pattern, Hop)>) {
-        for excepted in self.rules.exceptions().into_keys() {
-            let Served::Address(address) = excepted else { continue };
-            let is_elsewhere = self.design.domain(&address.domain).is_some();
-            if is_elsewhere || !self.design.serves(&address.domain) || !Self::is_writable(&address)
-            {
-                continue;
-            }
-            let hop = self.rules.hop(address.to_bytes().as_bstr());
-            let domain = DomainPattern::Domain(address.domain.clone());
-            let local = LocalPattern::Exact(address.local.to_lower());
-            hops.push((Pattern { domain, local }, hop));
-        }
-    }
-
-    /// Asks the old server's rules about every name of a domain and about any other. Mailboxes
-    /// that get their own mail and nothing else only go into `plain`.
-    fn ask(
-        &mut self,
-        served: &Served,
-        _origin: &Origin,
-        hops: &mut Vec<(Pattern, Hop)>,
-        plain: &mut BTreeSet<Address>,
-    ) {
-        let (domain, sample) = match served {
-            Served::Domain(name) => (DomainPattern::Domain(name.clone()), name.clone()),
-            Served::Under(suffix) => {
-                let sample = DomainName::new([PROBE.as_bytes(), suffix].concat());
-                (DomainPattern::Under(suffix.clone()), sample)
-            }
-            Served::Address(address) => {
-                (DomainPattern::Domain(address.domain.clone()), address.domain.clone())
-            }
-        };
-        let role = self.design.domains.get(&domain).map(|domain| &domain.role);
-        if !matches!(served, Served::Address(_)) && role != Some(&Role::Own) {
-            return;
-        }
-        let names = self.rules.names(served);
-        let ask = |local: &[u8]| self.rules.hop(Address::new(local, &sample).to_bytes().as_bstr());
-        let prefixes: Vec<(&BString, Hop)> = names
-            .prefixes
-            .iter()
-            .map(|prefix| {
-                let ask = |probe: &str| ask(&[prefix.as_slice(), probe.as_bytes()].concat());
-                let own = [prefix.as_slice(), PROBE.as_bytes()].concat();
-                (prefix, generalized(ask(PROBE), &ask(OTHER_PROBE), &own))
-            })
-            .collect();
-        let any =
-            generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
-        let mut unusable = Vec::new();
-        for name in &names.exact {
-            let hop = ask(name.as_ref());
-            if !Self::is_writable(&Address::new(name, &sample)) {
-                let local = LocalPattern::Exact(name.clone());
-                unusable.push((Pattern { domain: domain.clone(), local }, hop));
-                continue;
-            }
-            let address = Address::new(name, &sample);
-            if self.is_plain(&address, &hop) {
-                plain.insert(address);
-                continue;
-            }
-            let pattern =
-                Pattern { domain: domain.clone(), local: LocalPattern::Exact(name.clone()) };
-            hops.push((pattern, hop));
-        }
-        if matches!(served, Served::Address(_)) {
-            self.report_unusable(&unusable);
-            return;
-        }
-        let refuses =
-            |hop: &Hop| matches!(hop.actions.as_slice(), [Act { action: Action::Reject(_), .. }]);
-        let catches = !refuses(&any);
-        for (prefix, hop) in prefixes {
-            // Refusing is what happens to an unknown name anyway, unless something wider takes it.
-            let wider =
-                names.prefixes.iter().any(|other| other != prefix && prefix.starts_with(other));
-            if refuses(&hop) && !catches && !wider {
-                continue;
-            }
-            let is_writable = Self::is_writable(&Address::new(prefix.as_slice(), &sample));
-            let pattern =
-                Pattern { domain: domain.clone(), local: LocalPattern::Prefix(prefix.clone()) };
-            if is_writable {
-                hops.push((pattern, hop));
-            } else {
-                unusable.push((pattern, hop));
-            }
-        }
-        let odd = ask(ODD_PROBE.as_bytes());
-        if catches && refuses(&odd) {
-            self.report_blanks(&domain, &ask(BLANK_PROBE.as_bytes()));
-            hops.push((Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd));
-        }
-        if catches {
-            hops.push((Pattern { domain, local: LocalPattern::Any }, any));
-        }
-        self.report_unusable(&unusable);
-    }
-
-    /// Names that cannot stand in a table: Postfix would not find them there.
-    fn report_unusable(&mut self, names: &[(Pattern, Hop)]) {
-        for (pattern, hop) in names {
-            let Some(act) = hop.actions.first() else { continue };
-            if matches!(act.action, Action::Reject(_)) {
-                continue;
-            }
-            self.find(
-                &code::ALIAS_NAME_UNUSABLE,
-                Disposition::Dropped,
-                &act.origin,
-                subject(pattern),
-                "the address has bytes that no lookup table takes",
-                "the new server refuses mail for it",
-            );
-        }
-    }
-
-    /// Odd names are refused; those with a blank may have been put off instead.
-    fn report_blanks(&mut self, domain: &DomainPattern, hop: &Hop) {
-        let [Act { action: Action::Defer(text), origin }] = hop.actions.as_slice() else { return };
-        let local = LocalPattern::Exact(LocalPart::new("* *"));
-        self.find(
-            &code::ALIAS_DEFERRED,
-            Disposition::Adapted,
-            origin,
-            subject(&Pattern { domain: domain.clone(), local }),
-            format!("an address with a blank breaks the line for all others: {}", shown(text)),
-            "its mail waits until it is too old and bounces; the new server refuses it at once",
-        );
-    }
-
-    /// Whether mail for the address goes into its own mailbox and nowhere else.
-    fn is_plain(&self, address: &Address, hop: &Hop) -> bool {
-        match hop.actions.as_slice() {
-            [Act { action: Action::Store(path), .. }] => self.rules.is_own_store(path, address),
-            _ => false,
-        }
-    }
-
-    /// Finds out what mail to `user-anything` does. Where it is neither what mail to `user` does
-    /// nor plain storing, it gets a route of its own.
-    fn translate_extensions(&mut self, plain: &BTreeSet<Address>, hops: &mut Vec<(Pattern, Hop)>) {
-        if !self.rules.has_user_extensions() {
-            return;
-        }
-        let (rules, domains) = (&self.rules, &self.design.domains);
-        let known: BTreeSet<Pattern> = hops.iter().map(|(pattern, _)| pattern.clone()).collect();
-        for mailbox in self.design.mailboxes.values_mut().filter(|mailbox| mailbox.is_reachable) {
-            let address = &mailbox.address;
-            let domain = DomainPattern::Domain(address.domain.clone());
-            if address.local.as_bstr().contains(&b'-') || !domains.contains_key(&domain) {
-                continue;
-            }
-            let front: BString = [address.local.as_ref(), b"-"].concat().into();
-            let pattern = Pattern { domain, local: LocalPattern::Prefix(front.clone()) };
-            let extended =
-                Address::new([front.as_slice(), PROBE.as_bytes()].concat(), &address.domain);
-            let other =
-                Address::new([front.as_slice(), OTHER_PROBE.as_bytes()].concat(), &address.domain);
-            let hop = generalized(
-                rules.hop(extended.to_bytes().as_bstr()),
-                &rules.hop(other.to_bytes().as_bstr()),
-                extended.local.as_ref(),
-            );
-            let any = Address::new(PROBE, &address.domain);
-            if known.contains(&pattern) || same_effects(&hop, &rules.hop(any.to_bytes().as_bstr()))
-            {
-                continue;
-            }
-            let stores = match hop.actions.as_slice() {
-                [Act { action: Action::Store(path), .. }] => rules.is_own_store(path, address),
-                _ => false,
-            };
-            mailbox.extensions = if stores && !plain.contains(address) {
-                Extensions::IntoMailbox
-            } else if same_effects(&hop, &rules.hop(address.to_bytes().as_bstr())) {
-                match hop.actions.as_slice() {
-                    // An unknown address is refused as well.
-                    [Act { action: Action::Reject(_), .. }] => Extensions::Unknown,
-                    _ => Extensions::LikeAddress,
-                }
-            } else {
-                hops.push((pattern, hop));
-                Extensions::Unknown
-            };
-        }
     }
 
     fn translate_route(
@@ -450,63 +250,12 @@ impl Translator<'_> {
 }
 
 /// The address that a pattern means, if it is one only.
-fn exact(pattern: &Pattern) -> Option<Address> {
+pub(super) fn exact(pattern: &Pattern) -> Option<Address> {
     match (&pattern.domain, &pattern.local) {
         (DomainPattern::Domain(domain), LocalPattern::Exact(local)) => {
             Some(Address::new(local, domain))
         }
         _ => None,
-    }
-}
-
-/// Whether two hops do the same, wherever they say so and however they mark forwards.
-fn same_effects(a: &Hop, b: &Hop) -> bool {
-    let effect = |act: &Act| match &act.action {
-        Action::Forward { to, keeps_local, .. } => {
-            Action::Forward { to: to.clone(), keeps_local: *keeps_local, mark: BString::default() }
-        }
-        other => other.clone(),
-    };
-    a.actions.iter().map(effect).eq(b.actions.iter().map(effect))
-}
-
-/// What happens to every address of a group, from what happens to two of them: where a forward's
-/// target depends on the name, it either keeps the local part `own`, or is marked as
-/// [`VARYING`].
-fn generalized(mut hop: Hop, other: &Hop, own: &[u8]) -> Hop {
-    for (at, act) in hop.actions.iter_mut().enumerate() {
-        let same = other.actions.get(at).is_some_and(|other| match (&act.action, &other.action) {
-            (Action::Forward { to: a, .. }, Action::Forward { to: b, .. }) => a == b,
-            (Action::Remote(_), Action::Remote(_)) => true,
-            (a, b) => a == b,
-        });
-        if same {
-            continue;
-        }
-        match &mut act.action {
-            Action::Forward { to, keeps_local, .. } => {
-                let local = to.rsplit_once_str("@").map_or(to.as_slice(), |(local, _)| local);
-                if local == own {
-                    *keeps_local = true;
-                } else if to.contains_str(PROBE) {
-                    *to = VARYING.into();
-                }
-            }
-            action if names_probe(action) => *action = Action::Defer(PROGRAM_PENDING.into()),
-            _ => {}
-        }
-    }
-    hop
-}
-
-/// Stands for a target that is made from the address that was written to.
-const VARYING: &str = "varies";
-
-/// Whether mail would go to a place that only the probe has.
-fn names_probe(action: &Action) -> bool {
-    match action {
-        Action::Store(path) => path.as_bstr().contains_str(PROBE),
-        _ => false,
     }
 }
 

@@ -132,7 +132,7 @@ fn what_was_recorded_on_the_old_server_happens_on_the_new_one() {
     let truth = atelier.truth("deliver").into_iter();
     let tried: BTreeSet<String> =
         truth.map(|row| row["rcpt"].as_str().unwrap().to_owned()).collect();
-    let input: String = tried.iter().map(|address| format!("{address}\n")).collect();
+    let input = tried.iter().cloned().collect::<Vec<_>>().join("\n");
     let more = ["--addresses", "-"];
     report(&atelier.site, target, &atelier.config, &more, input.as_bytes());
     // The servers did what is predicted, for each of them; now the prediction against the old way.

@@ -24,6 +24,7 @@ mod atelier;
 mod cli;
 mod golden;
 mod hostile;
+mod property;
 mod registry;
 mod resume;
 mod rules;

@@ -1,6 +1,6 @@
 //! Bugs that were found once, each named for what a sysadmin would have seen.
 
-use crate::support::Laid;
+use crate::support::{Laid, SMALL};
 use serde_json::Value;
 
 const D: &str = "home/vpopmail/domains/a.example";
@@ -268,4 +268,79 @@ fn a_catch_all_takes_no_name_that_no_account_can_have() {
         let (new, verdict) = told(&laid, taken);
         assert!(new[0]["deliver"].is_string() && verdict == "same", "{taken}: {new}");
     }
+}
+
+#[test]
+fn a_program_that_calls_itself_ends() {
+    let laid = Laid::small(&format!(
+        "file {D}/joe/.qmail\n| | /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n"
+    ));
+    is_same(&laid, "joe@a.example");
+}
+
+#[test]
+fn extensions_of_the_alias_user_are_known() {
+    let laid = Laid::small("file var/qmail/alias/.qmail-info\n| &joe@a.example\n");
+    is_same(&laid, "alias-info@mx.example");
+    is_same(&laid, "info@mx.example");
+}
+
+#[test]
+fn a_name_quoted_for_its_front_keeps_its_local_part() {
+    let laid =
+        Laid::small(&format!("file {D}/.qmail-(-default\n| |forward \"$EXT@far.example\"\n"));
+    is_same(&laid, "(-x@a.example");
+}
+
+#[test]
+fn an_entry_for_one_address_is_not_for_its_namesakes() {
+    let manifest = SMALL.to_owned()
+        .replace("| a.example:a.example\n", "| a.example:a.example\n| joe@a.example:alias-x\n| c.example:c.example\n")
+        .replace("| .\nfile etc/passwd", "| +c.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n| .\nfile etc/passwd");
+    let laid = Laid::new(&manifest, "");
+    is_same(&laid, "joe@a.example");
+    is_same(&laid, "joe@c.example");
+    is_same(&laid, "eve@c.example");
+}
+
+#[test]
+fn an_account_behind_a_refused_front_gets_its_mail() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-j-default\n| |bouncesaying \"no\"\nfile {D}/.qmail-j-keep\n| ./mbox\n"
+    ));
+    is_same(&laid, "j-x@a.example");
+    let (new, verdict) = told(&laid, "j-keep@a.example");
+    assert!(new[0]["deliver"].is_string() && verdict == "adapted", "{new}");
+}
+
+#[test]
+fn mail_that_a_forward_brings_to_an_account_without_an_address_is_refused() {
+    let manifest = SMALL.to_owned().replace("| a.example:a.example\n", "| a.example:alias-x\n");
+    let laid = Laid::new(&manifest, "");
+    is_same(&laid, "joe@a.example");
+    is_same(&laid, "root@mx.example");
+}
+
+#[test]
+fn a_loop_through_an_extension_is_found() {
+    let laid = Laid::new(
+        &(SMALL.to_owned()
+            + &format!(
+                "file {D}/joe/.qmail\n| &eve@a.example\nfile {D}/.qmail-eve\n| &joe-x@a.example\n"
+            )),
+        "[old]\nuser_extensions = true\n",
+    );
+    let (new, verdict) = told(&laid, "eve@a.example");
+    assert!(new[0]["reject"].is_string() && verdict != "lost", "{new} {verdict}");
+}
+
+#[test]
+fn an_account_that_refuses_does_so_for_its_extensions_beside_a_catch_all() {
+    let laid = Laid::new(
+        &(SMALL.to_owned().replace("bounce-no-mailbox", "delete")
+            + &format!("file {D}/joe/.qmail\n| |bouncesaying \"no\"\n")),
+        "[old]\nuser_extensions = true\n",
+    );
+    is_same(&laid, "joe-x@a.example");
+    is_same(&laid, "joe@a.example");
 }

@@ -2,7 +2,9 @@
 
 use super::escape::regexp;
 use super::rows::Block;
-use crate::model::design::{Design, DomainPattern, Extensions, LocalPattern, MailingList, Role};
+use crate::model::design::{
+    Design, DomainPattern, Extensions, LocalPattern, MailingList, Role, Target,
+};
 use crate::model::{Address, DomainName};
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +15,8 @@ pub(super) struct Domains<'a> {
     catching: BTreeSet<&'a DomainPattern>,
     /// Fronts behind which anything may stand.
     prefixes: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
+    /// Those of them that are refused or put off.
+    refused: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
     /// The alias domains of a domain.
     aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
     /// Single addresses that have a route.
@@ -27,6 +31,7 @@ impl<'a> Domains<'a> {
         let mut domains = Self {
             catching: BTreeSet::new(),
             prefixes: BTreeMap::new(),
+            refused: BTreeMap::new(),
             aliases: BTreeMap::new(),
             routed: BTreeSet::new(),
             names: BTreeSet::new(),
@@ -42,6 +47,9 @@ impl<'a> Domains<'a> {
                 LocalPattern::Any => drop(domains.catching.insert(&route.pattern.domain)),
                 LocalPattern::Prefix(prefix) => {
                     domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);
+                    if let [Target::Reject(_) | Target::Defer(_)] = route.targets.as_slice() {
+                        domains.refused.entry(&route.pattern.domain).or_default().push(prefix);
+                    }
                 }
                 LocalPattern::Exact(local) => {
                     if let DomainPattern::Domain(name) = &route.pattern.domain {
@@ -74,6 +82,19 @@ impl<'a> Domains<'a> {
         self.aliases.get(real).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The same address in the alias domains, where it has no route of its own.
+    pub(super) fn copies(&self, at: &Address) -> Vec<Address> {
+        let copies = self.of(&at.domain).iter().map(|alias| Address::new(&at.local, alias));
+        copies.filter(|copy| !self.routed.contains(copy)).collect()
+    }
+
+    /// Whether the transport table refuses whatever stands behind a front of the address.
+    pub(super) fn refuses_around(&self, at: &Address) -> bool {
+        let refused = self.refused.get(&DomainPattern::Domain(at.domain.clone()));
+        let local = at.local.as_bstr();
+        refused.is_some_and(|fronts| fronts.iter().any(|front| local.starts_with(front)))
+    }
+
     /// Whether a wider row could meet the address before it reaches its own end.
     pub(super) fn needs_identity(
         &self,
@@ -84,6 +105,7 @@ impl<'a> Domains<'a> {
         let local = at.local.as_bstr();
         let fronts = local.find_iter("-").filter_map(|end| local.get(..end));
         self.catching.contains(&domain)
+            || self.aliases.values().flatten().any(|alias| **alias == at.domain)
             || (self.has_extensions && local.contains(&b'-'))
             || self
                 .prefixes

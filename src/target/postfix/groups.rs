@@ -6,7 +6,7 @@ use super::rows::{Block, Place};
 use super::tables::{LMTP, Tables, permanent, temporary};
 use crate::model::DomainName;
 use crate::model::design::{Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Route, Target};
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 
 /// A refused group within which some addresses are not refused.
 pub(super) enum Spared<'a> {
@@ -40,14 +40,15 @@ impl Tables {
                 (Place::exact(), quoted.clone(), quoted.into())
             }
             LocalPattern::Prefix(prefix) => {
-                let front = regexp(prefix);
+                let front = front_of(prefix);
                 let any = [b"\"?".as_slice(), &front, b"[^@]*"].concat();
                 (Place::behind(prefix.len(), 0), front, any)
             }
             LocalPattern::Odd => (Place::odd(), BString::default(), odd_names()),
             LocalPattern::Any => (Place::last(), BString::default(), b"[^@]+".to_vec()),
         };
-        let kept = [b"(".as_slice(), &front, b"[^@\"]*)"].concat();
+        // With its quotes, if it has any.
+        let kept = [b"(\"?".as_slice(), &front, b"[^@]*)"].concat();
         let aliases: Vec<Block> =
             names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
         match route.targets.as_slice() {
@@ -92,7 +93,7 @@ impl Tables {
             targets if targets.iter().any(|target| matches!(target, Target::SameLocal(_))) => {
                 let value = Self::values_with_local(targets, design);
                 let kept = if matches!(route.pattern.local, LocalPattern::Any) {
-                    b"([^@\"]*)".to_vec()
+                    b"([^@]+)".to_vec()
                 } else {
                     kept.clone()
                 };
@@ -156,7 +157,7 @@ impl Tables {
                     self.refused_patterns.add(block, Place::exact(), &local, "DUNNO");
                 }
                 LocalPattern::Prefix(longer) if is_within(longer) => {
-                    let any = [b"\"?".as_slice(), &regexp(longer), b"[^@]*"].concat();
+                    let any = [b"\"?".as_slice(), &front_of(longer), b"[^@]*"].concat();
                     let place = Place::behind(longer.len(), 0);
                     self.refused_patterns.add(block, place, &any, "DUNNO");
                 }
@@ -200,6 +201,11 @@ impl Tables {
             );
         }
     }
+}
+
+/// The regular expression of a front within quotes, if it needs them.
+fn front_of(prefix: &[u8]) -> BString {
+    regexp(&prefix.replace("\\", "\\\\").replace("\"", "\\\""))
 }
 
 /// Whether a local part has a byte that no account's name may hold.

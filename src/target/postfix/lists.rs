@@ -155,8 +155,10 @@ impl Tables {
                 self.spare(&own.domain, &Spared::Behind(&behind), block, design);
             }
         }
+        for copy in domains.copies(own) {
+            self.add_alias(&copy, address(own));
+        }
         for alias in domains.of(&own.domain) {
-            self.add_alias(&Address::new(&own.local, alias), address(own));
             let local = [b"(".as_slice(), &name, b"-[^@\"]*)"].concat();
             let block = Block::new(regexp(alias.as_ref()));
             self.patterns.add(

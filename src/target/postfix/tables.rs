@@ -144,9 +144,15 @@ impl Tables {
         let is_served = design.domain(&mailbox.address.domain).is_some();
         if mailbox.is_plain {
             self.add_final(&mailbox.address, below_mail(&mailbox.home), domains, design);
-            for alias in domains.of(&mailbox.address.domain) {
-                self.add_alias(&Address::new(&mailbox.address.local, alias), own.clone());
+            if domains.refuses_around(&mailbox.address) {
+                self.transport.add(&own, LMTP);
             }
+            for copy in domains.copies(&mailbox.address) {
+                self.add_alias(&copy, own.clone());
+            }
+        } else if Self::is_cut_off(mailbox, domains, design) {
+            // Dovecot would take what a forward brings here.
+            self.transport.add(&own, format!("error:{}", permanent("")));
         }
         if mailbox.is_direct {
             self.transport.add(address(&mailbox.inner_address()), LMTP);
@@ -163,6 +169,15 @@ impl Tables {
                 self.extensions.add(address(&Address::new(&mailbox.address.local, name)), &target);
             }
         }
+    }
+
+    /// Whether nothing takes mail for an address, although somebody logs in by it.
+    fn is_cut_off(mailbox: &Mailbox, domains: &Domains<'_>, design: &Design) -> bool {
+        let at = &mailbox.address;
+        mailbox.is_reachable
+            && design.serves(&at.domain)
+            && !domains.routed.contains(at)
+            && !domains.needs_identity(at, &design.lists)
     }
 
     /// An address where mail ends: it is valid, and no wider row takes it.
@@ -219,16 +234,15 @@ impl Tables {
         design: &Design,
     ) {
         let key = address(at);
-        let aliases = domains.of(&at.domain);
+        let copies = domains.copies(at);
         let identity = domains.needs_identity(at, &design.lists);
         match targets {
             [Target::Reject(text)] => {
                 let text = permanent(&reply(text));
                 self.transport.add(&key, format!("error:{text}"));
                 self.refused_recipients.add(&key, format!("550 {text}"));
-                for alias in aliases {
-                    self.refused_recipients
-                        .add(address(&Address::new(&at.local, alias)), format!("550 {text}"));
+                for copy in &copies {
+                    self.refused_recipients.add(address(copy), format!("550 {text}"));
                 }
                 if identity {
                     self.add_alias(at, key);
@@ -239,22 +253,27 @@ impl Tables {
                 let text = temporary(&reply(text));
                 self.transport.add(&key, format!("retry:{text}"));
                 self.refused_recipients.add(&key, format!("450 {text}"));
-                for alias in aliases {
-                    self.refused_recipients
-                        .add(address(&Address::new(&at.local, alias)), format!("450 {text}"));
+                for copy in &copies {
+                    self.refused_recipients.add(address(copy), format!("450 {text}"));
                 }
             }
             [Target::Remote] => {
                 self.transport.add(&key, "smtp:");
                 self.mailboxes.add(&key, "-");
             }
-            targets => self.add_alias(at, Self::values(Some(at), targets, design)),
+            targets => {
+                let keeps = targets.iter().any(|to| matches!(to, Target::Store(to) if to == at));
+                if keeps && domains.refuses_around(at) && !design.lists.contains_key(at) {
+                    self.transport.add(&key, LMTP);
+                }
+                self.add_alias(at, Self::values(Some(at), targets, design));
+            }
         }
         if identity && matches!(targets, [Target::Defer(_) | Target::Remote]) {
             self.add_alias(at, key.clone());
         }
-        for alias in aliases {
-            self.add_alias(&Address::new(&at.local, alias), key.clone());
+        for copy in &copies {
+            self.add_alias(copy, key.clone());
         }
     }
 

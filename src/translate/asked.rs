@@ -1,0 +1,337 @@
+//! Questions to the old server's rules: what happens to every name that is written down, and to any
+//! other.
+
+use super::Translator;
+use super::programs::PROGRAM_PENDING;
+use super::routes::{exact, subject};
+use crate::finding::{Disposition, code};
+use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role};
+use crate::model::{Address, DomainName, LocalPart, Origin, shown};
+use crate::resolve::{Act, Action, Hop, Served};
+use bstr::{BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A local part that no file mentions, to ask what happens to any other.
+pub(super) const PROBE: &str = "x7q0zz";
+
+/// One that no account can have: vdelivermail(8) refuses it before it looks for a catch-all.
+const ODD_PROBE: &str = "x7q0zz\"";
+
+/// One that the shell divides where a line names `$EXT` without quotes.
+const BLANK_PROBE: &str = "x7q0zz x";
+
+/// Another one, to tell what depends on the name.
+const OTHER_PROBE: &str = "k4j9ww";
+
+impl Translator<'_> {
+    /// Single addresses that are remote although their domain is served by what it ends in; those
+    /// of a served domain are among its names.
+    pub(super) fn ask_exceptions(&self, hops: &mut Vec<(Pattern, Hop)>) {
+        for excepted in self.rules.exceptions().into_keys() {
+            let Served::Address(address) = excepted else { continue };
+            let is_elsewhere = self.design.domain(&address.domain).is_some();
+            if is_elsewhere || !self.design.serves(&address.domain) || !Self::is_writable(&address)
+            {
+                continue;
+            }
+            let hop = self.rules.hop(address.to_bytes().as_bstr());
+            let domain = DomainPattern::Domain(address.domain.clone());
+            let local = LocalPattern::Exact(address.local.to_lower());
+            hops.push((Pattern { domain, local }, hop));
+        }
+    }
+
+    /// Asks the old server's rules about every name of a domain and about any other. Mailboxes
+    /// that get their own mail and nothing else only go into `plain`.
+    pub(super) fn ask(
+        &mut self,
+        served: &Served,
+        _origin: &Origin,
+        hops: &mut Vec<(Pattern, Hop)>,
+        plain: &mut BTreeSet<Address>,
+    ) {
+        let (domain, sample) = match served {
+            Served::Domain(name) => (DomainPattern::Domain(name.clone()), name.clone()),
+            Served::Under(suffix) => {
+                let sample = DomainName::new([PROBE.as_bytes(), suffix].concat());
+                (DomainPattern::Under(suffix.clone()), sample)
+            }
+            Served::Address(address) => {
+                (DomainPattern::Domain(address.domain.clone()), address.domain.clone())
+            }
+        };
+        let role = self.design.domains.get(&domain).map(|domain| &domain.role);
+        if !matches!(served, Served::Address(_)) && role != Some(&Role::Own) {
+            return;
+        }
+        let names = self.rules.names(served);
+        let ask = |local: &[u8]| self.rules.hop(Address::new(local, &sample).to_bytes().as_bstr());
+        let prefixes: Vec<(&BString, Hop)> = names
+            .prefixes
+            .iter()
+            .map(|prefix| {
+                let ask = |probe: &str| ask(&[prefix.as_slice(), probe.as_bytes()].concat());
+                let own = [prefix.as_slice(), PROBE.as_bytes()].concat();
+                (prefix, generalized(ask(PROBE), &ask(OTHER_PROBE), &own))
+            })
+            .collect();
+        let any =
+            generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
+        let mut unusable = Vec::new();
+        for name in &names.exact {
+            let hop = ask(name.as_ref());
+            if !Self::is_writable(&Address::new(name, &sample)) {
+                let local = LocalPattern::Exact(name.clone());
+                unusable.push((Pattern { domain: domain.clone(), local }, hop));
+                continue;
+            }
+            let address = Address::new(name, &sample);
+            if self.is_plain(&address, &hop) {
+                plain.insert(address);
+                continue;
+            }
+            let pattern =
+                Pattern { domain: domain.clone(), local: LocalPattern::Exact(name.clone()) };
+            hops.push((pattern, hop));
+        }
+        if matches!(served, Served::Address(_)) {
+            self.report_unusable(&unusable);
+            return;
+        }
+        let refuses =
+            |hop: &Hop| matches!(hop.actions.as_slice(), [Act { action: Action::Reject(_), .. }]);
+        let catches = !refuses(&any);
+        for (prefix, hop) in prefixes {
+            // Refusing is what happens to an unknown name anyway, unless something wider takes it.
+            let wider =
+                names.prefixes.iter().any(|other| other != prefix && prefix.starts_with(other));
+            let wider = wider || self.rules.has_user_extensions();
+            if refuses(&hop) && !catches && !wider {
+                continue;
+            }
+            let is_writable = Self::is_writable(&Address::new(prefix.as_slice(), &sample));
+            let pattern =
+                Pattern { domain: domain.clone(), local: LocalPattern::Prefix(prefix.clone()) };
+            if is_writable {
+                hops.push((pattern, hop));
+            } else {
+                unusable.push((pattern, hop));
+            }
+        }
+        let odd = ask(ODD_PROBE.as_bytes());
+        if catches && refuses(&odd) {
+            self.report_blanks(&domain, &ask(BLANK_PROBE.as_bytes()));
+            hops.push((Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd));
+        }
+        if catches {
+            hops.push((Pattern { domain, local: LocalPattern::Any }, any));
+        }
+        self.report_unusable(&unusable);
+    }
+
+    /// What is done with an address may depend on its domain: an entry of `virtualdomains` for it
+    /// alone, a program that is told `$LOCAL`. Its namesakes in alias domains would share its way.
+    pub(super) fn ask_in_alias_domains(&self, hops: &mut Vec<(Pattern, Hop)>) {
+        let mut aliases: BTreeMap<&DomainName, Vec<&DomainName>> = BTreeMap::new();
+        for (pattern, domain) in &self.design.domains {
+            if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
+                aliases.entry(real).or_default().push(name);
+            }
+        }
+        let mut namesakes = Vec::new();
+        for (pattern, hop) in hops.iter() {
+            let Some(address) = exact(pattern) else { continue };
+            for alias in aliases.get(&address.domain).into_iter().flatten() {
+                let namesake = Address::new(&address.local, alias).to_bytes();
+                let own = self.rules.hop(namesake.as_bstr());
+                let has_entry = self.site.control.virtual_domains.contains_key(namesake.as_bstr());
+                if !has_entry && !same_effects(hop, &own) {
+                    let domain = DomainPattern::Domain((*alias).clone());
+                    namesakes.push((Pattern { domain, local: pattern.local.clone() }, own));
+                }
+            }
+        }
+        hops.append(&mut namesakes);
+    }
+
+    /// Names that cannot stand in a table: Postfix would not find them there.
+    fn report_unusable(&mut self, names: &[(Pattern, Hop)]) {
+        for (pattern, hop) in names {
+            let Some(act) = hop.actions.first() else { continue };
+            if matches!(act.action, Action::Reject(_)) {
+                continue;
+            }
+            self.find(
+                &code::ALIAS_NAME_UNUSABLE,
+                Disposition::Dropped,
+                &act.origin,
+                subject(pattern),
+                "the address has bytes that no lookup table takes",
+                "the new server refuses mail for it",
+            );
+        }
+    }
+
+    /// Odd names are refused; those with a blank may have been put off instead.
+    fn report_blanks(&mut self, domain: &DomainPattern, hop: &Hop) {
+        let [Act { action: Action::Defer(text), origin }] = hop.actions.as_slice() else { return };
+        let local = LocalPattern::Exact(LocalPart::new("* *"));
+        self.find(
+            &code::ALIAS_DEFERRED,
+            Disposition::Adapted,
+            origin,
+            subject(&Pattern { domain: domain.clone(), local }),
+            format!("an address with a blank breaks the line for all others: {}", shown(text)),
+            "its mail waits until it is too old and bounces; the new server refuses it at once",
+        );
+    }
+
+    /// Whether mail for the address goes into its own mailbox and nowhere else.
+    fn is_plain(&self, address: &Address, hop: &Hop) -> bool {
+        match hop.actions.as_slice() {
+            [Act { action: Action::Store(path), .. }] => self.rules.is_own_store(path, address),
+            _ => false,
+        }
+    }
+
+    /// Finds out what mail to `user-anything` does. Where it is neither what mail to `user` does
+    /// nor plain storing, it gets a route of its own.
+    pub(super) fn translate_extensions(
+        &mut self,
+        plain: &BTreeSet<Address>,
+        hops: &mut Vec<(Pattern, Hop)>,
+    ) {
+        if !self.rules.has_user_extensions() {
+            return;
+        }
+        let (rules, domains) = (&self.rules, &self.design.domains);
+        let known: BTreeSet<Pattern> = hops.iter().map(|(pattern, _)| pattern.clone()).collect();
+        for mailbox in self.design.mailboxes.values_mut().filter(|mailbox| mailbox.is_reachable) {
+            let address = &mailbox.address;
+            let domain = DomainPattern::Domain(address.domain.clone());
+            if address.local.as_bstr().contains(&b'-') || !domains.contains_key(&domain) {
+                continue;
+            }
+            let front: BString = [address.local.as_ref(), b"-"].concat().into();
+            let pattern = Pattern { domain, local: LocalPattern::Prefix(front.clone()) };
+            let extended =
+                Address::new([front.as_slice(), PROBE.as_bytes()].concat(), &address.domain);
+            let other =
+                Address::new([front.as_slice(), OTHER_PROBE.as_bytes()].concat(), &address.domain);
+            let hop = generalized(
+                rules.hop(extended.to_bytes().as_bstr()),
+                &rules.hop(other.to_bytes().as_bstr()),
+                extended.local.as_ref(),
+            );
+            let any = Address::new(PROBE, &address.domain);
+            if known.contains(&pattern) || same_effects(&hop, &rules.hop(any.to_bytes().as_bstr()))
+            {
+                continue;
+            }
+            let stores = match hop.actions.as_slice() {
+                [Act { action: Action::Store(path), .. }] => rules.is_own_store(path, address),
+                _ => false,
+            };
+            mailbox.extensions = if stores && !plain.contains(address) {
+                Extensions::IntoMailbox
+            } else if same_effects(&hop, &rules.hop(address.to_bytes().as_bstr())) {
+                let refuses = |hop: &Hop| {
+                    matches!(hop.actions.as_slice(), [Act { action: Action::Reject(_), .. }])
+                };
+                match (refuses(&hop), refuses(&rules.hop(any.to_bytes().as_bstr()))) {
+                    // An unknown address is refused as well.
+                    (true, true) => Extensions::Unknown,
+                    (true, false) => {
+                        hops.push((pattern, hop));
+                        Extensions::Unknown
+                    }
+                    (false, _) => Extensions::LikeAddress,
+                }
+            } else {
+                hops.push((pattern, hop));
+                Extensions::Unknown
+            };
+        }
+    }
+
+    /// The same for domains that share the accounts of another one and not its addresses.
+    pub(super) fn ask_extensions_elsewhere(&self, hops: &mut Vec<(Pattern, Hop)>) {
+        let probe = |front: &BString, probe: &str, domain: &DomainName| {
+            let local = [front.as_slice(), probe.as_bytes()].concat();
+            self.rules.hop(Address::new(local, domain).to_bytes().as_bstr())
+        };
+        for domain in &self.site.domains {
+            for alias in domain.aliases.iter().map(|alias| &alias.name) {
+                let is_own = self.design.domain(alias).is_some_and(|entry| entry.role == Role::Own);
+                let names = domain.accounts.iter().filter(|account| account.reachable);
+                let names = names.map(|account| account.name.as_bstr());
+                for name in names.filter(|name| is_own && !name.contains(&b'-')) {
+                    let front: BString = [name.as_bytes(), b"-"].concat().into();
+                    let own = [front.as_slice(), PROBE.as_bytes()].concat();
+                    let hop = probe(&front, PROBE, alias);
+                    let hop = generalized(hop, &probe(&front, OTHER_PROBE, alias), &own);
+                    let pattern = Pattern {
+                        domain: DomainPattern::Domain(alias.clone()),
+                        local: LocalPattern::Prefix(front),
+                    };
+                    let any = probe(&BString::default(), PROBE, alias);
+                    if !same_effects(&hop, &any) && !hops.iter().any(|(known, _)| *known == pattern)
+                    {
+                        hops.push((pattern, hop));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether two hops do the same, wherever they say so and however they mark forwards.
+fn same_effects(a: &Hop, b: &Hop) -> bool {
+    let effect = |act: &Act| match &act.action {
+        Action::Forward { to, keeps_local, .. } => {
+            Action::Forward { to: to.clone(), keeps_local: *keeps_local, mark: BString::default() }
+        }
+        other => other.clone(),
+    };
+    a.actions.iter().map(effect).eq(b.actions.iter().map(effect))
+}
+
+/// What happens to every address of a group, from what happens to two of them: where a forward's
+/// target depends on the name, it either keeps the local part `own`, or is marked as
+/// [`VARYING`].
+fn generalized(mut hop: Hop, other: &Hop, own: &[u8]) -> Hop {
+    for (at, act) in hop.actions.iter_mut().enumerate() {
+        let same = other.actions.get(at).is_some_and(|other| match (&act.action, &other.action) {
+            (Action::Forward { to: a, .. }, Action::Forward { to: b, .. }) => a == b,
+            (Action::Remote(_), Action::Remote(_)) => true,
+            (a, b) => a == b,
+        });
+        if same {
+            continue;
+        }
+        match &mut act.action {
+            Action::Forward { to, keeps_local, .. } => {
+                let local = to.rsplit_once_str("@").map_or(to.as_slice(), |(local, _)| local);
+                if local == own {
+                    *keeps_local = true;
+                } else if to.contains_str(PROBE) {
+                    *to = VARYING.into();
+                }
+            }
+            action if names_probe(action) => *action = Action::Defer(PROGRAM_PENDING.into()),
+            _ => {}
+        }
+    }
+    hop
+}
+
+/// Stands for a target that is made from the address that was written to.
+pub(super) const VARYING: &str = "varies";
+
+/// Whether mail would go to a place that only the probe has.
+fn names_probe(action: &Action) -> bool {
+    match action {
+        Action::Store(path) => path.as_bstr().contains_str(PROBE),
+        _ => false,
+    }
+}
