@@ -1,5 +1,6 @@
 //! `.qmail` files: their lines, and what a line means to the program that reads it.
 
+use super::command::{Word, simple_commands};
 use super::{Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 
@@ -12,10 +13,6 @@ pub struct DotQmail {
     pub real: RelPath,
     /// Permission bits.
     pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
     /// Every line without its LF; empty for a file of 0 bytes.
     pub lines: Vec<BString>,
 }
@@ -74,7 +71,9 @@ impl Instruction {
             [b'#', ..] => Self::Comment,
             [b'.' | b'/', .., b'/'] | [b'/'] => Self::Maildir(line.into()),
             [b'.' | b'/', ..] => Self::Mbox(line.into()),
-            [b'|', rest @ ..] => Self::Program(rest.trim_start_with(|c| c == ' ').into()),
+            [b'|', rest @ ..] => {
+                Self::Program(rest.trim_start_with(|c| c == ' ' || c == '|').into())
+            }
             [b'&', rest @ ..] => Self::Forward(rest.into()),
             _ => Self::Forward(line.into()),
         }
@@ -87,6 +86,20 @@ impl DotQmail {
         (1..).zip(&self.lines).map(|(number, line)| (self.origin.at(number), line.as_bstr()))
     }
 
+    /// What the lines tell `vdelivermail` to do with mail that no account takes: its second
+    /// argument.
+    pub fn catch_alls(&self) -> Vec<BString> {
+        let programs = self.lines.iter().filter_map(|line| line.strip_prefix(b"|"));
+        let programs = programs.filter(|line| line.contains_str("vdelivermail"));
+        let commands = programs.flat_map(simple_commands);
+        let action = |words: Vec<Word>| {
+            let mut texts = words.iter().map(Word::text);
+            texts.find(|text| text.rsplit_str("/").next() == Some(b"vdelivermail"))?;
+            texts.nth(1)
+        };
+        commands.filter_map(action).collect()
+    }
+
     /// Whether a line hands mail to a program that puts it into accounts' mailboxes.
     pub fn leads_to_accounts(&self) -> bool {
         let lda = |line: &BString| {
@@ -95,16 +108,6 @@ impl DotQmail {
         };
         let programs = self.lines.iter().filter(|line| line.starts_with(b"|"));
         programs.into_iter().any(|line| line.contains_str("vdelivermail") || lda(line))
-    }
-
-    /// Whether the user who delivers may read the file (`open(2)` as that user).
-    pub fn is_readable_by(&self, uid: u32, gid: u32) -> bool {
-        let bit = match () {
-            () if uid == self.uid => 0o400,
-            () if gid == self.gid => 0o040,
-            () => 0o004,
-        };
-        uid == 0 || self.mode & bit != 0
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`site::Site`] is what there is on the old server; [`design::Design`] is what there shall be on
 //! the new one; [`outcome::Outcome`] is what finally becomes of a message, on either.
 
+pub mod access;
 pub mod account;
 pub mod address;
 pub mod assignment;

@@ -1,5 +1,6 @@
 //! Everything that the old server holds, as found.
 
+use super::access::Barrier;
 use super::assignment::Assignments;
 use super::control::Control;
 use super::dot_qmail::DotQmail;
@@ -33,6 +34,11 @@ pub struct Site {
     pub stores: BTreeMap<RelPath, Store>,
     /// The real paths of stores that are known by another one.
     pub links: BTreeMap<RelPath, RelPath>,
+    /// What keeps deliveries out of homes, `.qmail` files, and the paths that lines and accounts
+    /// deliver to; most have nothing.
+    pub barriers: BTreeMap<RelPath, Barrier>,
+    /// Every file belongs to whoever made the copy, so owners and permissions say nothing.
+    pub owners_lost: bool,
     /// `user-anything` reaches `user`: `Some` names the file that proves it.
     pub user_extensions: Option<Origin>,
     /// Certificates of its servers.
@@ -86,6 +92,18 @@ impl Site {
     /// The list with this address.
     pub fn list(&self, address: &Address) -> Option<&List> {
         self.lists.iter().find(|list| &list.address == address)
+    }
+
+    /// Whether a delivery by this user and group can use a path.
+    pub fn may_use(&self, path: &RelPath, uid: u32, gid: u32) -> bool {
+        !self.barriers.get(path).is_some_and(|barrier| barrier.stops(uid, gid))
+    }
+
+    /// The user and group that deliver to a virtual domain's accounts.
+    pub fn deliverer_of(&self, domain: &Domain) -> Option<(u32, u32)> {
+        let key = BString::from([domain.name.as_bstr().as_bytes(), b"-"].concat());
+        let record = self.assignments.as_ref()?.wild.get(&key)?;
+        Some((record.uid, record.gid))
     }
 
     /// A store's path with its links followed.

@@ -32,6 +32,10 @@ impl Resolver<'_> {
             let text = format!("Unable to switch to {}: file does not exist. (#4.3.0)", who.home);
             return hop.defer(text, &who.origin);
         };
+        if !self.site.may_use(&who.home, who.uid, who.gid) {
+            let text = format!("Unable to switch to {}: access denied. (#4.3.0)", who.home);
+            return hop.defer(text, &Origin::file(&who.home));
+        }
         let mode = home.mode.unwrap_or_default();
         if mode & STICKY != 0 {
             let text = "Home directory is sticky: user is editing his .qmail file. (#4.2.1)";
@@ -42,8 +46,8 @@ impl Resolver<'_> {
                 .defer("Uh-oh: home directory is writable. (#4.7.0)", &Origin::file(&who.home));
         }
         match choose(home, &who.dash, &who.extension) {
-            Some((file, _)) if !file.is_readable_by(who.uid, who.gid) => {
-                hop.defer("Unable to read .qmail file. (#4.3.0)", &file.origin);
+            Some((file, _)) if !self.site.may_use(&file.origin.file, who.uid, who.gid) => {
+                hop.defer("Unable to open .qmail file: access denied. (#4.3.0)", &file.origin);
             }
             Some((file, _)) if file.mode & WRITABLE != 0 => {
                 hop.defer("Uh-oh: .qmail file is writable. (#4.7.0)", &file.origin);
@@ -91,6 +95,13 @@ impl Resolver<'_> {
         self.run_lines(file.numbered(), file.mode & FORWARD_ONLY != 0, context, hop);
     }
 
+    /// What lies at a path that a line names, as far as the deliverer may use it.
+    fn spot(&self, name: &BString, context: &Context<'_>) -> Option<&Spot> {
+        let path = context.home().join(name);
+        let may_use = self.site.may_use(&path, context.who.uid, context.who.gid);
+        self.site.spots.get(&path).filter(|_| may_use)
+    }
+
     /// Files and programs at once and in order; forwards all together at the end, and only if no
     /// line failed.
     fn run_lines<'l>(
@@ -116,12 +127,11 @@ impl Resolver<'_> {
                         "Uh-oh: .qmail has file or program delivery but has x bit set. (#4.7.0)";
                     return hop.defer(text, &origin);
                 }
-                Instruction::Maildir(name) => match self.site.spots.get(&context.home().join(name))
-                {
+                Instruction::Maildir(name) => match self.spot(&name, context) {
                     Some(Spot::Maildir(path)) => hop.act(Action::Store(path.clone()), &origin),
                     _ => return hop.defer("Unable to chdir to maildir. (#4.2.1)", &origin),
                 },
-                Instruction::Mbox(name) => match self.site.spots.get(&context.home().join(name)) {
+                Instruction::Mbox(name) => match self.spot(&name, context) {
                     Some(Spot::File(path) | Spot::Room(path)) => {
                         hop.act(Action::Store(path.clone()), &origin);
                     }

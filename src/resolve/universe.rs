@@ -127,7 +127,7 @@ impl Resolver<'_> {
 
     fn is_inner_form(&self, prefix: &BString) -> bool {
         let name = prefix.strip_suffix(b"-").unwrap_or(prefix);
-        name.contains(&b'.') && self.site.control.virtual_domains.contains_key(name.as_bstr())
+        self.site.control.virtual_domains.contains_key(name.as_bstr())
     }
 
     /// Names by the Unix users and `alias`.

@@ -9,13 +9,18 @@ use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
 use crate::model::site::Spot;
 use crate::model::{Account, Address, Domain, DomainName, LocalPart, Origin, RelPath, shown};
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice};
 
 const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)";
 
 /// Bytes that a name may hold (`is_username_valid` in `vpopmail.c`).
 fn is_name_byte(byte: u8) -> bool {
     matches!(byte, 33 | 35 | 36 | 38 | 39 | 42 | 43 | 45..=57 | 61 | 63 | 65..=90 | 94..=126)
+}
+
+/// Bytes that a domain may hold (`is_domain_valid` in `vpopmail.c`).
+fn is_domain_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
 }
 
 /// Before each line `vdelivermail` looks for a `Delivered-To` line with the line's own text; the
@@ -39,25 +44,41 @@ impl Resolver<'_> {
             hop.defer("vdelivermail: invalid syntax in .qmail-default file", origin);
             return Flow::Failed;
         };
+        // `@domain` is a user without a name, whom it takes for any other that it does not know.
         let user = LocalPart::new(context.extension().to_ascii_lowercase());
-        if user.as_bstr().is_empty() || !user.as_bstr().iter().copied().all(is_name_byte) {
+        if !user.as_bstr().iter().copied().all(is_name_byte) {
             hop.reject("invalid username", origin);
+            return Flow::Failed;
+        }
+        if !context.host.as_bstr().iter().copied().all(is_domain_byte) {
+            hop.reject("invalid domain name", origin);
             return Flow::Failed;
         }
         let context = &context.marked(Address::new(&user, context.host).to_bytes());
         hop.marks.push(context.mark.clone());
-        let domain = self.domain_of(context.host);
+        // Only the domain's own user, or root, is told of accounts (`vauth_getpw` in `vcdb.c`).
+        let domain = self.domain_of(context.host).filter(|domain| {
+            let deliverer = self.site.deliverer_of(domain);
+            context.who.uid == 0 || deliverer.is_some_and(|(uid, _)| uid == context.who.uid)
+        });
+        let extension = self.own_extension(&user);
         let found = domain.and_then(|domain| Some((domain, self.account_for(domain, &user)?)));
-        if let Some((domain, (account, extension))) = found {
+        if let Some((domain, account)) = found {
             let address = Address::new(&account.name, &domain.name);
             hop.step(format_args!("vdelivermail: account {address}"), Some(&account.origin));
-            return self.deliver_to(account, &address, extension.as_bstr(), context, hop);
+            return self.deliver_to(account, &address, extension, context, hop);
         }
         hop.step(
             format_args!("vdelivermail: no account {user}, so: {}", shown(action)),
             Some(origin),
         );
-        self.catch_all(action.as_bstr(), words.get(1), context, origin, hop)
+        match action.as_slice() {
+            [b'/', ..] => {
+                let home = RelPath::new(action);
+                self.catch_all_folder(&home, extension, context, origin, hop)
+            }
+            _ => self.catch_all(action.as_bstr(), words.get(1), context, origin, hop),
+        }
     }
 
     /// The real domain behind a host name; an alias made only in virtualdomains is none.
@@ -68,19 +89,20 @@ impl Resolver<'_> {
     }
 
     /// The account by its whole name, else, with user extensions, by what stands before the first
-    /// `-`; with the extension.
-    fn account_for<'d>(
-        &self,
-        domain: &'d Domain,
-        user: &LocalPart,
-    ) -> Option<(&'d Account, BString)> {
+    /// `-`.
+    fn account_for<'d>(&self, domain: &'d Domain, user: &LocalPart) -> Option<&'d Account> {
         let reachable = |name: &LocalPart| domain.account(name).filter(|account| account.reachable);
-        if let Some(account) = reachable(user) {
-            return Some((account, BString::default()));
-        }
-        let (front, extension) = user.as_bstr().split_once_str("-")?;
-        let account = self.user_extensions.then(|| reachable(&LocalPart::new(front))).flatten()?;
-        Some((account, extension.into()))
+        reachable(user).or_else(|| {
+            let (front, _) = user.as_bstr().split_once_str("-")?;
+            self.user_extensions.then(|| reachable(&LocalPart::new(front))).flatten()
+        })
+    }
+
+    /// What stands behind the first `-`, with user extensions: it chooses the account's `.qmail`
+    /// file even where it is a part of the account's own name (`TheExt`).
+    fn own_extension<'u>(&self, user: &'u LocalPart) -> &'u BStr {
+        let behind = user.as_bstr().split_once_str("-").map(|(_, behind)| behind.as_bstr());
+        behind.filter(|_| self.user_extensions).unwrap_or_default()
     }
 
     fn deliver_to(
@@ -96,23 +118,29 @@ impl Resolver<'_> {
             hop.reject(text, &account.origin);
             return Flow::Failed;
         }
-        match self.own_file(&account.home, extension) {
+        match self.own_file(&account.home, extension, context) {
             Some(file) => {
                 hop.step(format_args!("{} counts", file.origin.file), Some(&file.origin));
-                self.run_own_file(file, account, context, hop)
+                self.run_own_file(file, &account.home, context, hop)
             }
             None => self.store(account, &account.origin, hop),
         }
     }
 
-    /// The account's own `.qmail` file; one of 0 bytes is as if it were not there.
-    fn own_file(&self, home: &RelPath, extension: &BStr) -> Option<&DotQmail> {
+    /// The `.qmail` file of a home; one of 0 bytes, or that cannot be read, is as if it were not
+    /// there.
+    fn own_file(
+        &self,
+        home: &RelPath,
+        extension: &BStr,
+        context: &Context<'_>,
+    ) -> Option<&DotQmail> {
+        let (uid, gid) = (context.who.uid, context.who.gid);
+        let opens = |file: &&DotQmail| self.site.may_use(&file.origin.file, uid, gid);
         let files = self.site.homes.get(home)?;
-        let by_extension = (self.user_extensions && !extension.is_empty())
-            .then(|| choose(files, b"-", extension))
-            .flatten()
-            .map(|(file, _)| file);
-        let file = by_extension.or_else(|| files.files.get(BStr::new("")))?;
+        let by_extension = if extension.is_empty() { None } else { choose(files, b"-", extension) };
+        let by_extension = by_extension.map(|(file, _)| file).filter(opens);
+        let file = by_extension.or_else(|| files.files.get(BStr::new("")).filter(opens))?;
         (!file.lines.is_empty()).then_some(file)
     }
 
@@ -120,13 +148,16 @@ impl Resolver<'_> {
     fn run_own_file(
         &self,
         file: &DotQmail,
-        account: &Account,
+        home: &RelPath,
         context: &Context<'_>,
         hop: &mut Hop,
     ) -> Flow {
         let before = hop.actions.len();
         let mut flow = Flow::Continue;
-        for (origin, line) in file.numbered() {
+        let pieces = file
+            .numbered()
+            .flat_map(|(origin, line)| pieces(line).map(move |piece| (origin.clone(), piece)));
+        for (origin, line) in pieces {
             match Instruction::vdelivermail(line) {
                 Instruction::Blank | Instruction::Comment => {}
                 _ if is_looping(line, context, hop) => {
@@ -135,7 +166,7 @@ impl Resolver<'_> {
                     return Flow::Failed;
                 }
                 instruction => {
-                    match self.run_instruction(instruction, account, context, &origin, hop) {
+                    match self.run_instruction(instruction, home, context, &origin, hop) {
                         Flow::Continue => {}
                         // vdelivermail itself exits 99, so .qmail-default stops as well.
                         Flow::Stop => {
@@ -156,20 +187,13 @@ impl Resolver<'_> {
     fn run_instruction(
         &self,
         instruction: Instruction,
-        account: &Account,
+        home: &RelPath,
         context: &Context<'_>,
         origin: &Origin,
         hop: &mut Hop,
     ) -> Flow {
         match instruction {
-            Instruction::Maildir(name) => {
-                let path = account.home.join(name);
-                if path == account.maildir() {
-                    let real = self.site.real_store(&path).clone();
-                    return self.store_by_path(real, origin, hop);
-                }
-                self.store_at(&path, origin, hop)
-            }
+            Instruction::Maildir(name) => self.store_at(&home.join(name), context, origin, hop),
             Instruction::Mbox(_) => {
                 hop.defer("vdelivermail: mbox is not supported", origin);
                 Flow::Failed
@@ -189,10 +213,10 @@ impl Resolver<'_> {
     /// A forward goes through `qmail-inject`, which completes the host.
     fn injected(&self, to: &BStr, mark: &BString) -> Action {
         let (local, host) = match to.rsplit_once_str("@") {
-            // It reads the address as part of a header, which blanks, CR and dots may end.
+            // It reads the host as part of a header, which blanks, CR and dots may end.
             Some((local, host)) => {
                 let host = host.trim_end_with(|c| c.is_ascii_whitespace() || c == '.');
-                (local, Some(host.as_bstr()))
+                (local, (!host.is_empty()).then_some(host.as_bstr()))
             }
             None => (to.as_bytes(), None),
         };
@@ -203,6 +227,10 @@ impl Resolver<'_> {
     /// Into the account's own Maildir, which is created where it is missing, unless it is full.
     pub(super) fn store(&self, account: &Account, origin: &Origin, hop: &mut Hop) -> Flow {
         let path = account.maildir();
+        if self.site.barriers.get(&path).is_some_and(|barrier| barrier.is_broken) {
+            hop.defer("vdelivermail: can not open new email file in the maildir", origin);
+            return Flow::Failed;
+        }
         let path = self.site.real_store(&path).clone();
         self.store_within(account.quota, path, &account.origin, origin, hop)
     }
@@ -232,17 +260,29 @@ impl Resolver<'_> {
         Flow::Continue
     }
 
-    fn store_at(&self, path: &RelPath, origin: &Origin, hop: &mut Hop) -> Flow {
+    /// Into a Maildir that a line names: an account's own, or any other that is there.
+    fn store_at(
+        &self,
+        path: &RelPath,
+        context: &Context<'_>,
+        origin: &Origin,
+        hop: &mut Hop,
+    ) -> Flow {
         let real = match self.site.spots.get(path) {
             Some(Spot::Maildir(real)) => Some(real.clone()),
-            _ => self.site.stores.get(self.site.real_store(path)).map(|store| store.path.clone()),
+            Some(Spot::Unusable) => None,
+            // The home of an account was made before its lines are read.
+            _ => {
+                let real = self.site.real_store(path);
+                self.owners.contains_key(real).then(|| real.clone())
+            }
         };
-        if let Some(real) = real {
-            self.store_by_path(real, origin, hop)
-        } else {
-            hop.defer("vdelivermail: can not open the maildir", origin);
-            Flow::Failed
+        let may_use = self.site.may_use(path, context.who.uid, context.who.gid);
+        if let Some(real) = real.filter(|_| may_use) {
+            return self.store_by_path(real, origin, hop);
         }
+        hop.defer("vdelivermail: can not open new email file in the maildir", origin);
+        Flow::Failed
     }
 
     /// What becomes of mail that no account takes.
@@ -263,7 +303,6 @@ impl Resolver<'_> {
                 hop.act(Action::Discard, origin);
                 Flow::Continue
             }
-            [b'/', ..] => self.catch_all_folder(&RelPath::new(action), context, origin, hop),
             _ => {
                 let keeps_local = word
                     .and_then(|word| word.after_variable("EXT"))
@@ -280,7 +319,7 @@ impl Resolver<'_> {
                         Flow::Continue
                     }
                     Instruction::Maildir(name) => {
-                        self.store_at(&context.home().join(name), origin, hop)
+                        self.store_at(&context.home().join(name), context, origin, hop)
                     }
                     Instruction::Mbox(_) => {
                         hop.defer("vdelivermail: mbox is not supported", origin);
@@ -298,24 +337,28 @@ impl Resolver<'_> {
         }
     }
 
-    /// The folder is an account's home: its `.qmail` counts, else its `Maildir`.
+    /// The folder is treated as an account's home: its `.qmail` counts, else its `Maildir`.
     fn catch_all_folder(
         &self,
         home: &RelPath,
+        extension: &BStr,
         context: &Context<'_>,
         origin: &Origin,
         hop: &mut Hop,
     ) -> Flow {
-        let store = home.join("Maildir");
-        let owner = self.owners.get(self.site.real_store(&store));
-        let account =
-            owner.and_then(|owner| self.site.domain(&owner.domain)?.account(&owner.local));
-        if let Some(account) = account {
-            return match self.own_file(home, BStr::new("")) {
-                Some(file) => self.run_own_file(file, account, context, hop),
-                None => self.store_by_path(self.site.real_store(&store).clone(), origin, hop),
-            };
+        match self.own_file(home, extension, context) {
+            Some(file) => {
+                hop.step(format_args!("{} counts", file.origin.file), Some(&file.origin));
+                self.run_own_file(file, home, context, hop)
+            }
+            None => self.store_at(&home.join("Maildir"), context, origin, hop),
         }
-        self.store_at(&store, origin, hop)
     }
+}
+
+/// The pieces in which a line is read: 499 bytes at a time (`qmail_line`), up to a NUL.
+fn pieces(line: &BStr) -> impl Iterator<Item = &BStr> {
+    let whole = line.is_empty().then_some(line);
+    let parts = line.chunks(499).map(|part| part.split_str("\0").next().unwrap_or_default());
+    whole.into_iter().chain(parts.map(ByteSlice::as_bstr))
 }

@@ -35,7 +35,8 @@ fn make(
         What::Folder => {
             make_above(entry, path, tree)?;
             let access = Access { mode: entry.mode, owner: Some(entry.owner) };
-            tree.make_folder(path, access).map(drop)
+            tree.make_folder(path, access)?;
+            make_beside(entry, path, tree)
         }
         What::File(text) => write(entry, path, text, tree),
         What::Message(subject) => write(entry, path, &message(subject, entry.date), tree),
@@ -68,6 +69,16 @@ fn make_above(entry: &Entry, path: &RelPath, tree: &Tree) -> Result<(), fsys::Er
     if !parent.as_bstr().is_empty() && tree.stat(&parent)?.is_none() {
         make_above(entry, &parent, tree)?;
         tree.make_folder(&parent, Access { mode: 0o755, owner: Some(entry.owner) })?;
+        make_beside(entry, &parent, tree)?;
+    }
+    Ok(())
+}
+
+/// A Maildir's `new` is of no use without `tmp`, in which every message is written first.
+fn make_beside(entry: &Entry, folder: &RelPath, tree: &Tree) -> Result<(), fsys::Error> {
+    let beside = folder.parent().join("tmp");
+    if folder.file_name() == "new" && tree.stat(&beside)?.is_none() {
+        tree.make_folder(&beside, Access { mode: 0o755, owner: Some(entry.owner) })?;
     }
     Ok(())
 }

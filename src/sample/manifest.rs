@@ -3,7 +3,7 @@
 //! ```text
 //! owner 89:89                     numeric owner and group of what follows
 //! date 2009-11-23T08:00:00Z       date of what follows
-//! dir PATH [MODE]
+//! dir PATH [MODE]                 a folder `new` brings a folder `tmp` with it
 //! file PATH [MODE]                content: `| text` is a line, `\ text` has no line end of its own
 //! message PATH SUBJECT            a short message, from its path and date
 //! link PATH TARGET

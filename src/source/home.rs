@@ -55,8 +55,7 @@ fn read_files(
                 let real = root.real(&path).unwrap_or_else(|_| path.clone());
                 let origin = Origin::file(&path);
                 warn_if_unreachable(key.as_bstr(), &origin, findings);
-                let (mode, uid, gid) = (stat.mode, stat.uid, stat.gid);
-                files.insert(key, DotQmail { origin, real, mode, uid, gid, lines });
+                files.insert(key, DotQmail { origin, real, mode: stat.mode, lines });
             }
             Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
                 let below: BString = [key.as_bytes(), b"/"].concat().into();

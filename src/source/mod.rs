@@ -4,6 +4,7 @@
 //! [`SOURCES`], because each builds on the facts that the ones before it found. A bad line, file or
 //! folder is a finding and the reading goes on.
 
+mod access;
 pub mod cdb;
 pub mod courier;
 pub mod ezmlm;

@@ -128,3 +128,158 @@ fn nothing_is_delivered_as_root_or_by_an_empty_file_that_everybody_may_write() {
         assert!(fates(site, address)[0].starts_with("defer"), "{address}");
     }
 }
+
+/// The domain's own folder with another action for mail that no account takes.
+fn with_catch_all(site: &str, action: &str) -> String {
+    site.replace("'' bounce-no-mailbox", &format!("'' {action}"))
+}
+
+#[test]
+fn a_folder_for_all_other_names_is_a_home_even_if_it_is_no_accounts() {
+    let site = accounts(&[("joe", "NOQUOTA", &[])]);
+    let plain = with_catch_all(&site, "/srv/rest")
+        + "message srv/rest/Maildir/new/1.a Kept\ndir srv/rest/Maildir/cur\n";
+    assert_eq!(fates(&plain, "nobody@a.example"), ["file srv/rest/Maildir"]);
+    let with_lines = plain.clone() + "file srv/rest/.qmail\n| &joe@a.example\n";
+    assert_eq!(fates(&with_lines, "nobody@a.example"), ["deliver joe@a.example"]);
+    let laid = Laid::small(&plain);
+    let told = laid.explain(&["nobody@a.example", "--format", "json"]).json();
+    assert_eq!(told["verdict"], "adapted", "{told}");
+    assert!(laid.migrate(&[]).code == 0);
+    let kept = crate::support::files_under(&laid.target);
+    assert!(kept.iter().any(|path| path.to_string_lossy().contains("1.a")), "mail is carried over");
+}
+
+#[test]
+fn a_name_that_vpopmail_cannot_hold_bounces_and_no_name_at_all_is_any_other() {
+    let site = with_catch_all(&accounts(&[("joe", "NOQUOTA", &[])]), "joe@a.example");
+    assert_eq!(fates(&site, "@a.example"), ["deliver joe@a.example"]);
+    assert_eq!(fates(&site, "a:b@a.example"), ["reject invalid username"]);
+}
+
+#[test]
+fn the_part_behind_the_first_dash_chooses_the_file_whoever_is_found() {
+    let home = "home/vpopmail/domains/a.example";
+    let site = accounts(&[("anne-marie", "NOQUOTA", &["&x@b.example"])])
+        + &format!("file {home}/anne-marie/.qmail-marie\n| &y@b.example\n");
+    assert_eq!(fates(&site, "anne-marie@a.example"), ["forward y@b.example"]);
+}
+
+#[test]
+fn a_file_that_vdelivermail_cannot_read_is_none() {
+    if !can_give_files_away() {
+        return;
+    }
+    let home = "home/vpopmail/domains/a.example";
+    let site = accounts(&[("joe", "NOQUOTA", &[])])
+        + &format!("owner 0:0\nfile {home}/joe/.qmail 600\n| &x@b.example\n");
+    assert_eq!(fates(&site, "joe@a.example"), ["deliver joe@a.example"]);
+}
+
+#[test]
+fn a_line_is_read_499_bytes_at_a_time() {
+    let long = format!("#{}", "x".repeat(498));
+    let line = format!("{long}&z@b.example");
+    let site = accounts(&[("joe", "NOQUOTA", &[line.as_str()])]);
+    assert_eq!(fates(&site, "joe@a.example"), ["forward z@b.example"]);
+}
+
+#[test]
+fn a_mailbox_without_its_parts_waits_and_a_home_that_is_gone_is_made() {
+    let home = "home/vpopmail/domains/a.example";
+    let site = accounts(&[("joe", "NOQUOTA", &[])])
+        + &format!("file {home}/vpasswd\n| half:$1$a$b:1:0:H:/{home}/half:NOQUOTA\n")
+        + &format!("| gone:$1$a$b:1:0:G:/{home}/gone:NOQUOTA\n")
+        + &format!("dir {home}/half/Maildir/cur\n");
+    assert!(fates(&site, "half@a.example")[0].starts_with("defer"));
+    assert_eq!(fates(&site, "gone@a.example"), ["deliver gone@a.example"]);
+}
+
+#[test]
+fn a_home_that_is_gone_is_made_where_its_link_leads() {
+    let site = "link home/vpopmail/domains/b.example a.example\n\
+        file var/qmail/control/virtualdomains\n| b.example:b.example\n\
+        cdb var/qmail/users/cdb assign\n\
+        | +b.example-:b.example:89:89:/home/vpopmail/domains/b.example:-::\n| .\n\
+        file home/vpopmail/domains/a.example/vpasswd\n\
+        | new:$1$a$b:1:0:N:/home/vpopmail/domains/b.example/new:NOQUOTA\n";
+    let told = Laid::small(site).explain(&["new@b.example", "--format", "json"]).json();
+    assert_eq!(told["old"][0]["path"], "home/vpopmail/domains/a.example/new/Maildir", "{told}");
+}
+
+#[test]
+fn a_domain_needs_no_dot() {
+    let site = "file var/qmail/control/virtualdomains\n| intranet:intranet\n\
+        cdb var/qmail/users/cdb assign\n\
+        | +intranet-:intranet:89:89:/home/vpopmail/domains/intranet:-::\n| .\n\
+        file home/vpopmail/domains/intranet/.qmail-default\n\
+        | | /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n\
+        file home/vpopmail/domains/intranet/vpasswd\n\
+        | joe:$1$a$b:1:0:J:/home/vpopmail/domains/intranet/joe:NOQUOTA\n\
+        dir home/vpopmail/domains/intranet/joe/Maildir/new\n";
+    assert_eq!(fates(site, "joe@intranet"), ["deliver joe@intranet"]);
+    assert!(fates(site, "zoe@intranet")[0].starts_with("reject"));
+}
+
+/// Owners say something only where a site can be laid out with them.
+fn can_give_files_away() -> bool {
+    unqmail::fsys::tree::Tree::open(crate::support::scratch().path()).unwrap().may_chown()
+}
+
+/// Unix users joe and the alias user, for mail to the host's own name.
+const UNIX: &str = "file var/qmail/control/locals\n| mx.example\n\
+    cdb var/qmail/users/cdb assign\n| =joe:joe:1000:1000:/home/joe:::\n\
+    | +joe-:joe:1000:1000:/home/joe:-::\n| .\nowner 1000:1000\ndir home/joe/Maildir/new\n";
+
+#[test]
+fn whoever_delivers_needs_permission_for_every_step() {
+    if !can_give_files_away() {
+        return;
+    }
+    let cases = [
+        ("file home/joe/.qmail-x\n| ./Maildir/\n", "x", "file"),
+        ("dir home/joe/Maildir 700\nfile home/joe/.qmail-x\n| ./Maildir/\n", "x", "file"),
+        (
+            "owner 2:2\ndir srv/m 700\nmessage srv/m/new/1 A\nowner 1000:1000\n\
+          file home/joe/.qmail-x\n| /srv/m/\n",
+            "x",
+            "defer",
+        ),
+        (
+            "owner 2:2\nmessage srv/m/new/1 A\nowner 1000:1000\n\
+          file home/joe/.qmail-x\n| /srv/m/\n",
+            "x",
+            "defer",
+        ),
+        (
+            "owner 2:2\nfile srv/box 600\n| \nowner 1000:1000\n\
+          file home/joe/.qmail-x\n| /srv/box\n",
+            "x",
+            "defer",
+        ),
+        ("dir srv/own 700\nfile home/joe/.qmail-x\n| /srv/own/box\n", "x", "file"),
+        ("owner 2:2\nfile home/joe/.qmail-x 600\n| ./Maildir/\n", "x", "defer"),
+        (
+            "owner 2:2\ndir srv/l 700\nfile srv/l/editor\n| ./Maildir/\n\
+          link home/joe/.qmail-x /srv/l/editor\n",
+            "x",
+            "defer",
+        ),
+        ("file home/joe/.qmail-x\n| /srv/file/\nfile srv/file\n| x\n", "x", "defer"),
+        ("dir home/joe 777\nfile home/joe/.qmail-x\n| #\n", "x", "defer"),
+        ("dir home/joe 775\nfile home/joe/.qmail-x\n| #\n", "x", "discard"),
+        ("dir home/joe 1755\nfile home/joe/.qmail-x\n| #\n", "x", "defer"),
+    ];
+    for (more, extension, want) in cases {
+        let told = fates(
+            &format!("owner 1000:1000\n{more}{UNIX}"),
+            &format!("joe-{extension}@mx.example"),
+        );
+        assert!(told[0].starts_with(want), "{more}: {told:?}");
+    }
+    let behind_a_door = UNIX.replace("home/joe", "srv/door/joe");
+    let site = format!(
+        "owner 2:2\ndir srv/door 750\nowner 1000:1000\nfile srv/door/joe/.qmail-x\n| #\n{behind_a_door}"
+    );
+    assert!(fates(&site, "joe-x@mx.example")[0].starts_with("defer"));
+}

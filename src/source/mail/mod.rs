@@ -1,5 +1,6 @@
 //! Mail stores: the Maildirs and mbox files that accounts, users and delivery lines lead to.
 
+mod barriers;
 mod maildir;
 mod mbox;
 mod spots;
@@ -25,6 +26,7 @@ impl Source for Mail {
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         reading.site.spots = spots::find(reading);
+        reading.site.barriers = barriers::find(reading);
         let root = reading.root;
         let (paths, links) = stores(reading);
         reading.site.links = links;
@@ -57,9 +59,30 @@ fn stores(reading: &Reading<'_>) -> (BTreeSet<RelPath>, BTreeMap<RelPath, RelPat
             Some((reading.root.real(&path).ok()?, path))
         })
         .collect();
+    let missing = accounts_without_home(reading);
     let links = real.iter().filter(|(real, path)| real != path);
-    let links = links.map(|(real, path)| (path.clone(), real.clone())).collect();
+    let links = links.map(|(real, path)| (path.clone(), real.clone()));
+    let links = links.chain(missing).collect();
     (real.into_iter().map(|(real, _)| real).chain(named).collect(), links)
+}
+
+/// The Maildirs of accounts whose home `vdelivermail` would make, where a link leads to another
+/// place; with that place.
+fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
+    let accounts = reading.site.domains.par_iter().flat_map(|domain| &domain.accounts);
+    let made = accounts.filter_map(|account| {
+        let path = account.maildir();
+        if reading.root.stat(&path).ok()?.is_some() {
+            return None;
+        }
+        let mut above = path.parent();
+        while reading.root.stat(&above).ok()?.is_none() {
+            above = above.parent();
+        }
+        let real = reading.root.real(&above).ok()?.join(path.strip_prefix(&above)?);
+        (real != path).then_some((path, real))
+    });
+    made.collect()
 }
 
 fn read_store(root: &Root, path: &RelPath) -> (Option<Store>, Findings) {

@@ -2,7 +2,7 @@
 
 use crate::fsys::{Kind, root::Root};
 use crate::model::RelPath;
-use crate::model::dot_qmail::Instruction;
+use crate::model::dot_qmail::{DotQmail, Instruction};
 use crate::model::site::Spot;
 use crate::source::Reading;
 use bstr::BString;
@@ -26,6 +26,14 @@ fn named_paths(reading: &Reading<'_>) -> BTreeSet<RelPath> {
     for (path, home) in &site.homes {
         let lines = home.files.values().flat_map(|file| &file.lines);
         lines.for_each(|line| add(path, line));
+        // Of a folder for all other names the Maildir counts, of anything else the path itself.
+        for action in home.files.values().flat_map(DotQmail::catch_alls) {
+            match action.first() {
+                Some(b'/') => add(&RelPath::new(&action), &"./Maildir/".into()),
+                Some(b'.') => add(path, &action),
+                _ => {}
+            }
+        }
     }
     let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
     let assigned =
@@ -47,7 +55,12 @@ fn look(root: &Root, path: &RelPath) -> Spot {
     };
     match root.stat(path) {
         Ok(Some(stat)) if stat.kind == Kind::File => Spot::File(real(path)),
-        Ok(Some(stat)) if stat.kind == Kind::Folder && is_folder(&path.join("new")) => {
+        // The message is written in `tmp` and linked into `new`; nobody looks for `cur`.
+        Ok(Some(stat))
+            if stat.kind == Kind::Folder
+                && is_folder(&path.join("new"))
+                && is_folder(&path.join("tmp")) =>
+        {
             Spot::Maildir(real(path))
         }
         // qmail-local creates an mbox, but never the folder around it.

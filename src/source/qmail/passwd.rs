@@ -1,7 +1,6 @@
 //! Unix users, as `qmail-getpw` sees them (`qmail-getpw.c`, passwd(5), shadow(5)).
 
 use crate::finding::{Disposition, Finding, code};
-use crate::fsys::Kind;
 use crate::model::password::Password;
 use crate::model::unix::UnixUser;
 use crate::model::{Origin, RelPath};
@@ -65,6 +64,7 @@ fn restore_owners(reading: &mut Reading<'_>, first: usize, file: &Origin) {
     if owners.iter().flatten().any(|uid| *uid != maker) {
         return;
     }
+    reading.site.owners_lost = true;
     let users = reading.site.unix_users.get_mut(first..).unwrap_or_default();
     for (user, owner) in users.iter_mut().zip(owners) {
         user.gets_mail = owner.is_some() && user.uid != 0 && has_usable_name(user);
@@ -99,7 +99,8 @@ fn parse(line: &[u8], origin: Origin) -> Option<UnixUser> {
 fn gets_mail(reading: &Reading<'_>, user: &UnixUser) -> bool {
     let owns_home = || {
         let stat = reading.root.stat(&user.home).ok().flatten();
-        stat.is_some_and(|stat| stat.kind == Kind::Folder && stat.uid == user.uid)
+        // Whether it is a folder only qmail-local asks.
+        stat.is_some_and(|stat| stat.uid == user.uid)
     };
     user.uid != 0 && has_usable_name(user) && owns_home()
 }

@@ -12,7 +12,7 @@ use crate::source::{Reading, home, unlistable};
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the reading of one domain brings.
 struct Found {
@@ -29,7 +29,9 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
     let named: Vec<(DomainName, &Assignment)> = wild
         .into_iter()
         .flatten()
-        .filter_map(|(name, assignment)| Some((domain_name(name)?, assignment)))
+        .filter_map(|(name, assignment)| {
+            Some((domain_name(reading, name, assignment)?, assignment))
+        })
         .collect();
     let mut aliases: BTreeMap<DomainName, Vec<DomainAlias>> = BTreeMap::new();
     let mut real: BTreeMap<DomainName, &Assignment> = BTreeMap::new();
@@ -73,24 +75,49 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
         reading.site.user_extensions = proof;
     }
     reading.site.domains.sort_by(|a, b| a.name.cmp(&b.name));
+    read_catch_all_homes(reading);
+}
+
+/// The folders that catch-alls name are homes, with `.qmail` files of their own (`usernotfound` in
+/// `vdelivermail.c`).
+fn read_catch_all_homes(reading: &mut Reading<'_>) {
+    let files = reading.site.homes.values().flat_map(|home| home.files.values());
+    let actions: BTreeSet<BString> = files.flat_map(DotQmail::catch_alls).collect();
+    for action in actions.iter().filter(|action| action.starts_with(b"/")) {
+        let path = RelPath::new(action);
+        if !reading.site.homes.contains_key(&path) {
+            let home = home::read_home(reading.root, &path, &mut reading.findings);
+            reading.site.homes.insert(path, home);
+        }
+    }
 }
 
 /// `+example.org-` is a domain: the name holds a dot and ends in `-` (`get_domain_entries`).
-fn domain_name(wild: &BString) -> Option<DomainName> {
-    let name = wild.strip_suffix(b"-")?;
-    name.contains(&b'.').then(|| DomainName::new(name))
+/// `vdelivermail` itself asks for no dot (`vget_assign`), so a name without one is a domain where
+/// its folder has accounts.
+fn domain_name(
+    reading: &Reading<'_>,
+    wild: &BString,
+    assignment: &Assignment,
+) -> Option<DomainName> {
+    let name = wild.strip_suffix(b"-").filter(|name| !name.is_empty())?;
+    let is_one = name.contains(&b'.') || has_vpasswd(reading, assignment);
+    is_one.then(|| DomainName::new(name))
 }
 
 /// Whether the folder is one of vpopmail's: it has accounts, or hands mail to `vdelivermail`.
 fn holds_accounts(reading: &Reading<'_>, assignment: &Assignment) -> bool {
-    let there = |name: &str| {
-        reading.root.stat_link(&assignment.home.join(name)).is_ok_and(|stat| stat.is_some())
-    };
     let hands_over = || {
         let home = reading.site.homes.get(&assignment.home);
         home.is_some_and(|home| home.files.values().any(DotQmail::leads_to_accounts))
     };
-    there("vpasswd") || there("vpasswd.cdb") || hands_over()
+    has_vpasswd(reading, assignment) || hands_over()
+}
+
+fn has_vpasswd(reading: &Reading<'_>, assignment: &Assignment) -> bool {
+    ["vpasswd", "vpasswd.cdb"].into_iter().any(|name| {
+        reading.root.stat_link(&assignment.home.join(name)).is_ok_and(|stat| stat.is_some())
+    })
 }
 
 fn is_gone(reading: &Reading<'_>, assignment: &Assignment) -> bool {

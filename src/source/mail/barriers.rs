@@ -1,0 +1,108 @@
+//! What keeps deliveries out of the places that lines and accounts name.
+
+use crate::fsys::{Kind, root::Root};
+use crate::model::RelPath;
+use crate::model::access::{Barrier, Need, PASS, READ, WRITE};
+use crate::model::dot_qmail::DotQmail;
+use crate::model::site::{Site, Spot};
+use crate::source::Reading;
+use crate::source::access::Access;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Looks at every home, `.qmail` file and place of delivery. Where a copy has lost its owners,
+/// permissions say nothing.
+pub(super) fn find(reading: &Reading<'_>) -> BTreeMap<RelPath, Barrier> {
+    let (site, root) = (&reading.site, reading.root);
+    let mut access = Access::new(root);
+    let mut barriers = BTreeMap::new();
+    if !site.owners_lost {
+        let mut add = |path: &RelPath, needs: Vec<Need>| {
+            if !needs.is_empty() {
+                barriers.insert(path.clone(), Barrier { is_broken: false, needs });
+            }
+        };
+        for (path, home) in site.homes.iter().filter(|(_, home)| home.mode.is_some()) {
+            add(path, access.way_into(path));
+            for file in home.files.values() {
+                add(&file.origin.file, file_needs(&mut access, file));
+            }
+        }
+        for (path, spot) in &site.spots {
+            add(path, spot_needs(&mut access, spot));
+        }
+    }
+    barriers.extend(accounts(site, &mut access, root));
+    barriers
+}
+
+/// A file is reached by the way that its link goes.
+fn file_needs(access: &mut Access<'_>, file: &DotQmail) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if file.real != *file.origin.file {
+        needs = access.way_into(&file.real.parent());
+    }
+    needs.extend(access.need(&file.real, READ));
+    needs
+}
+
+fn spot_needs(access: &mut Access<'_>, spot: &Spot) -> Vec<Need> {
+    match spot {
+        Spot::Maildir(path) => {
+            let mut needs = access.way_into(path);
+            needs.extend(maildir_needs(access, path));
+            needs
+        }
+        Spot::File(path) => {
+            let mut needs = access.way_into(&path.parent());
+            needs.extend(access.need(path, WRITE));
+            needs
+        }
+        Spot::Room(path) => {
+            let mut needs = access.way_into(&path.parent());
+            needs.extend(access.need(&path.parent(), WRITE | PASS));
+            needs
+        }
+        Spot::Missing | Spot::Unusable => Vec::new(),
+    }
+}
+
+fn maildir_needs(access: &Access<'_>, path: &RelPath) -> impl Iterator<Item = Need> {
+    ["tmp", "new"].into_iter().filter_map(|part| access.need(&path.join(part), WRITE | PASS))
+}
+
+/// The Maildirs of accounts that their domain's own user cannot deliver to. A home that is not
+/// there at all is made by `vdelivermail`; one without its Maildir is not mended.
+fn accounts(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<(RelPath, Barrier)> {
+    let mut found = Vec::new();
+    for domain in &site.domains {
+        let Some((uid, gid)) = site.deliverer_of(domain) else { continue };
+        let mut ways: BTreeMap<RelPath, bool> = BTreeMap::new();
+        for account in &domain.accounts {
+            let above = account.home.parent();
+            ways.entry(above).or_insert_with_key(|above| {
+                site.owners_lost || access.way_into(above).iter().all(|need| need.is_met(uid, gid))
+            });
+        }
+        let looked = domain.accounts.par_iter().filter_map(|account| {
+            let stat = root.stat(&account.home).ok().flatten()?;
+            let maildir = account.maildir();
+            let is_folder = |part: &str| {
+                let stat = root.stat(&maildir.join(part)).ok().flatten();
+                stat.filter(|stat| stat.kind == Kind::Folder)
+            };
+            let parts = [is_folder("tmp"), is_folder("new")];
+            let is_broken = stat.kind != Kind::Folder || parts.iter().any(Option::is_none);
+            let may = |stat: &crate::fsys::Stat, bits| {
+                site.owners_lost || crate::source::access::guard(stat).grants(uid, gid, bits)
+            };
+            let is_closed = !ways.get(&account.home.parent()).is_none_or(|open| *open)
+                || !may(&stat, PASS)
+                || parts.iter().flatten().any(|stat| !may(stat, WRITE | PASS));
+            (is_broken || is_closed)
+                .then_some((maildir, Barrier { is_broken: true, needs: Vec::new() }))
+        });
+        found.extend(looked.collect::<Vec<_>>());
+    }
+    found
+}
