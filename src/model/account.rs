@@ -17,6 +17,8 @@ pub struct Domain {
     pub home: RelPath,
     /// The accounts that delivery and login know, sorted by name.
     pub accounts: Vec<Account>,
+    /// Lookups in its database fail, so that nobody is found; the accounts are those of the text.
+    pub is_damaged: bool,
     /// Its limits, from its own file or the server's default.
     pub limits: Limits,
     /// The line that makes it a domain.

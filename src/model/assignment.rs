@@ -23,6 +23,18 @@ pub struct Assignment {
     pub origin: Origin,
 }
 
+/// In what state the database is that `qmail-lspawn` reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compiled {
+    /// It is there and whole.
+    #[default]
+    Whole,
+    /// There is only its text, which nothing but `qmail-newu` reads.
+    Missing,
+    /// It is there and cannot be searched, so all local mail is put off.
+    Damaged,
+}
+
 /// All assignments, by name in lower case without the leading `=` or `+`.
 #[derive(Clone, Debug, Default)]
 pub struct Assignments {
@@ -32,6 +44,23 @@ pub struct Assignments {
     pub wild: BTreeMap<BString, Assignment>,
     /// The bytes at which a prefix may end.
     pub breaks: BString,
+    /// Where the names come from the text alone: why they do not count.
+    pub compiled: Compiled,
+}
+
+impl Assignment {
+    /// A record from which `qmail-lspawn` can deliver nothing.
+    pub fn of_root(user: &[u8], origin: &Origin) -> Self {
+        Self {
+            user: user.into(),
+            uid: 0,
+            gid: 0,
+            home: RelPath::default(),
+            dash: BString::default(),
+            pre: BString::default(),
+            origin: origin.clone(),
+        }
+    }
 }
 
 impl Assignments {

@@ -4,6 +4,7 @@ use super::Plan;
 use super::probes;
 use super::verdict::compare;
 use crate::finding::code;
+use crate::model::assignment::Compiled;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::{Address, Origin};
 use crate::predict::Steps;
@@ -125,6 +126,12 @@ impl Plan {
         let percent = routed_by_percent(&address);
         // An entry of `virtualdomains` for all other domains, of which `domain-catches-all` speaks.
         let elsewhere = (!self.design.serves(&address.domain)).then(|| b"virtualdomains".to_vec());
+        // Without users/cdb the old server finds nobody where the new one goes by the text.
+        let unfound = match self.site.assignments.as_ref().map(|all| all.compiled) {
+            Some(Compiled::Missing) => Some(code::SITE_ASSIGN_NOT_COMPILED.id),
+            Some(Compiled::Damaged) => Some(code::FILE_DAMAGED.id),
+            Some(Compiled::Whole) | None => None,
+        };
         [address, real]
             .iter()
             .flat_map(subjects)
@@ -133,6 +140,7 @@ impl Plan {
             .filter_map(|subject| self.explained.get(&subject))
             .flatten()
             .copied()
+            .chain(unfound)
             .collect()
     }
 }

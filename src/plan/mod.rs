@@ -356,6 +356,7 @@ const EXPLAINING: &[&str] = &[
     "domain-catches-all",
     "domain-home-missing",
     "domain-name-odd",
+    "file-damaged",
     "list-address-taken",
     "list-domain-unserved",
     "site-percenthack",

@@ -18,9 +18,13 @@ const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)";
 impl Resolver<'_> {
     /// Delivers to a local address on a host.
     pub(super) fn deliver(&self, local: &BStr, host: &DomainName, hop: &mut Hop) {
+        if local.is_empty() {
+            // `<@host>`: qmail-lspawn ends at once, and says that it delivered.
+            let origin = Origin::file(&RelPath::new("var/qmail/control/locals"));
+            return hop.act(Action::Discard, &origin);
+        }
         let Some(who) = self.deliverer(local, hop) else {
-            let origin = Origin::file(&RelPath::new("etc/passwd"));
-            return hop.defer("Unable to find alias user! (#4.3.0)", &origin);
+            return;
         };
         let own = Context::new(&who, local, host, None);
         // qmail-lspawn runs nothing as root.

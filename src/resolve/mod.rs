@@ -38,6 +38,8 @@ pub struct Resolver<'a> {
     user_extensions: bool,
     /// Full mailboxes refuse mail.
     counts_usage: bool,
+    /// Databases that are missing or damaged are taken to be made again from their text.
+    mends: bool,
     /// Whose own mail store a real path is.
     owners: BTreeMap<RelPath, Address>,
     /// Lists by every path that their programs are called with.
@@ -185,9 +187,9 @@ impl<'a> Resolver<'a> {
         let users = site.unix_users.iter().rev().map(|user| (user.name.as_bstr(), user)).collect();
         let locals = site.control.locals().into_iter();
         let locals = locals.map(|local| (local.value, local.origin)).collect();
-        let counts_usage = true;
+        let (counts_usage, mends) = (true, false);
         let mut resolver =
-            Self { site, user_extensions, counts_usage, owners, lists, users, locals };
+            Self { site, user_extensions, counts_usage, mends, owners, lists, users, locals };
         resolver.add_unix_owners();
         resolver
     }
@@ -196,6 +198,14 @@ impl<'a> Resolver<'a> {
     #[must_use]
     pub fn without_usage(mut self) -> Self {
         self.counts_usage = false;
+        self
+    }
+
+    /// Takes databases that are missing or damaged to be made again from the text beside them, as
+    /// the new server goes by it.
+    #[must_use]
+    pub fn mended(mut self) -> Self {
+        self.mends = true;
         self
     }
 

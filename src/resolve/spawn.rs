@@ -1,6 +1,7 @@
 //! Which home delivers for a local address: `qmail-lspawn.c` and `qmail-getpw.c`.
 
 use super::{Hop, Resolver};
+use crate::model::assignment::{Assignments, Compiled};
 use crate::model::{Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 
@@ -18,9 +19,22 @@ pub(super) struct Deliverer {
 }
 
 impl Resolver<'_> {
-    /// `users/cdb` first, then Unix users, then `alias`. `None` where there is no user `alias`.
+    /// The records of `users/cdb`, unless nobody can read them.
+    pub(super) fn assignments(&self) -> Option<&Assignments> {
+        let all = self.site.assignments.as_ref();
+        all.filter(|all| self.mends || all.compiled == Compiled::Whole)
+    }
+
+    /// `users/cdb` first, then Unix users, then `alias`. `None`, with the mail put off, where
+    /// the database is damaged or there is no user `alias`.
     pub(super) fn deliverer(&self, local: &BStr, hop: &mut Hop) -> Option<Deliverer> {
-        let assigned = self.site.assignments.as_ref().and_then(|all| all.lookup(local));
+        let found = self.site.assignments.as_ref().map(|all| all.compiled);
+        if found == Some(Compiled::Damaged) && !self.mends {
+            let file = Origin::file(&RelPath::new("var/qmail/users/cdb"));
+            hop.defer("Trouble reading users/cdb in qmail-lspawn.", &file);
+            return None;
+        }
+        let assigned = self.assignments().and_then(|all| all.lookup(local));
         if let Some((record, rest)) = assigned {
             let extension: BString = [record.pre.as_slice(), rest].concat().into();
             hop.step(
@@ -37,7 +51,12 @@ impl Resolver<'_> {
                 origin: record.origin.clone(),
             });
         }
-        self.by_name(local, hop)
+        let found = self.by_name(local, hop);
+        if found.is_none() {
+            let origin = Origin::file(&RelPath::new("etc/passwd"));
+            hop.defer("Unable to find alias user! (#4.3.0)", &origin);
+        }
+        found
     }
 
     /// The longest prefix that is a user's name and ends at a `-` or at the end (`qmail-getpw`).

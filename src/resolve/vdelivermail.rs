@@ -84,13 +84,16 @@ impl Resolver<'_> {
     /// The real domain behind a host name; an alias made only in virtualdomains is none.
     pub(super) fn domain_of(&self, host: &DomainName) -> Option<&Domain> {
         let key = BString::from([host.as_ref(), b"-".as_slice()].concat());
-        let record = self.site.assignments.as_ref()?.wild.get(&key)?;
+        let record = self.assignments()?.wild.get(&key)?;
         self.site.domain(&DomainName::new(&record.user))
     }
 
     /// The account by its whole name, else, with user extensions, by what stands before the first
     /// `-`.
     fn account_for<'d>(&self, domain: &'d Domain, user: &LocalPart) -> Option<&'d Account> {
+        if domain.is_damaged && !self.mends {
+            return None;
+        }
         let reachable = |name: &LocalPart| domain.account(name).filter(|account| account.reachable);
         reachable(user).or_else(|| {
             let (front, _) = user.as_bstr().split_once_str("-")?;

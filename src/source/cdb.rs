@@ -10,6 +10,13 @@ pub struct Damaged {
     at: usize,
 }
 
+impl Damaged {
+    /// A database without something that its readers cannot do without.
+    pub(super) fn lacks(what: &'static str) -> Self {
+        Self { what, at: 0 }
+    }
+}
+
 const HEADER: usize = 2048;
 
 /// All records in file order; of records with the same key a lookup finds the first.

@@ -39,7 +39,7 @@ struct Translator<'a> {
 
 /// Translates a site.
 pub fn translate(site: &Site, policy: &Policy) -> (Design, Findings) {
-    let rules = Resolver::new(site, policy.old.user_extensions).without_usage();
+    let rules = Resolver::new(site, policy.old.user_extensions).without_usage().mended();
     let ids = Ids { mail: policy.new.mail_ids.into(), lists: policy.new.list_ids.into() };
     let design = Design { ids, ..Design::default() };
     let findings = Findings::default();

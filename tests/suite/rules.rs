@@ -283,3 +283,48 @@ fn whoever_delivers_needs_permission_for_every_step() {
     );
     assert!(fates(&site, "joe-x@mx.example")[0].starts_with("defer"));
 }
+
+#[test]
+fn a_damaged_database_of_names_puts_all_local_mail_off_and_a_missing_one_leaves_only_alias() {
+    let assign = "file var/qmail/users/assign\n\
+        | +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n| .\n";
+    let damaged = format!("{assign}file var/qmail/users/cdb\n| no database\n");
+    let without_breaks = format!("{assign}cdb var/qmail/users/cdb hosts\n| !a.example-\n");
+    for site in [damaged, without_breaks] {
+        let laid = Laid::small(&site);
+        let told = laid.explain(&["joe@a.example", "--format", "json"]).json();
+        assert!(told["old"][0]["defer"].is_string(), "{told}");
+        assert_eq!(told["new"][0]["deliver"], "joe@a.example");
+        assert_eq!((&told["verdict"], laid.plan(&[]).code), (&"adapted".into(), 3));
+    }
+    let laid = Laid::new(
+        &crate::support::SMALL
+            .replace("cdb var/qmail/users/cdb assign", "file var/qmail/users/assign"),
+        "",
+    );
+    let told = laid.explain(&["joe@a.example", "--format", "json"]).json();
+    assert!(told["old"][0]["reject"].is_string(), "{told}");
+    assert_eq!(told["verdict"], "adapted");
+}
+
+#[test]
+fn a_damaged_database_of_accounts_holds_nobody() {
+    let site = accounts(&[("joe", "NOQUOTA", &[])])
+        + "file home/vpopmail/domains/a.example/vpasswd.cdb\n| no database\n";
+    assert!(fates(&site, "joe@a.example")[0].starts_with("reject"));
+    let told = Laid::small(&site).explain(&["joe@a.example", "--format", "json"]).json();
+    assert_eq!(
+        (&told["verdict"], &told["new"][0]["deliver"]),
+        (&"adapted".into(), &"joe@a.example".into())
+    );
+}
+
+#[test]
+fn a_record_with_half_a_number_or_half_its_fields_delivers_as_qmail_reads_it() {
+    let site = "file var/qmail/control/locals\n| mx.example\ncdb var/qmail/users/cdb assign\n\
+        | =odd:joe:1000x:1000:/home/joe:::\n| =none:joe:x:1000:/home/joe:::\n| .\n\
+        owner 1000:1000\nfile home/joe/.qmail\n| &x@b.example\n";
+    assert_eq!(fates(site, "odd@mx.example"), ["forward x@b.example"]);
+    assert!(fates(site, "none@mx.example")[0].starts_with("defer"));
+    assert_eq!(fates(site, "@mx.example"), ["discard"]);
+}

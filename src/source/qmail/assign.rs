@@ -1,13 +1,15 @@
 //! `users/cdb` and `users/assign` (qmail-users(5), `qmail-newu.c`).
 
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::model::assignment::{Assignment, Assignments};
+use crate::model::assignment::{Assignment, Assignments, Compiled};
+use crate::model::quota::leading_number;
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{Reading, cdb, lines, read_file};
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
 
-/// The database counts; the text only where there is no database, and for line numbers.
+/// The database counts. The text gives line numbers; where there is no usable database it tells
+/// which domains and users there would be.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let folder = reading.layout.qmail.join("users");
     let text = folder.join("assign");
@@ -38,7 +40,9 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         }
         (Some(live), None) => Some(live),
         // What is wrong with the database has been told.
-        (None, text) if is_there => text,
+        (None, text) if is_there => {
+            Some(Assignments { compiled: Compiled::Damaged, ..text.unwrap_or_default() })
+        }
         (None, Some(text)) => {
             findings.push(Finding::new(
                 &code::SITE_ASSIGN_NOT_COMPILED,
@@ -48,7 +52,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
                 "users/assign is there, users/cdb is not",
                 "qmail ignores the text without its database; the new server goes by the text",
             ));
-            Some(text)
+            Some(Assignments { compiled: Compiled::Missing, ..text })
         }
         (None, None) => None,
     };
@@ -62,16 +66,19 @@ fn text_path(folder: &RelPath) -> RelPath {
 /// with the empty key holds the bytes at which a prefix may end.
 fn parse_database(bytes: &[u8], origin: &Origin) -> Result<Assignments, cdb::Damaged> {
     let mut all = Assignments::default();
+    let mut breaks = None;
     for (key, data) in cdb::records(bytes)? {
         if key.is_empty() {
-            all.breaks = data;
+            breaks.get_or_insert(data);
             continue;
         }
         let Some(name) = key.strip_prefix(b"!") else {
             continue;
         };
         let fields: Vec<&[u8]> = data.split(|&b| b == 0).collect();
-        let Some(record) = assignment(&fields, origin) else {
+        // A record that is cut short puts mail off, as one of root's does.
+        let cut = |user: &&[u8]| Assignment::of_root(user, origin);
+        let Some(record) = assignment(&fields, origin).or_else(|| fields.first().map(cut)) else {
             continue;
         };
         // Of equal keys a lookup finds the first.
@@ -80,6 +87,8 @@ fn parse_database(bytes: &[u8], origin: &Origin) -> Result<Assignments, cdb::Dam
             None => all.wild.entry(name.into()).or_insert(record),
         };
     }
+    // qmail-newu always writes the record, and qmail-lspawn can do nothing without it.
+    all.breaks = breaks.ok_or(cdb::Damaged::lacks("the record with the empty key"))?;
     Ok(all)
 }
 
@@ -95,7 +104,14 @@ fn parse_text(bytes: &[u8], file: &Origin, findings: &mut Findings) -> Assignmen
         let origin = file.at(number);
         let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
         let record = match fields.as_slice() {
-            [name, rest @ .., _] if name.len() > 1 || *name == b"+" => assignment(rest, &origin),
+            [name, rest @ .., _] if name.len() > 1 || *name == b"+" => {
+                let (uid, gid) = (rest.get(1), rest.get(2));
+                let are_numbers = [uid, gid]
+                    .into_iter()
+                    .flatten()
+                    .all(|id| id.to_str().is_ok_and(|id| id.parse::<u32>().is_ok()));
+                assignment(rest, &origin).filter(|_| are_numbers)
+            }
             _ => None,
         };
         let (Some(record), Some(name)) = (record, fields.first().and_then(|name| name.get(1..)))
@@ -138,14 +154,19 @@ fn malformed(origin: &Origin, line: &[u8], message: &'static str) -> Finding {
     if line.is_empty() { finding } else { finding.with_excerpt(line.as_bstr()) }
 }
 
+/// The digits in front, kept in 32 bits (`scan_ulong`); without any it is root's number.
+fn number(field: &[u8]) -> u32 {
+    u32::try_from(leading_number(field) % (1 << 32)).unwrap_or_default()
+}
+
 fn assignment(fields: &[&[u8]], origin: &Origin) -> Option<Assignment> {
     let [user, uid, gid, home, dash, pre, ..] = fields else {
         return None;
     };
     Some(Assignment {
         user: (*user).into(),
-        uid: uid.to_str().ok()?.parse().ok()?,
-        gid: gid.to_str().ok()?.parse().ok()?,
+        uid: number(uid),
+        gid: number(gid),
         home: RelPath::new(home),
         dash: (*dash).into(),
         pre: (*pre).into(),

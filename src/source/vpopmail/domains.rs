@@ -133,7 +133,7 @@ fn read_domain(
 ) -> Found {
     let mut findings = Findings::default();
     let folder = &assignment.home;
-    let mut accounts = Vec::new();
+    let mut found = vpasswd::Accounts::default();
     let report = |code, message: Cow<'static, str>, effect: &'static str| {
         Finding::new(
             code,
@@ -152,7 +152,7 @@ fn read_domain(
         )),
         Err(error) => findings.push(unlistable(folder, &error)),
         Ok(_) => match vpasswd::read(root, folder, &name, &mut findings) {
-            Some(found) => accounts = found,
+            Some(accounts) => found = accounts,
             None => findings.push(report(
                 &code::DOMAIN_BACKEND_UNREAD,
                 "the domain has neither vpasswd nor vpasswd.cdb: its accounts are in a database"
@@ -163,6 +163,7 @@ fn read_domain(
     }
     let own_limits = limits::read(root, &folder.join(".qmailadmin-limits"), &mut findings);
     let limits = own_limits.or_else(|| default_limits.cloned()).unwrap_or_default();
+    let accounts = found.rows;
     let read: Vec<(RelPath, Home, Findings)> = accounts
         .par_iter()
         .map(|account| {
@@ -184,6 +185,7 @@ fn read_domain(
         }
     }
     let (home, origin) = (folder.clone(), assignment.origin.clone());
-    let domain = Domain { name, aliases, home, accounts, limits, origin };
+    let is_damaged = found.is_damaged;
+    let domain = Domain { name, aliases, home, accounts, is_damaged, limits, origin };
     Found { domain, homes, user_extensions, findings }
 }

@@ -16,6 +16,15 @@ struct Row {
     origin: Origin,
 }
 
+/// The accounts of a domain.
+#[derive(Default)]
+pub(super) struct Accounts {
+    /// Sorted by name.
+    pub(super) rows: Vec<Account>,
+    /// They come from the text, because the database is damaged.
+    pub(super) is_damaged: bool,
+}
+
 /// Reads the accounts of a domain, sorted by name; `None` where it has neither file.
 ///
 /// Login and delivery go by the database; the text counts only where there is no database, and
@@ -25,20 +34,22 @@ pub(super) fn read(
     folder: &RelPath,
     domain: &DomainName,
     findings: &mut Findings,
-) -> Option<Vec<Account>> {
+) -> Option<Accounts> {
+    let mut is_damaged = false;
     let (text, database) = (folder.join("vpasswd"), folder.join("vpasswd.cdb"));
     let in_text = read_file(root, &text, findings)
         .map(|bytes| text_rows(&bytes, &Origin::file(&text), findings));
     let in_database = read_file(root, &database, findings).and_then(|bytes| {
         database_rows(&bytes, &Origin::file(&database))
             .map_err(|damage| {
+                is_damaged = true;
                 findings.push(Finding::new(
                     &code::FILE_DAMAGED,
                     Disposition::Adapted,
                     Origin::file(&database),
-                    database.as_bstr(),
+                    [b"@", domain.as_bstr().as_bytes()].concat(),
                     damage.to_string(),
-                    "the text beside it is used",
+                    "the old server finds none of the accounts; the new one has those of the text beside it",
                 ));
             })
             .ok()
@@ -46,11 +57,12 @@ pub(super) fn read(
     let rows = match (in_database, in_text) {
         (Some(live), Some(text)) => compare(live, &text, domain, findings),
         (Some(rows), None) | (None, Some(rows)) => rows,
+        (None, None) if is_damaged => BTreeMap::new(),
         (None, None) => return None,
     };
     let accounts =
         rows.into_iter().filter_map(|(name, row)| account(&name, row, folder, domain, findings));
-    Some(accounts.collect())
+    Some(Accounts { rows: accounts.collect(), is_damaged })
 }
 
 /// Lines `name:passwd:uid:gid:gecos:dir:quota[:clear]`; of equal names the first counts.
