@@ -1,4 +1,4 @@
-//! Command lines, divided as `/bin/sh` divides them — as far as `.qmail` files need it.
+//! Command lines, divided into words as `/bin/sh` divides them — as far as `.qmail` files need it.
 //!
 //! Nothing here is ever run. What this small reader does not understand stays visible to the
 //! caller as words that no rule matches.
@@ -38,6 +38,22 @@ impl Word {
             }
             _ => None,
         }
+    }
+
+    /// Whether every variable in it is one by its name alone, as `$EXT` or `${EXT}`.
+    pub(super) fn has_plain_variables(&self) -> bool {
+        self.0.iter().all(|piece| match piece {
+            Piece::Text(_) => true,
+            Piece::Variable { name, .. } => {
+                !name.first().is_some_and(u8::is_ascii_digit)
+                    && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            }
+        })
+    }
+
+    /// Whether a variable of this name stands in it.
+    pub fn names(&self, variable: &str) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Variable { name, .. } if name == variable))
     }
 
     fn push_byte(&mut self, byte: u8) {
@@ -119,21 +135,45 @@ pub fn simple_commands(line: &[u8]) -> Vec<Simple> {
     commands
 }
 
-enum Token {
+/// A piece of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
     /// A word, and whether nothing in it was quoted.
     Word(Word, bool),
-    Separator,
+    /// `;`, `|`, `&&`, … as they stand.
+    Operator(&'static str),
 }
 
-fn tokens(line: &[u8]) -> Vec<Token> {
+/// What ends a word, longest first; a line's end is like `;`.
+const OPERATORS: &[(&[u8], &str)] = &[
+    (b"&&", "&&"),
+    (b"||", "||"),
+    (b";", ";"),
+    (b"\n", ";"),
+    (b"&", "&"),
+    (b"|", "|"),
+    (b"(", "("),
+    (b")", ")"),
+];
+
+/// Divides a line into words and operators.
+pub(super) fn tokens(line: &[u8]) -> Vec<Token> {
     let mut lexer = Lexer::default();
     let mut bytes = line.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
         match byte {
             b' ' | b'\t' => lexer.end_word(),
+            // `2>&1` is one word.
+            b'&' if lexer.redirects() => lexer.word.get_or_insert_default().push_byte(byte),
             b';' | b'&' | b'|' | b'\n' | b'(' | b')' => {
                 lexer.end_word();
-                lexer.tokens.push(Token::Separator);
+                let doubled = [byte, bytes.peek().copied().unwrap_or_default()];
+                let is = |sign: &&[u8]| *sign == doubled || *sign == [byte];
+                let operator = OPERATORS.iter().find(|(sign, _)| is(sign));
+                if operator.is_some_and(|(sign, _)| sign.len() == 2) {
+                    bytes.next();
+                }
+                lexer.tokens.extend(operator.map(|(_, name)| Token::Operator(name)));
             }
             b'#' if lexer.word.is_none() => break,
             b'\'' => {
@@ -175,6 +215,12 @@ struct Lexer {
 }
 
 impl Lexer {
+    /// Whether the word so far ends in a redirection.
+    fn redirects(&self) -> bool {
+        let text = self.word.as_ref().map(Word::text).unwrap_or_default();
+        !self.has_quotes && matches!(text.last(), Some(b'<' | b'>'))
+    }
+
     fn quoted_word(&mut self) -> &mut Word {
         self.has_quotes = true;
         self.word.get_or_insert_default()

@@ -22,6 +22,7 @@ pub mod password;
 pub mod path;
 pub mod quota;
 pub mod restrictions;
+pub mod script;
 pub mod shown;
 pub mod site;
 pub mod store;

@@ -30,6 +30,8 @@ pub struct Site {
     pub alias_table: BTreeMap<BString, AliasEntry>,
     /// What lies at each path that a delivery line names.
     pub spots: BTreeMap<RelPath, Spot>,
+    /// What lies at the paths that programs test for (`test -f`); nothing where a path is missing.
+    pub tested: BTreeMap<RelPath, Tested>,
     /// Mail stores by their real path.
     pub stores: BTreeMap<RelPath, Store>,
     /// The real paths of stores that are known by another one.
@@ -80,6 +82,19 @@ pub enum Spot {
     Room(RelPath),
     /// Something that no delivery can use.
     Unusable,
+}
+
+/// What a test of a path finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tested {
+    /// A file with something in it.
+    File,
+    /// A file of 0 bytes.
+    EmptyFile,
+    /// A folder.
+    Folder,
+    /// Anything else.
+    Other,
 }
 
 impl Site {

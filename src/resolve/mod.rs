@@ -11,6 +11,7 @@ mod lists;
 mod local;
 mod program;
 mod send;
+mod shell;
 mod spawn;
 mod universe;
 mod vdelivermail;

@@ -2,10 +2,12 @@
 //!
 //! A program that is not known is taken to exit 0, and what follows it is told on that footing.
 
+use super::shell::{Shell, delivers};
 use super::spawn::Deliverer;
-use super::{Action, Hop, Resolver};
-use crate::model::command::{Simple, Word, expand, simple_commands};
-use crate::model::{Account, Address, DomainName, Origin, RelPath, shown};
+use super::{Hop, Resolver};
+use crate::model::command::simple_commands;
+use crate::model::script::{self, Script};
+use crate::model::{DomainName, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// Programs that may run within each other.
@@ -34,22 +36,12 @@ pub(super) struct Context<'a> {
     pub(super) matched: Option<usize>,
     /// The `Delivered-To` value that forwards are marked with.
     pub(super) mark: BString,
+    /// The folder that programs run in.
+    pub(super) folder: &'a RelPath,
 }
 
-/// Programs that only wrap another one.
-const WRAPPERS: &[&str] = &["preline", "exec", "env", "nice"];
-
-/// Programs that hand the message on to the one behind them.
-const FILTERS: &[&str] = &["spamc", "spamassassin", "ifspamh"];
-
-/// Programs that put a message into an account's mailbox.
-const DELIVERERS: &[&str] = &["vdelivermail", "deliver", "dovecot-lda"];
-
-/// Programs whose effect is none that matters to the message.
-const WITHOUT_EFFECT: &[&str] = &["true", ":", "qreceipt", "qbiff", "maildirwatch"];
-
-/// Programs that look at the message or a file; a plain message fails their test.
-const TESTS: &[&str] = &["grep", "egrep", "fgrep", "test", "[", "false"];
+/// Stands for whoever sent the message.
+pub(super) const SENDER: &str = "sender@sender.invalid";
 
 /// Exit codes that make a message bounce (`qmail-local.c`).
 const PERMANENT: &[u8] = &[100, 64, 65, 70, 76, 77, 78, 112];
@@ -61,7 +53,8 @@ impl<'a> Context<'a> {
         host: &'a DomainName,
         matched: Option<usize>,
     ) -> Self {
-        let mut context = Self { who, local, host, matched, mark: BString::default() };
+        let mark = BString::default();
+        let mut context = Self { who, local, host, matched, mark, folder: &who.home };
         context.mark = context.own_mark();
         context
     }
@@ -69,6 +62,11 @@ impl<'a> Context<'a> {
     /// The same delivery, its forwards marked by another program.
     pub(super) fn marked(&self, mark: BString) -> Self {
         Self { mark, ..*self }
+    }
+
+    /// The same delivery, in another folder.
+    pub(super) fn within<'b>(&'b self, folder: &'b RelPath) -> Context<'b> {
+        Context { mark: self.mark.clone(), folder, ..*self }
     }
 
     pub(super) fn home(&self) -> &RelPath {
@@ -93,51 +91,36 @@ impl<'a> Context<'a> {
         [self.local.as_bytes(), b"@", self.host.as_ref()].concat().into()
     }
 
-    /// The value of a variable that qmail sets.
-    fn variable(&self, name: &[u8]) -> Option<BString> {
+    /// The value of a variable that qmail sets. Those that tell of the sender have a value that
+    /// nothing else has.
+    pub(super) fn variable(&self, name: &[u8]) -> Option<BString> {
+        let extension = |dashes: usize| {
+            let parts = self.extension().splitn(dashes + 1, |b| *b == b'-');
+            parts.last().filter(|_| self.extension().find_iter("-").count() >= dashes)
+        };
+        let host = |labels: usize| {
+            (0..labels).fold(self.host.as_bstr(), |host, _| {
+                host.rsplit_once_str(".").map_or(host, |(front, _)| front.as_bstr())
+            })
+        };
         let value = match name {
             b"EXT" => self.extension().to_owned(),
+            b"EXT2" => extension(1).unwrap_or_default().into(),
+            b"EXT3" => extension(2).unwrap_or_default().into(),
+            b"EXT4" => extension(3).unwrap_or_default().into(),
             b"USER" => self.who.user.clone(),
+            b"HOME" => [b"/", self.who.home.as_bstr().as_bytes()].concat().into(),
             b"HOST" => self.host.as_bstr().to_owned(),
+            b"HOST2" => host(1).to_owned(),
+            b"HOST3" => host(2).to_owned(),
+            b"HOST4" => host(3).to_owned(),
             b"LOCAL" => self.local.to_owned(),
             b"DEFAULT" => self.default()?.to_owned(),
             b"RECIPIENT" => [self.local.as_bytes(), b"@", self.host.as_ref()].concat().into(),
+            b"SENDER" | b"NEWSENDER" | b"RPLINE" | b"UFLINE" | b"DTLINE" => SENDER.into(),
             _ => return None,
         };
         Some(value)
-    }
-}
-
-fn name_of(word: Option<&Word>) -> Option<BString> {
-    let text = word?.text();
-    Some(text.rsplit_str("/").next().unwrap_or_default().into())
-}
-
-fn is_in(names: &[&str], name: &BString) -> bool {
-    names.iter().any(|known| name == *known)
-}
-
-/// A command without its wrappers and without assignments in front.
-fn unwrapped(words: &Simple) -> (BString, &[Word]) {
-    let mut words = words.as_slice();
-    // A wrapper or filter may have options with values before the program that it runs.
-    if name_of(words.first()).is_some_and(|name| is_in(WRAPPERS, &name) || is_in(FILTERS, &name))
-        && let Some(at) =
-            words.iter().position(|word| name_of(Some(word)).is_some_and(|n| is_in(DELIVERERS, &n)))
-    {
-        words = words.get(at..).unwrap_or_default();
-    }
-    loop {
-        let Some((first, rest)) = words.split_first() else {
-            return (BString::default(), &[]);
-        };
-        let text = first.text();
-        let name = text.rsplit_str("/").next().unwrap_or_default().as_bstr().to_owned();
-        let is_wrapper = WRAPPERS.iter().any(|wrapper| name == *wrapper);
-        if !is_wrapper && !text.contains(&b'=') && !text.starts_with(b"-") || rest.is_empty() {
-            return (name, rest);
-        }
-        words = rest;
     }
 }
 
@@ -166,121 +149,22 @@ impl Resolver<'_> {
         if let Some(flow) = self.run_list_program(&commands, context, origin, hop) {
             return flow;
         }
-        let delivers = |words: &Simple| is_in(DELIVERERS, &unwrapped(words).0);
-        let is_conditional = line.trim_ascii_start().starts_with(b"if ");
-        // A test fails for a plain message, so the last branch counts.
-        let last_branch = commands.iter().rposition(delivers).filter(|_| is_conditional);
-        let mut said: Option<BString> = None;
-        for (at, words) in commands.iter().enumerate() {
-            let (name, arguments) = unwrapped(words);
-            if last_branch.is_some_and(|last| at < last) {
-                continue;
-            }
-            let texts = || expand(arguments, |name| context.variable(name));
-            match name.to_str().unwrap_or_default() {
-                "vdelivermail" => {
-                    return self.vdelivermail(&texts(), arguments, context, origin, hop);
-                }
-                "deliver" | "dovecot-lda" if self.lda_account(&texts()).is_some() => {
-                    return match self.lda_account(&texts()).flatten() {
-                        Some(account) => self.store(account, origin, hop),
-                        // EX_NOUSER is no exit code that qmail takes for permanent.
-                        None => exit(67, "unknown user".into(), origin, hop),
-                    };
-                }
-                // The message goes on to the program behind it.
-                other if FILTERS.contains(&other) && commands.iter().skip(at + 1).any(delivers) => {
-                }
-                "false" if commands.len() == 1 => return exit(1, BString::default(), origin, hop),
-                "true" | ":" if line.contains_str("||") => return Flow::Continue,
-                "false" if line.contains_str("&&") => {
-                    return exit(1, BString::default(), origin, hop);
-                }
-                "fastforward" => return self.fastforward(&texts(), context, origin, hop),
-                "forward" => {
-                    for to in texts() {
-                        let mark = context.own_mark();
-                        hop.act(Action::Forward { to, keeps_local: false, mark }, origin);
-                    }
-                    return Flow::Continue;
-                }
-                "bouncesaying" | "condredirect" | "except" => {
-                    return conditional(&name, &texts(), line, context, origin, hop);
-                }
-                "autorespond" | "qmail-autoresponder" | "vacation" => {
-                    hop.step(format_args!("an autoresponder answers"), Some(origin));
-                    hop.act(Action::Reply(line.trim_ascii().into()), origin);
-                    return Flow::Continue;
-                }
-                "echo" => said = Some(bstr::join(" ", texts()).into()),
-                "exit" => {
-                    let code = texts()
-                        .first()
-                        .and_then(|code| code.to_str().ok()?.parse().ok())
-                        .unwrap_or(0);
-                    return exit(code, said.unwrap_or_default(), origin, hop);
-                }
-                "cat" if line.contains_str(">/dev/null") || line.contains_str("> /dev/null") => {}
-                other if WITHOUT_EFFECT.contains(&other) => {}
-                _ => {
-                    hop.step(format_args!("runs {}", shown(line.trim_ascii())), Some(origin));
-                    hop.act(Action::Run(line.trim_ascii().into()), origin);
-                    return Flow::Continue;
-                }
-            }
+        let script = script::parse(line).or_else(|| {
+            // What the shell does here is not followed; a delivery in it most likely happens.
+            let words = commands.into_iter().rfind(delivers)?;
+            Some(Script::Command { words, into: None })
+        });
+        let mut shell = Shell { rules: self, line, context, origin, hop, said: BString::default() };
+        let ended = match script {
+            Some(script) => shell.run(&script),
+            None => shell.unknown(),
+        };
+        let said = shell.said;
+        if let Some(failure) = ended.failure.filter(|_| ended.code != 0) {
+            hop.actions.push(failure);
+            return Flow::Failed;
         }
-        Flow::Continue
-    }
-}
-
-impl Resolver<'_> {
-    /// `deliver -d USER@DOMAIN`: `None` where it is not called so, `Some(None)` for a user whom
-    /// Dovecot does not find.
-    #[expect(
-        clippy::option_option,
-        reason = "no account named is another thing than one that is not there"
-    )]
-    fn lda_account(&self, arguments: &[BString]) -> Option<Option<&Account>> {
-        let at = arguments.iter().position(|argument| argument == "-d")?;
-        let user = Address::parse(arguments.get(at + 1)?)?;
-        let domain = self.domain_of(&user.domain);
-        Some(domain.and_then(|domain| domain.account(&user.local)).filter(|found| found.reachable))
-    }
-}
-
-/// `bouncesaying TEXT [PROGRAM…]`, `condredirect ADDRESS PROGRAM…`, `except PROGRAM…`.
-fn conditional(
-    name: &[u8],
-    arguments: &[BString],
-    line: &BStr,
-    context: &Context<'_>,
-    origin: &Origin,
-    hop: &mut Hop,
-) -> Flow {
-    let (first, test) = match name {
-        b"except" => (BString::default(), arguments),
-        _ => match arguments.split_first() {
-            Some((first, test)) => (first.clone(), test),
-            None => return exit(100, BString::default(), origin, hop),
-        },
-    };
-    let succeeds = succeeds(test);
-    if !test.is_empty() {
-        hop.step(format_args!("runs {}", shown(line.trim_ascii())), Some(origin));
-        hop.act(Action::Run(line.trim_ascii().into()), origin);
-    }
-    match (name, succeeds) {
-        (b"bouncesaying", true) => {
-            hop.reject(first, origin);
-            Flow::Failed
-        }
-        (b"condredirect", true) => {
-            let mark = context.own_mark();
-            hop.act(Action::Forward { to: first, keeps_local: false, mark }, origin);
-            Flow::Stop
-        }
-        (b"except", true) => exit(100, BString::default(), origin, hop),
-        _ => Flow::Continue,
+        exit(ended.code, said, origin, hop)
     }
 }
 
@@ -301,10 +185,4 @@ fn exit(code: u8, said: BString, origin: &Origin, hop: &mut Hop) -> Flow {
             Flow::Failed
         }
     }
-}
-
-/// Whether a test succeeds for a plain message.
-fn succeeds(test: &[BString]) -> bool {
-    let name = test.first().map(|first| first.rsplit_str("/").next().unwrap_or_default().as_bstr());
-    name.is_none_or(|name| !TESTS.iter().any(|test| name == *test))
 }

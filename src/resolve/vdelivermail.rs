@@ -205,7 +205,9 @@ impl Resolver<'_> {
                 hop.act(self.injected(to.as_bstr(), &context.mark), origin);
                 Flow::Continue
             }
-            Instruction::Program(command) => self.run(command.as_bstr(), context, origin, hop),
+            Instruction::Program(command) => {
+                self.run(command.as_bstr(), &context.within(home), origin, hop)
+            }
             Instruction::Blank
             | Instruction::Comment
             | Instruction::ListMark

@@ -328,3 +328,50 @@ fn a_record_with_half_a_number_or_half_its_fields_delivers_as_qmail_reads_it() {
     assert!(fates(site, "none@mx.example")[0].starts_with("defer"));
     assert_eq!(fates(site, "@mx.example"), ["discard"]);
 }
+
+#[test]
+fn a_program_line_does_what_the_shell_would_make_of_it() {
+    let cases: &[(&str, &[&str])] = &[
+        ("|true && exit 100", &["reject"]),
+        ("|false && exit 100 || exit 0", &["discard"]),
+        ("|false && exit 100", &["defer"]),
+        ("|false || exit 99", &["discard"]),
+        ("|{ echo 'Gone away'; exit 100; }", &["reject Gone away"]),
+        ("|(exit 100)", &["reject"]),
+        ("|(exit 100) || forward x@b.example", &["forward x@b.example"]),
+        ("|! false", &["discard"]),
+        ("|test -f there && exit 99 || exit 100", &["discard"]),
+        ("|test -f gone && exit 99 || exit 100", &["reject"]),
+        ("|[ -d Maildir -a ! -s empty ] && exit 100; exit 99", &["reject"]),
+        ("|if [ \"$EXT\" = x-Y.z ]; then exit 100; else exit 99; fi", &["reject"]),
+        ("|sh -c 'test -e there && exit 100'", &["reject"]),
+        ("|bouncesaying closed test -f there", &["reject closed"]),
+        ("|bouncesaying closed test -f gone", &["discard"]),
+        ("|forward \"$EXT2@b.example\"", &["forward Y.z@b.example"]),
+        (
+            "|forward \"$EXT3@b.example\" \"$HOST2@b.example\"",
+            &["forward @b.example", "forward mx@b.example"],
+        ),
+        ("|exit 0 2>&1 >/dev/null; exit 100", &["discard"]),
+        ("|exec true; exit 100", &["discard"]),
+        (
+            "|grep -q '^X: y' && exit 99 || exit 100",
+            &["run grep -q '^X: y' && exit 99 || exit 100", "reject"],
+        ),
+        ("|case $EXT in x) exit 100;; esac", &["run case $EXT in x) exit 100;; esac"]),
+        ("|forward \"$SENDER\"", &["run forward \"$SENDER\""]),
+        ("|cat >> /var/log/box", &["run cat >> /var/log/box"]),
+    ];
+    for (line, want) in cases {
+        let site = format!(
+            "{UNIX}file home/joe/there\n| x\nfile home/joe/empty\nfile home/joe/.qmail-x-default\n| {line}\n"
+        );
+        let mut told = fates(&site, "joe-x-Y.z@mx.example");
+        told.sort();
+        let mut want = want.to_vec();
+        want.sort_unstable();
+        let fits = told.len() == want.len()
+            && told.iter().zip(&want).all(|(told, want)| told.starts_with(want));
+        assert!(fits, "{line}: {told:?}");
+    }
+}

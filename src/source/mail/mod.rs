@@ -26,6 +26,7 @@ impl Source for Mail {
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         reading.site.spots = spots::find(reading);
+        reading.site.tested = spots::tested(reading);
         reading.site.barriers = barriers::find(reading);
         let root = reading.root;
         let (paths, links) = stores(reading);

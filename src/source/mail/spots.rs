@@ -2,8 +2,9 @@
 
 use crate::fsys::{Kind, root::Root};
 use crate::model::RelPath;
+use crate::model::command::{Word, simple_commands};
 use crate::model::dot_qmail::{DotQmail, Instruction};
-use crate::model::site::Spot;
+use crate::model::site::{Spot, Tested};
 use crate::source::Reading;
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,51 @@ fn named_paths(reading: &Reading<'_>) -> BTreeSet<RelPath> {
         .for_each(|target| add(&RelPath::default(), target));
     paths
 }
+
+/// Looks at every path that a program line tests for.
+pub(super) fn tested(reading: &Reading<'_>) -> BTreeMap<RelPath, Tested> {
+    let mut found = BTreeMap::new();
+    for (folder, home) in &reading.site.homes {
+        let lines = home.files.values().flat_map(|file| &file.lines);
+        for line in lines.filter_map(|line| line.strip_prefix(b"|")) {
+            for path in tested_by(line) {
+                let path = folder.join(path);
+                let what = match reading.root.stat(&path).ok().flatten() {
+                    Some(stat) if stat.kind == Kind::File && stat.size == 0 => Tested::EmptyFile,
+                    Some(stat) if stat.kind == Kind::File => Tested::File,
+                    Some(stat) if stat.kind == Kind::Folder => Tested::Folder,
+                    Some(_) => Tested::Other,
+                    None => continue,
+                };
+                found.insert(path, what);
+            }
+        }
+    }
+    found
+}
+
+/// The operands of `-f` and its kin; a nested command line is looked at as well.
+fn tested_by(line: &[u8]) -> Vec<BString> {
+    let mut paths = Vec::new();
+    for command in simple_commands(line) {
+        let words: Vec<BString> = command.iter().map(Word::text).collect();
+        for pair in words.windows(2) {
+            match pair {
+                [option, path] if TESTS.iter().any(|test| option == *test) => {
+                    paths.push(path.clone());
+                }
+                [option, text] if option == "-c" && text.len() < line.len() => {
+                    paths.extend(tested_by(text));
+                }
+                _ => {}
+            }
+        }
+    }
+    paths
+}
+
+/// Options of `test` that ask for a path.
+const TESTS: &[&str] = &["-d", "-e", "-f", "-r", "-s", "-w", "-x"];
 
 fn look(root: &Root, path: &RelPath) -> Spot {
     let real = |path: &RelPath| root.real(path).unwrap_or_else(|_| path.clone());
