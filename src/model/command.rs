@@ -175,7 +175,10 @@ pub(super) fn tokens(line: &[u8]) -> Vec<Token> {
                 }
                 lexer.tokens.extend(operator.map(|(_, name)| Token::Operator(name)));
             }
-            b'#' if lexer.word.is_none() => break,
+            b'#' if lexer.word.is_none() => {
+                bytes.by_ref().take_while(|&b| b != b'\n').for_each(drop);
+                lexer.tokens.push(Token::Operator(";"));
+            }
             b'\'' => {
                 let word = lexer.quoted_word();
                 word.touch();

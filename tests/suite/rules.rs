@@ -375,3 +375,28 @@ fn a_program_line_does_what_the_shell_would_make_of_it() {
         assert!(fits, "{line}: {told:?}");
     }
 }
+
+#[test]
+fn the_default_delivery_is_what_qmail_is_started_with() {
+    let joe = "file var/qmail/control/locals\n| mx.example\nfile etc/passwd\n\
+        | joe:x:1000:1000:Joe:/home/joe:/bin/sh\n| alias:x:7790:2108::/var/qmail/alias:/bin/false\n\
+        owner 1000:1000\ndir home/joe/Maildir/new\nmessage home/joe/box/new/1.a Old\n";
+    let start = |path: &str, line: &str| {
+        format!("{joe}owner 0:0\nfile {path} 755\n| #!/bin/sh\n| {line}\n")
+    };
+    let cases = [
+        ("service/qmail-send/run", "exec qmail-start ./box/ splogger qmail", "home/joe/box"),
+        ("var/qmail/supervise/send/run", "exec qmail-start '&x@b.example'", ""),
+        ("var/qmail/rc", "qmail-start \"`cat /etc/delivery`\" splogger qmail", "home/joe/box"),
+    ];
+    for (path, line, store) in cases {
+        let site = start(path, line) + "file etc/delivery\n| ./box/\n";
+        let told = Laid::small(&site).explain(&["joe@mx.example", "--format", "json"]).json();
+        let want = if store.is_empty() {
+            told["old"][0]["forward"] == "x@b.example"
+        } else {
+            told["old"][0]["path"] == store
+        };
+        assert!(want, "{path}: {told}");
+    }
+}

@@ -66,7 +66,8 @@ const OTHERS: &[&str] = &[
 /// Lists in which a carriage return at the end makes an entry that never matches.
 const CARRIAGE_RETURN: &str = "a carriage return ends the line, as in a file from Windows";
 
-pub(super) fn read(reading: &mut Reading<'_>) -> Result<(), Error> {
+/// Reads the control files; the scripts tell what else `qmail-start` is given.
+pub(super) fn read(reading: &mut Reading<'_>, scripts: &[(RelPath, Vec<u8>)]) -> Result<(), Error> {
     let folder = reading.layout.qmail.join("control");
     let entries = match reading.root.list(&folder) {
         Ok(entries) => entries,
@@ -82,7 +83,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Result<(), Error> {
     read_virtual_domains(reading, &folder.join("virtualdomains"));
     read_routes(reading, &folder.join("smtproutes"));
     read_more_rcpthosts(reading, &folder);
-    read_default_delivery(reading, &folder);
+    read_default_delivery(reading, &folder, scripts);
     for entry in entries {
         let name = entry.name.as_bstr();
         let known = FILES.iter().any(|(file, _)| name == file)
@@ -299,19 +300,26 @@ fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
     }
 }
 
-/// The instructions for users without a `.qmail` file: what `/var/qmail/rc` hands to `qmail-start`,
-/// else what `control/defaultdelivery` says (INSTALL of netqmail).
-fn read_default_delivery(reading: &mut Reading<'_>, folder: &RelPath) {
-    let file = folder.join("defaultdelivery");
+/// The instructions for users without a `.qmail` file: what a script hands to `qmail-start`, else what `control/defaultdelivery` says (INSTALL of netqmail).
+fn read_default_delivery(
+    reading: &mut Reading<'_>,
+    folder: &RelPath,
+    scripts: &[(RelPath, Vec<u8>)],
+) {
+    let mut file = folder.join("defaultdelivery");
     let rc = reading.layout.qmail.join("rc");
-    let in_rc = read_file(reading.root, &rc, &mut reading.findings)
-        .and_then(|rc| qmail_start_argument(&rc));
-    if let Some((line, argument)) = in_rc
-        && !argument.contains(&b'`')
-        && !argument.starts_with(b"$")
-    {
-        reading.site.control.default_delivery = instructions(&argument, &Origin::file(&rc), line);
-        return;
+    // The first that starts qmail is the one that is run.
+    let started = scripts.iter().find_map(|(path, text)| Some((path, qmail_start_argument(text)?)));
+    if let Some((script, (line, argument))) = started {
+        if !argument.contains(&b'`') && !argument.starts_with(b"$") {
+            let instructions = instructions(&argument, &Origin::file(script), line);
+            reading.site.control.default_delivery = instructions;
+            return;
+        }
+        // `cat FILE` in backquotes.
+        let named = argument.strip_prefix(b"`cat ").or_else(|| argument.strip_prefix(b"$(cat "));
+        let named = named.map(|name| name.trim_end_with(|c| c == '`' || c == ')').trim_ascii());
+        file = named.map_or(file, RelPath::new);
     }
     let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) else {
         reading.findings.push(Finding::new(

@@ -5,6 +5,7 @@ mod assign;
 mod control;
 mod passwd;
 mod queue;
+mod scripts;
 mod tcprules;
 
 use super::{Error, Reading, Source, cdb, home};
@@ -22,10 +23,11 @@ impl Source for Qmail {
     }
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
-        control::read(reading)?;
+        let scripts = scripts::all(reading);
+        control::read(reading, &scripts)?;
         assign::read(reading);
         passwd::read(reading);
-        tcprules::read(reading);
+        tcprules::read(reading, &scripts);
         read_homes(reading);
         aliases::read(reading);
         queue::read(reading);

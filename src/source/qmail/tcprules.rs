@@ -1,6 +1,7 @@
 //! The rules for clients of the SMTP server: the database that tcprules(1) compiles, and its text.
 
 use super::damaged;
+use super::scripts::smtp_rules;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::network::{Client, ClientRule, Network};
 use crate::model::{Origin, RelPath};
@@ -15,15 +16,18 @@ const PLACES: &[&str] = &["etc/tcp.smtp", "etc/tcprules.d/tcp.smtp", "home/vpopm
 /// A rule by the key that `tcpserver` looks it up by.
 type Rules = BTreeMap<BString, ClientRule>;
 
-pub(super) fn read(reading: &mut Reading<'_>) {
+/// The rules that a script names count, else those in a usual place.
+pub(super) fn read(reading: &mut Reading<'_>, scripts: &[(RelPath, Vec<u8>)]) {
     let of_vpopmail = reading.site.folders_of_domains().into_iter();
     let of_vpopmail = of_vpopmail.map(|folder| folder.join("etc/tcp.smtp"));
-    let mut places: Vec<RelPath> = PLACES.iter().map(RelPath::new).chain(of_vpopmail).collect();
+    let named = smtp_rules(scripts);
+    let mut places = named.clone();
+    places.extend(PLACES.iter().map(RelPath::new).chain(of_vpopmail));
     // tcpserver reads only databases, so the first place with one counts; else the first text.
     let database = |place: &RelPath| RelPath::new([place.as_bstr().as_bytes(), b".cdb"].concat());
     let has_none =
         |place: &RelPath| !reading.root.stat(&database(place)).is_ok_and(|stat| stat.is_some());
-    places.sort_by_key(has_none);
+    places.sort_by_key(|place| (!named.contains(place), has_none(place)));
     for path in places {
         let live = database(&path);
         let text = read_file(reading.root, &path, &mut reading.findings);
