@@ -113,6 +113,7 @@ codes! {
     SITE_PERCENTHACK = "site-percenthack", Warning, "tell whoever still uses such addresses";
     SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";
     SITE_QUEUE_NOT_EMPTY = "site-queue-not-empty", Warning, "let the old server deliver what it holds before the switch";
+    SITE_RECIPIENT_RULE_DROPPED = "site-recipient-rule-dropped", Warning, "write the pattern into a check_recipient_access table of type regexp";
     SITE_ROUTE_CREDENTIALS = "site-route-credentials", Warning, "set smtp_sasl_auth_enable and smtp_sasl_password_maps";
     SITE_ROUTE_ODD = "site-route-odd", Warning, "correct the line in smtproutes";
     SITE_SENDER_RULE_DROPPED = "site-sender-rule-dropped", Warning, "write the pattern into a check_sender_access table of type regexp";

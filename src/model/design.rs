@@ -39,6 +39,8 @@ pub struct Design {
     pub refused_clients: Vec<RefusedClient>,
     /// Senders that are refused: an address, or `@domain`.
     pub refused_senders: Vec<Sourced<BString>>,
+    /// Recipients that are refused from clients that may not relay: an address, or `@domain`.
+    pub refused_recipients: Vec<Sourced<BString>>,
     /// How people log in.
     pub login: Login,
     /// Mailboxes that stand for files of the old server that were no account's, by real path.

@@ -48,7 +48,8 @@ impl Resolver<'_> {
     /// A loop ends as qmail ends it: the message that comes to a place for the second time bounces,
     /// and what was stored on the way stays.
     pub fn follow(&self, recipient: &[u8]) -> Resolution {
-        let mut steps = Vec::new();
+        // Whether the world could send it at all is no part of what becomes of it.
+        let mut steps: Vec<Step> = self.refused_outside(recipient.as_bstr()).into_iter().collect();
         let (outcomes, _) = self.deliver_all(recipient, MOST_MESSAGES, Some(&mut steps));
         Resolution { outcomes: settled(outcomes), steps }
     }

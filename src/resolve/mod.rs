@@ -12,6 +12,7 @@ mod local;
 mod program;
 mod send;
 mod shell;
+mod smtpd;
 mod spawn;
 mod universe;
 mod vdelivermail;

@@ -1,11 +1,11 @@
-//! Who may connect, who may relay, and which senders are refused.
+//! Who may connect, who may relay, and which senders and recipients are refused.
 
 use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::design::{NetworkRule, RefusedClient};
 use crate::model::network::{Client, ClientRule};
-use crate::model::shown;
-use bstr::ByteSlice as _;
+use crate::model::{Sourced, shown};
+use bstr::{BString, ByteSlice as _};
 use std::cmp::Reverse;
 
 /// Variables that need no counterpart.
@@ -70,6 +70,7 @@ impl Translator<'_> {
         }
         self.report_variables();
         self.translate_senders();
+        self.translate_recipients();
     }
 
     fn report_variables(&mut self) {
@@ -99,16 +100,9 @@ impl Translator<'_> {
 
     /// `badmailfrom`: addresses, and `@host` for every sender at exactly that host.
     fn translate_senders(&mut self) {
-        for entry in self.site.control.lists.get("badmailfrom").cloned().unwrap_or_default() {
-            let (local, host) = entry.value.rsplit_once_str("@").unwrap_or((b"", b""));
-            let host = crate::model::DomainName::new(host);
-            let local_is_plain =
-                local.iter().all(|b| b.is_ascii_alphanumeric() || b".+_-=".contains(b))
-                    && !local.starts_with(b"-");
-            if host.is_plain() && local_is_plain {
-                self.design.refused_senders.push(entry);
-                continue;
-            }
+        let (plain, patterns) = self.divided("badmailfrom");
+        self.design.refused_senders = plain;
+        for entry in patterns {
             self.find(
                 &code::SITE_SENDER_RULE_DROPPED,
                 Disposition::Manual,
@@ -118,9 +112,46 @@ impl Translator<'_> {
                 "the new server does not refuse these senders",
             );
         }
-        self.design.refused_senders.sort_by(|a, b| a.value.cmp(&b.value));
-        self.design.refused_senders.dedup_by(|a, b| a.value.eq_ignore_ascii_case(&b.value));
     }
+
+    /// `badrcptto` and its kin: the same of recipients.
+    fn translate_recipients(&mut self) {
+        for name in ["badrcptto", "badmailto", "badrcpttonorelay", "badmailtonorelay"] {
+            let (plain, patterns) = self.divided(name);
+            self.design.refused_recipients.extend(plain);
+            for entry in patterns {
+                self.find(
+                    &code::SITE_RECIPIENT_RULE_DROPPED,
+                    Disposition::Manual,
+                    &entry.origin,
+                    &entry.value,
+                    "the entry is neither an address nor @host: a pattern of a patched qmail-smtpd",
+                    "the new server does not refuse mail for these recipients",
+                );
+            }
+        }
+        sorted(&mut self.design.refused_recipients);
+    }
+
+    /// The entries of a list that are an address or `@host`, sorted, and the others.
+    fn divided(&self, name: &str) -> (Vec<Sourced<BString>>, Vec<Sourced<BString>>) {
+        let is_plain = |entry: &Sourced<BString>| {
+            let (local, host) = entry.value.rsplit_once_str("@").unwrap_or((b"", b""));
+            let is_name_byte = |b: &u8| b.is_ascii_alphanumeric() || b".+_-=".contains(b);
+            let local_is_plain = local.iter().all(is_name_byte) && !local.starts_with(b"-");
+            crate::model::DomainName::new(host).is_plain() && local_is_plain
+        };
+        let entries = self.site.control.lists.get(name).cloned().unwrap_or_default();
+        let (mut plain, patterns): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_plain);
+        sorted(&mut plain);
+        (plain, patterns)
+    }
+}
+
+/// By their text, each once.
+fn sorted(entries: &mut Vec<Sourced<BString>>) {
+    entries.sort_by(|a, b| a.value.cmp(&b.value));
+    entries.dedup_by(|a, b| a.value.eq_ignore_ascii_case(&b.value));
 }
 
 /// Without networks that may not relay and lie in none that may.

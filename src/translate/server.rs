@@ -15,8 +15,6 @@ const NO_COUNTERPART: &[(&str, &str)] = &[
     ("moreipme", "name the addresses in proxy_interfaces"),
     ("outgoingip", "set smtp_bind_address"),
     ("qmqpservers", "set relayhost"),
-    ("badmailto", "write the patterns into a check_recipient_access table"),
-    ("badrcptto", "write the patterns into a check_recipient_access table"),
 ];
 
 impl Translator<'_> {

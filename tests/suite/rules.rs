@@ -400,3 +400,24 @@ fn the_default_delivery_is_what_qmail_is_started_with() {
         assert!(want, "{path}: {told}");
     }
 }
+
+#[test]
+fn what_smtp_refuses_from_outside_is_said_and_stays_refused() {
+    let site = "file var/qmail/control/virtualdomains\n| a.example:a.example\n| in.example:a.example\n\
+        file var/qmail/control/badrcptto\n| eve@a.example\n| @gone.example\n\
+        file var/qmail/control/morercpthosts\n| in.example\n";
+    let laid = Laid::small(site);
+    let outside = |address: &str| {
+        let told = laid.explain(&[address, "--format", "json"]).json();
+        told["trace"][0].as_str().unwrap().to_owned()
+    };
+    assert!(outside("eve@a.example").contains("refused, it is in badrcptto"));
+    assert!(outside("Eve@A.example").contains("refused, it is in badrcptto"));
+    assert!(outside("x@in.example").contains("not in rcpthosts"));
+    assert!(!outside("joe@a.example").contains("from outside"));
+    laid.migrate(&[]);
+    let table = crate::support::read(&laid.target.join("etc/postfix/unqmail/inner_domains"));
+    for refused in ["eve@a.example", "gone.example", "in.example"] {
+        assert!(table.lines().any(|line| line.starts_with(refused)), "{refused}: {table}");
+    }
+}

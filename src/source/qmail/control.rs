@@ -20,7 +20,9 @@ enum Form {
 const FILES: &[(&str, Form)] = &[
     ("badmailfrom", Form::List),
     ("badmailto", Form::List),
+    ("badmailtonorelay", Form::List),
     ("badrcptto", Form::List),
+    ("badrcpttonorelay", Form::List),
     ("bouncefrom", Form::Line),
     ("bouncehost", Form::Line),
     ("concurrencyincoming", Form::Number),
@@ -266,10 +268,9 @@ fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
                 line.origin.clone(),
                 text.as_bstr(),
                 "morercpthosts is there, its database is not",
-                "the old server refuses these domains; the new one accepts them",
+                "the old server refuses mail for these domains from outside, and so does the new one",
             ));
         }
-        reading.site.control.more_rcpthosts = lines;
         return;
     };
     match cdb::records(&bytes) {

@@ -51,6 +51,7 @@ impl Tables {
         tables.add_domains(design);
         tables.add_clients(design);
         tables.add_senders(design);
+        tables.add_recipients(design);
         tables.add_inside();
         for (at, list) in &design.lists {
             tables.add_list(at, list, &domains, design);
@@ -127,6 +128,14 @@ impl Tables {
         for sender in &design.refused_senders {
             self.refused_senders
                 .add(sender.value.strip_prefix(b"@").unwrap_or(&sender.value), REFUSED);
+        }
+    }
+
+    /// The same of recipients, for clients that may not relay.
+    fn add_recipients(&mut self, design: &Design) {
+        const REFUSED: &str = "553 5.7.1 Sorry, your envelope recipient is in my badrcptto list";
+        for entry in &design.refused_recipients {
+            self.inner_domains.add(entry.value.strip_prefix(b"@").unwrap_or(&entry.value), REFUSED);
         }
     }
 
@@ -386,7 +395,7 @@ impl Tables {
             self.refused_patterns.artifact("refused_patterns", "the same for groups of addresses"),
             self.inner_domains.artifact(
                 "inner_domains",
-                "domains that take mail only from clients that may relay",
+                "recipients that take mail only from clients that may relay",
             ),
             self.refused_senders.artifact("refused_senders", "senders that are refused"),
             text(
