@@ -52,6 +52,7 @@ codes! {
     ALIAS_LINK_DANGLING = "alias-link-dangling", Warning, "remove the link, or restore what it led to";
     ALIAS_LOOP = "alias-loop", Warning, "remove the line that closes the loop";
     ALIAS_NAME_UNUSABLE = "alias-name-unusable", Error, "rename the .qmail file to plain letters and tell whoever writes to it";
+    ALIAS_OWNER_SENDER = "alias-owner-sender", Warning, "make it a mailing list if bounces must go to its owner";
     ALIAS_PARTLY_FAILS = "alias-partly-fails", Warning, "look at the lines of the file in their order";
     ALIAS_PROGRAM = "alias-program", Error, "decide what shall happen to this mail, and waive the code for the address in unqmail.toml";
     ALIAS_ROBOT = "alias-robot", Error, "decide what shall answer this mail, and waive the code for the address in unqmail.toml";
@@ -105,6 +106,7 @@ codes! {
     SITE_CONTROL_UNKNOWN = "site-control-unknown", Note, "find out which patch reads it, and set the like in Postfix if it is needed";
     SITE_DATABASE_UNREAD = "site-database-unread", Error, "waive it if the database is no longer in use; else make vpasswd files with vconvert";
     SITE_DEFAULT_DELIVERY_UNKNOWN = "site-default-delivery-unknown", Warning, "put the instruction into control/defaultdelivery of the copy";
+    SITE_EXTENSIONS_UNPROVEN = "site-extensions-unproven", Warning, "set `user_extensions` under [old] in unqmail.toml";
     SITE_NO_CERTIFICATE = "site-no-certificate", Warning, "set `certificate` and `key` under [tls] in unqmail.toml";
     SITE_NO_NAME = "site-no-name", Error, "set `hostname` in unqmail.toml";
     SITE_OPEN_RELAY = "site-open-relay", Warning, "nothing to do; clients that must relay are named in tcp.smtp or log in";

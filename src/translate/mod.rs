@@ -10,6 +10,7 @@ mod mailboxes;
 mod names;
 mod programs;
 mod routes;
+mod senders;
 mod server;
 mod stores;
 mod system;
@@ -52,6 +53,7 @@ pub fn translate(site: &Site, policy: &Policy) -> (Design, Findings) {
     translator.translate_mailboxes();
     translator.translate_lists();
     translator.translate_routes();
+    translator.report_extensions();
     translator.finish();
     (translator.design, translator.findings)
 }

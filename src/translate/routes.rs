@@ -51,6 +51,7 @@ impl Translator<'_> {
             .actions
             .first()
             .map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
+        self.report_owner(hop, &subject);
         let mut targets = Vec::new();
         let (mut programs, mut replies, mut failures) = (0, 0, Vec::new());
         let mut is_list = false;

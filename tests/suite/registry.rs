@@ -46,7 +46,12 @@ fn every_code_has_a_case_that_triggers_it() {
 #[test]
 fn a_clean_site_has_only_notes_and_no_certificate() {
     let codes = codes_of(&Laid::small("").plan(&["--format", "json"]));
-    let expected = ["alias-system-added", "password-schemes-weak", "site-no-certificate"];
+    let expected = [
+        "alias-system-added",
+        "password-schemes-weak",
+        "site-extensions-unproven",
+        "site-no-certificate",
+    ];
     assert_eq!(codes, expected.map(str::to_owned).into());
 }
 
