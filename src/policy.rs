@@ -3,6 +3,7 @@
 
 use crate::finding::Waiver;
 use crate::model::design::Ids;
+use crate::model::memory::Pop3;
 use serde::Deserialize;
 
 /// The settings of `unqmail.toml`; docs/settings.md describes each.
@@ -32,6 +33,8 @@ pub struct Old {
     /// vpopmail was built with `--enable-qmail-ext`: `user-anything` reaches `user`. By default what
     /// the site's files prove.
     pub user_extensions: Option<bool>,
+    /// The program that served POP3; by default what the site's files tell.
+    pub pop3: Option<Pop3>,
 }
 
 /// Choices for the new server.
@@ -96,7 +99,7 @@ pub struct Login {
 
 impl Default for Old {
     fn default() -> Self {
-        Self { qmail: "/var/qmail".into(), user_extensions: None }
+        Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None }
     }
 }
 

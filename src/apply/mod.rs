@@ -5,13 +5,15 @@
 mod files;
 mod journal;
 
-use crate::finding::Findings;
+use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
 use crate::fsys::tree::Tree;
 use crate::fsys::{self};
 use crate::mail::{self, Moved, Progress};
-use crate::model::RelPath;
+use crate::model::design::MailCopy;
+use crate::model::store::Store;
+use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use journal::Journal;
 use rayon::prelude::*;
@@ -80,7 +82,7 @@ pub fn apply(
     Ok(applied)
 }
 
-/// Stores in parallel; the largest first, so that no thread is left alone with it at the end.
+/// Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
 fn copy_mail(
     plan: &Plan,
     root: &Root,
@@ -89,24 +91,45 @@ fn copy_mail(
     progress: &dyn Progress,
     applied: &mut Applied,
 ) {
-    let stores =
-        plan.copies().iter().filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)));
-    let mut stores: Vec<_> = stores.collect();
-    stores.sort_by_key(|(_, store)| std::cmp::Reverse(store.messages()));
-    let ids = plan.design.ids.mail;
+    let stores: Vec<(&MailCopy, &Store)> = plan
+        .copies()
+        .iter()
+        .filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)))
+        .collect();
+    let mut mailboxes: Vec<&[(&MailCopy, &Store)]> =
+        stores.chunk_by(|(a, _), (b, _)| a.to == b.to).collect();
+    let size = |stores: &[(&MailCopy, &Store)]| -> u64 {
+        stores.iter().map(|(_, store)| store.messages()).sum()
+    };
+    mailboxes.sort_by_key(|stores| std::cmp::Reverse(size(stores)));
+    let (ids, pop3) = (plan.design.ids.mail, plan.design.pop3);
     let work = || -> Vec<Moved> {
         let one =
-            |(copy, store): &(&crate::model::design::MailCopy, &crate::model::store::Store)| {
-                mail::copy(root, tree, store, copy, ids, progress)
-            };
-        stores.par_iter().map(one).collect()
+            |stores: &&[(&MailCopy, &Store)]| mail::copy(root, tree, stores, ids, pop3, progress);
+        mailboxes.par_iter().map(one).collect()
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     // Without threads of its own the work is done on the shared ones.
     let moved = pool.map_or_else(|_| work(), |pool| pool.install(work));
-    for one in moved {
+    for (stores, one) in mailboxes.iter().zip(moved) {
+        if one.numbered_anew > 0
+            && let Some((copy, _)) = stores.first()
+        {
+            applied.findings.push(numbered_anew(copy, one.numbered_anew));
+        }
         applied.moved.add(one);
     }
+}
+
+fn numbered_anew(copy: &MailCopy, messages: usize) -> Finding {
+    Finding::new(
+        &code::UID_NUMBERED_ANEW,
+        Disposition::Adapted,
+        Origin::file(&copy.home.join("Maildir")),
+        copy.to.to_bytes(),
+        format!("{messages} messages that the old server had numbered have other numbers here"),
+        "Dovecot has opened the folder since; clients that knew these messages download them again",
+    )
 }
 
 fn copy_posts(

@@ -75,9 +75,12 @@ codes! {
     FILE_FOREIGN = "file-foreign", Error, "compare the two files, and put in place what you want";
     FILE_UNCLAIMED = "file-unclaimed", Note, "copy it by hand if somebody needs it";
     FILE_UNREADABLE = "file-unreadable", Error, "make the file readable, or a regular file, and plan again";
+    FOLDER_KEYWORDS_DROPPED = "folder-keywords-dropped", Warning, "tell the owner, who may label those messages with fewer or other keywords";
     FOLDER_LINK = "folder-link", Warning, "make it a folder of its own, or share it with an ACL on the new server";
     FOLDER_NAME_ODD = "folder-name-odd", Warning, "tell its owner the new name";
+    FOLDER_SHARED = "folder-shared", Warning, "set up a shared namespace in Dovecot if people still use the folder";
     FOLDER_UNLISTABLE = "folder-unlistable", Error, "repair the folder or its permissions and plan again";
+    FOLDER_UNSEEN = "folder-unseen", Note, "tell its owner, who may want the mail or throw it away";
     LIST_ADDRESS_TAKEN = "list-address-taken", Error, "correct outlocal and outhost, or remove what has the address";
     LIST_BROKEN = "list-broken", Warning, "repair the list with ezmlm-make -e, or remove its .qmail files";
     LIST_COMMANDS_CHANGED = "list-commands-changed", Note, "tell the members where the old commands are missed";
@@ -87,6 +90,7 @@ codes! {
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";
+    MESSAGE_NAME_ODD = "message-name-odd", Note, "nothing to do";
     MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
     MESSAGE_SIZE_WRONG = "message-size-wrong", Note, "nothing to do";
     PASSWORD_APOP_LOST = "password-apop-lost", Warning, "tell the user to log in with a password over TLS";
@@ -114,6 +118,7 @@ codes! {
     SITE_PASSWD_MALFORMED = "site-passwd-malformed", Warning, "repair the line with vipw";
     SITE_PERCENTHACK = "site-percenthack", Warning, "tell whoever still uses such addresses";
     SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";
+    SITE_POP3_UNSURE = "site-pop3-unsure", Warning, "set `pop3` under [old] in unqmail.toml to the program that served POP3 last";
     SITE_QUEUE_NOT_EMPTY = "site-queue-not-empty", Warning, "let the old server deliver what it holds before the switch";
     SITE_RECIPIENT_RULE_DROPPED = "site-recipient-rule-dropped", Warning, "write the pattern into a check_recipient_access table of type regexp";
     SITE_ROUTE_CREDENTIALS = "site-route-credentials", Warning, "set smtp_sasl_auth_enable and smtp_sasl_password_maps";
@@ -125,4 +130,5 @@ codes! {
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";
     STORE_ORPHANED = "store-orphaned", Error, "give the store to an account by a .qmail line, or waive the code for its path";
     UID_NOT_KEPT = "uid-not-kept", Warning, "nothing to do; clients download this mail once more";
+    UID_NUMBERED_ANEW = "uid-numbered-anew", Warning, "if nobody works on the new server yet, stop Dovecot, remove its dovecot* files from the mailbox and run migrate again";
 }

@@ -32,20 +32,8 @@ impl Converted {
     }
 }
 
+/// Copies the messages of an mbox into the INBOX.
 pub(super) fn copy(
-    root: &Root,
-    mailbox: &Mailbox<'_>,
-    store: &Store,
-    progress: &dyn Progress,
-) -> Moved {
-    let mut moved = Moved::default();
-    if let Err(error) = convert(root, mailbox, store, progress, &mut moved) {
-        moved.failures.push(error);
-    }
-    moved
-}
-
-fn convert(
     root: &Root,
     mailbox: &Mailbox<'_>,
     store: &Store,

@@ -1,40 +1,41 @@
 //! Maildir to Maildir, folder by folder.
 
+use super::keywords::Letters;
 use super::name::base;
 use super::{Mailbox, Moved, Progress};
 use crate::fsys::root::{Folder as Open, Root};
 use crate::fsys::tree::Access;
 use crate::fsys::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
-use crate::model::design::MailCopy;
-use crate::model::store::{Folder, Store};
+use crate::model::message::renamed;
+use crate::model::store::Folder;
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 
-pub(super) fn copy(
-    root: &Root,
-    mailbox: &Mailbox<'_>,
-    store: &Store,
-    copy: &MailCopy,
-    progress: &dyn Progress,
-) -> Moved {
-    let mut moved = Moved::default();
-    for folder in &store.folders {
-        if progress.stopped() {
-            break;
-        }
-        let name = copy.folder(&folder.name);
-        if let Err(error) = copy_folder(root, mailbox, folder, name, progress, &mut moved) {
-            moved.failures.push(error);
-        }
-    }
-    moved
-}
-
 /// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
 /// meanwhile is then met in `cur`.
 const PARTS: [&str; 2] = ["new", "cur"];
+
+/// A message's name on the old server and on the new one.
+struct Names {
+    old: BString,
+    /// Where it is another one: because of keywords, or because Dovecot would misread the old one.
+    new: Option<BString>,
+}
+
+impl Names {
+    fn new(old: BString, letters: &Letters) -> Self {
+        let new = renamed(&old, letters.of(base(&old)));
+        // A name that would be too long for a file goes without its keywords.
+        let new = if new.len() > 255 { renamed(&old, b"") } else { new };
+        Self { new: Some(new).filter(|new| *new != old), old }
+    }
+
+    fn new_name(&self) -> &BString {
+        self.new.as_ref().unwrap_or(&self.old)
+    }
+}
 
 /// A folder of the target with its parts open.
 pub(super) struct Target {
@@ -46,17 +47,19 @@ pub(super) struct Target {
     pub(super) known: BTreeMap<BString, Vec<(usize, BString)>>,
 }
 
-fn copy_folder(
+/// Copies the messages of one folder into another; INBOX has no name.
+pub(super) fn copy(
     root: &Root,
     mailbox: &Mailbox<'_>,
     folder: &Folder,
     name: &BString,
+    letters: &Letters,
     progress: &dyn Progress,
     moved: &mut Moved,
 ) -> Result<()> {
     let mut target = open_target(mailbox, name, moved)?;
     let mut sources = Vec::new();
-    let mut messages: Vec<(usize, BString)> = Vec::new();
+    let mut messages: Vec<(usize, Names)> = Vec::new();
     for (part, name) in PARTS.iter().enumerate() {
         let listed = root.folder(&folder.path.join(name)).and_then(|open| Ok((open.list()?, open)));
         match listed {
@@ -64,7 +67,7 @@ fn copy_folder(
                 let files = entries
                     .into_iter()
                     .filter(|entry| entry.kind == Kind::File && !entry.name.starts_with(b"."));
-                messages.extend(files.map(|entry| (part, entry.name)));
+                messages.extend(files.map(|entry| (part, Names::new(entry.name, letters))));
                 sources.push(Some(open));
             }
             Err(error) => {
@@ -76,16 +79,18 @@ fn copy_folder(
         }
     }
     // What the source still has under its name is not another message renamed.
-    let current: BTreeSet<&(usize, BString)> = messages.iter().collect();
+    let current: BTreeSet<(usize, &BString)> =
+        messages.iter().map(|(part, names)| (*part, names.new_name())).collect();
     for named in target.known.values_mut() {
-        named.retain(|known| !current.contains(known));
+        named.retain(|(part, name)| !current.contains(&(*part, name)));
     }
-    for (part, name) in &messages {
+    for (part, names) in &messages {
         if progress.stopped() {
             break;
         }
         let Some(Some(source)) = sources.get(*part) else { continue };
-        if let Err(error) = copy_message(mailbox, source, &mut target, *part, name, progress, moved)
+        if let Err(error) =
+            copy_message(mailbox, source, &mut target, *part, names, progress, moved)
         {
             moved.failures.push(error);
         }
@@ -102,7 +107,7 @@ pub(super) fn open_target(
     let tree = mailbox.tree;
     let access = mailbox.folder_access();
     make_above(mailbox)?;
-    let path = if name.is_empty() { mailbox.home.clone() } else { mailbox.home.join(name) };
+    let path = mailbox.folder(name);
     if tree.stat(&path)?.is_none() {
         moved.folders += 1;
     }
@@ -143,11 +148,12 @@ fn copy_message(
     source: &Open,
     target: &mut Target,
     part: usize,
-    name: &BString,
+    names: &Names,
     progress: &dyn Progress,
     moved: &mut Moved,
 ) -> Result<()> {
-    let Some(stat) = source.stat(name)?.filter(|stat| stat.kind == Kind::File) else {
+    let (old, name) = (&names.old, names.new_name());
+    let Some(stat) = source.stat(old)?.filter(|stat| stat.kind == Kind::File) else {
         // Moved or deleted since the listing: the next pass sees what became of it.
         return Ok(());
     };
@@ -170,7 +176,7 @@ fn copy_message(
             return Ok(());
         }
     }
-    let (mut file, stat) = match source.open(name) {
+    let (mut file, stat) = match source.open(old) {
         Ok(open) => open,
         Err(error) if error.is_missing() => return Ok(()),
         Err(error) => return Err(error),

@@ -2,6 +2,7 @@
 
 use super::command_address::{Answer, Command};
 use super::list::List;
+use super::memory::Pop3;
 use super::network::Network;
 use super::password::{Scheme, Secret};
 use super::quota::Quota;
@@ -51,6 +52,10 @@ pub struct Design {
     pub ids: Ids,
     /// Some message's name states a wrong size.
     pub wrong_sizes: bool,
+    /// Some folder gives rights to others, or takes some from its owner.
+    pub grants: bool,
+    /// The program whose POP3 clients shall find their mail again.
+    pub pop3: Pop3,
 }
 
 /// The host and its limits; `None` leaves the new program's default.

@@ -15,6 +15,8 @@ pub mod dot_qmail;
 pub mod folder;
 pub mod list;
 pub mod mbox;
+pub mod memory;
+pub mod message;
 pub mod network;
 pub mod origin;
 pub mod outcome;

@@ -45,6 +45,10 @@ pub struct Site {
     pub user_extensions: Option<Origin>,
     /// Certificates of its servers.
     pub certificates: Vec<RelPath>,
+    /// The file that starts `qmail-pop3d`.
+    pub starts_qmail_pop3d: Option<Origin>,
+    /// Some INBOX's list of the names that Courier gives messages for POP3.
+    pub size_list: Option<RelPath>,
     /// The domain of login names without one.
     pub login_domain: Option<Sourced<DomainName>>,
 }

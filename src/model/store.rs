@@ -26,6 +26,8 @@ pub struct Store {
     pub counted: Usage,
     /// The first message whose size is not what `,S=` in its name says.
     pub wrong_size: Option<RelPath>,
+    /// Some folder gives rights to others, or takes some from its owner.
+    pub has_grants: bool,
     /// The limits that its own `maildirsize` names; they hold for deliveries by its path.
     pub limits: Quota,
 }

@@ -58,7 +58,7 @@ pub trait Source: Sync {
 
 /// Every reader, in the order in which they build on each other.
 pub const SOURCES: &[&dyn Source] =
-    &[&qmail::Qmail, &vpopmail::Vpopmail, &ezmlm::Ezmlm, &courier::Courier, &mail::Mail];
+    &[&qmail::Qmail, &vpopmail::Vpopmail, &ezmlm::Ezmlm, &mail::Mail, &courier::Courier];
 
 /// Why a site cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ mod lists;
 mod loops;
 mod mailboxes;
 mod names;
+mod pop3;
 mod programs;
 mod routes;
 mod senders;
@@ -48,6 +49,7 @@ pub fn translate(site: &Site, policy: &Policy) -> (Design, Findings) {
     let files = files.map(|file| (&*file.origin.file, file)).collect();
     let mut translator = Translator { site, rules, policy, design, findings, files };
     translator.translate_server();
+    translator.translate_pop3();
     translator.translate_clients();
     translator.translate_domains();
     translator.translate_mailboxes();

@@ -148,6 +148,7 @@ impl Translator<'_> {
                     "Dovecot is told to look at the files, which costs it a little time",
                 );
             }
+            self.design.grants |= store.has_grants;
             let renamed = self.rename_folders(store);
             self.design.copies.push(MailCopy {
                 renamed,
@@ -180,10 +181,8 @@ impl Translator<'_> {
                 Disposition::Adapted,
                 &Origin::file(&folder.path),
                 folder.path.as_bstr(),
-                "no IMAP server can open a folder of this name",
-                format!(
-                    "it is {name} on the new server; clients that knew it subscribe to it anew"
-                ),
+                "no IMAP server can open a folder of this name, and Courier may not have shown it",
+                format!("it is {name} on the new server, and its owner is subscribed to it there if he was before"),
             );
             renamed.insert(folder.name.clone(), name);
         }

@@ -7,6 +7,7 @@ use crate::mail::{Converted, Progress, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::mbox::Messages;
+use crate::model::message::renamed;
 use crate::model::store::{Store, StoreKind};
 use crate::plan::Plan;
 use bstr::BString;
@@ -103,11 +104,21 @@ fn check_store(
 struct Known(BTreeMap<BString, Vec<(&'static str, BString)>>);
 
 impl Known {
-    /// The message under its very name, else one whose name differs in flags or part only.
+    /// The message under its very name, else one whose name differs in flags or part only. Letters
+    /// of keywords are no part of the comparison: what clients know is looked at elsewhere.
     fn get(&self, part: &str, name: &[u8]) -> Option<&(&'static str, BString)> {
         let same = self.0.get(base(name))?;
-        same.iter().find(|(there, found)| *there == part && found == name).or(same.first())
+        let is_it =
+            |(there, found): &&(&str, BString)| *there == part && without_keywords(found) == name;
+        same.iter().find(is_it).or(same.first())
     }
+}
+
+/// A name without letters of keywords.
+fn without_keywords(name: &[u8]) -> BString {
+    let name = renamed(name, b"");
+    // A message that had no flags gets a place for them with its first keyword.
+    name.strip_suffix(b":2,").map_or(name.clone(), BString::from)
 }
 
 fn messages_of(target: &Root, folder: &RelPath) -> Result<Known> {
@@ -150,17 +161,18 @@ fn check_folder(
             if entry.kind != Kind::File || entry.name.starts_with(b".") {
                 continue;
             }
-            let wanted = to.join(part).join(&entry.name);
+            let name = without_keywords(&entry.name);
+            let wanted = to.join(part).join(renamed(&entry.name, b""));
             found.messages += 1;
-            match known.get(part, &entry.name) {
+            match known.get(part, &name) {
                 None => found.differ(&wanted, "there", "missing"),
-                Some((there, name)) => {
-                    if *there != part || *name != entry.name {
-                        let path = to.join(there).join(name);
+                Some((there, new)) => {
+                    if *there != part || without_keywords(new) != name {
+                        let path = to.join(there).join(new);
                         found.differ(&wanted, "its name and flags", format!("there as {path}"));
                     }
                     let copy = target.folder(&to.join(there))?;
-                    compare(&source, &entry.name, &copy, name, &wanted, progress, found)?;
+                    compare(&source, &entry.name, &copy, new, &wanted, progress, found)?;
                 }
             }
         }
@@ -227,7 +239,7 @@ fn check_mbox(
         found.bytes += u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
         progress.done(1, u64::try_from(message.bytes.len()).unwrap_or(u64::MAX));
         let wanted = home.join("cur").join(&name);
-        match known.get("cur", &name) {
+        match known.get("cur", &without_keywords(&name)) {
             None => found.differ(&wanted, "there", "missing"),
             Some((part, there)) => {
                 let (found_digest, _) = digest(&target.folder(&home.join(part))?, there)?;

@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "translate",
         ],
     ),
-    ("mail", &["fsys", "model"]),
+    ("mail", &["fsys", "model", "source", "target"]),
     ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
     ("verify", &["fsys", "mail", "model", "plan", "predict", "target"]),
     ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage"]),

@@ -2,7 +2,7 @@
 //!
 //! `UNQMAIL_BLESS=1 cargo test` writes them anew; the difference is then for the reviewer.
 
-use crate::support::{Laid, files_under, project, snapshot};
+use crate::support::{Laid, files_under, is_message, project, snapshot};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -85,8 +85,7 @@ fn the_mail_lies_as_kept() {
     let is_root = unqmail::fsys::tree::Tree::open(&laid.target).unwrap().may_chown();
     let mut text = String::new();
     for (path, item) in snapshot(&laid.target.join("var/vmail")) {
-        // Courier's mark of a folder is made anew; only messages keep their dates.
-        let is_dated = item.kind == 'f' && !path.ends_with("maildirfolder");
+        let is_dated = item.kind == 'f' && is_message(&path);
         let date = if is_dated { item.mtime.0.to_string() } else { "-".to_owned() };
         let short: String = item.content.chars().take(16).collect();
         let path = format!("{:?}", path.display().to_string());

@@ -1,6 +1,6 @@
 //! Killed anywhere, run again: the target is the same as after one run that nothing disturbed.
 
-use crate::support::{Item, Laid, command, first_change, snapshot};
+use crate::support::{Item, Laid, command, first_change, is_message, snapshot};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,8 +17,7 @@ fn result(target: &Path) -> BTreeMap<PathBuf, Item> {
         }
     }
     for (path, item) in &mut items {
-        let is_message = path.starts_with("var/vmail") && !path.ends_with("maildirfolder");
-        if !is_message {
+        if !is_message(path) {
             item.mtime = (0, 0);
         }
     }

@@ -230,6 +230,12 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Item> {
     entries.map(|entry| (below(entry.path()), item(entry.path()))).collect()
 }
 
+/// Whether a file is a message of a Maildir; only those keep their dates.
+pub fn is_message(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    folder == "cur" || folder == "new"
+}
+
 /// The first thing that differs between two looks at a folder.
 pub fn first_change(
     before: &BTreeMap<PathBuf, Item>,

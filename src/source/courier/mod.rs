@@ -1,7 +1,27 @@
-//! Courier: the certificates of its servers.
+//! Courier: what its clients know of their mailboxes, and the certificates of its servers.
+//!
+//! What clients know of single messages is as much as the mail itself, so it is not kept in the
+//! site: here it is only looked at, and read again folder by folder when the mail is copied.
+
+mod acl;
+mod keywords;
+mod pop3;
+mod sizelist;
+mod subscribed;
+mod uids;
+
+pub use acl::acl;
+pub use keywords::keywords;
+pub use sizelist::sizelist;
+pub use subscribed::subscribed;
+pub use uids::uids;
 
 use super::{Error, Reading, Source};
-use crate::model::RelPath;
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::root::{Entry, Root};
+use crate::model::store::{Folder, Store, StoreKind};
+use crate::model::{Origin, RelPath, shown};
+use rayon::prelude::*;
 
 /// The reader of Courier.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +39,18 @@ const CERTIFICATES: &[&str] = &[
     "usr/lib/courier-imap/share/pop3d.pem",
 ];
 
+/// The UIDs of a folder.
+pub const UIDS: &str = "courierimapuiddb";
+/// The UIDLs of an INBOX.
+pub const SIZE_LIST: &str = "courierpop3dsizelist";
+/// The subscriptions of a mailbox.
+pub const SUBSCRIBED: &str = "courierimapsubscribed";
+/// The rights of a folder.
+pub const ACL: &str = "courierimapacl";
+
+/// No file about one folder is larger than this: 512 MiB, which is some 5 million messages.
+pub const LARGEST: u64 = 512 << 20;
+
 impl Source for Courier {
     fn id(&self) -> &'static str {
         "courier"
@@ -29,6 +61,163 @@ impl Source for Courier {
         let places = std::iter::once(qmail).chain(CERTIFICATES.iter().map(RelPath::new));
         let found = places.filter(|path| reading.root.stat(path).is_ok_and(|stat| stat.is_some()));
         reading.site.certificates = found.collect();
+        let root = reading.root;
+        let stores =
+            reading.site.stores.values_mut().filter(|store| store.kind == StoreKind::Maildir);
+        let mut stores: Vec<&mut Store> = stores.collect();
+        let read: Vec<Seen> = stores.par_iter_mut().map(|store| look(root, store)).collect();
+        for seen in read {
+            reading.findings.append(seen.findings);
+            reading.site.size_list = reading.site.size_list.take().or(seen.size_list);
+        }
+        reading.site.starts_qmail_pop3d = pop3::starts_qmail_pop3d(reading);
         Ok(())
     }
+}
+
+/// What a look at a store's files found.
+#[derive(Default)]
+struct Seen {
+    size_list: Option<RelPath>,
+    findings: Findings,
+}
+
+/// Looks at what Courier keeps in the folders of a store.
+fn look(root: &Root, store: &mut Store) -> Seen {
+    let mut seen = Seen::default();
+    for folder in &store.folders {
+        // A folder that cannot be listed is told by the reader of its mail.
+        let entries = root.list(&folder.path).unwrap_or_default();
+        let has = |name: &str| entries.iter().any(|entry: &Entry| entry.name == name);
+        if has(UIDS) {
+            check(root, folder, UIDS, &mut seen.findings, |bytes| uids(bytes).map(|n| n.odd_lines));
+        }
+        if has("courierimapkeywords") {
+            check_keywords(root, folder, &mut seen.findings);
+        }
+        if has(ACL) {
+            store.has_grants |= check_acl(root, folder, &mut seen.findings);
+        }
+        if folder.name.is_empty() {
+            if has(SIZE_LIST) {
+                check(root, folder, SIZE_LIST, &mut seen.findings, |bytes| {
+                    sizelist(bytes).map(|names| names.odd_lines)
+                });
+                seen.size_list = Some(folder.path.join(SIZE_LIST));
+            }
+            if let Some(name) = ["shared-maildirs", "shared-folders"].iter().find(|name| has(name))
+            {
+                seen.findings.push(shared(&folder.path.join(name)));
+            }
+        }
+    }
+    seen
+}
+
+/// Reports a file of numbers that cannot be believed, wholly or in part.
+fn check(
+    root: &Root,
+    folder: &Folder,
+    name: &str,
+    findings: &mut Findings,
+    odd_lines: impl Fn(&[u8]) -> Result<usize, &'static str>,
+) {
+    let path = folder.path.join(name);
+    let (message, effect) = match root.read(&path, LARGEST).map(|bytes| odd_lines(&bytes)) {
+        Ok(Ok(0)) => return,
+        Ok(Ok(odd)) => (
+            format!("{odd} lines of {name} contradict others or are cut short"),
+            "the messages they are about get new numbers, and clients download those again",
+        ),
+        Ok(Err(what)) => (
+            format!("{name} cannot be used: {what}"),
+            "the folder gets new numbers, and clients download its mail again",
+        ),
+        Err(error) => {
+            (error.to_string(), "the folder gets new numbers, and clients download its mail again")
+        }
+    };
+    findings.push(Finding::new(
+        &code::UID_NOT_KEPT,
+        Disposition::Dropped,
+        Origin::file(&path),
+        folder.path.as_bstr(),
+        message,
+        effect,
+    ));
+}
+
+fn check_keywords(root: &Root, folder: &Folder, findings: &mut Findings) {
+    let mut tell = |message: String, effect: &'static str| {
+        findings.push(Finding::new(
+            &code::FOLDER_KEYWORDS_DROPPED,
+            Disposition::Dropped,
+            Origin::file(&folder.path.join("courierimapkeywords")),
+            folder.path.as_bstr(),
+            message,
+            effect,
+        ));
+    };
+    match keywords(root, &folder.path) {
+        Ok(found) => {
+            let dropped = found.dropped();
+            if !dropped.is_empty() {
+                let names: Vec<String> =
+                    dropped.iter().map(|name| shown(name).to_string()).collect();
+                tell(
+                    format!(
+                        "the folder has more than 26 keywords, or some with odd names: {}",
+                        names.join(", ")
+                    ),
+                    "the new server cannot keep these; the messages stay, without them",
+                );
+            }
+            if found.odd_lines > 0 {
+                tell(
+                    format!("{} lines or files about keywords say nothing", found.odd_lines),
+                    "the messages they are about may lose keywords",
+                );
+            }
+        }
+        Err(error) => tell(error.to_string(), "the messages lose their keywords"),
+    }
+}
+
+/// Whether a folder gives rights that differ from the defaults.
+fn check_acl(root: &Root, folder: &Folder, findings: &mut Findings) -> bool {
+    let path = folder.path.join(ACL);
+    let grants = match root.read(&path, LARGEST) {
+        Ok(bytes) => acl(&bytes),
+        Err(error) => {
+            findings.push(super::unreadable(&path, &error));
+            return false;
+        }
+    };
+    let others: Vec<String> = grants
+        .iter()
+        .filter(|grant| grant.identifier != "owner")
+        .map(|grant| format!("{} {}", shown(&grant.identifier), grant.rights))
+        .collect();
+    if !others.is_empty() {
+        findings.push(Finding::new(
+            &code::FOLDER_SHARED,
+            Disposition::Adapted,
+            Origin::file(&path),
+            folder.path.as_bstr(),
+            format!("the folder is shared: {}", others.join(", ")),
+            "the rights are carried over, but nobody sees other people's folders until a shared namespace is set up",
+        ));
+    }
+    !grants.is_empty()
+}
+
+fn shared(path: &RelPath) -> Finding {
+    Finding::new(
+        &code::FOLDER_SHARED,
+        Disposition::Manual,
+        Origin::file(path),
+        path.as_bstr(),
+        "the mailbox shows folders of others, by Courier's file or folder of this name",
+        "they are not shown on the new server; their own mailboxes are carried over",
+    )
 }

@@ -1,8 +1,9 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Entry, Folder as Open, Root};
+use crate::fsys::root::{Folder as Open, Root};
 use crate::fsys::{Error, Kind};
+use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
@@ -34,10 +35,10 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         folders: Vec::new(),
         counted: Usage::default(),
         wrong_size: None,
+        has_grants: false,
         limits: limits(root, path),
     };
     read_folder(root, BString::default(), path.clone(), &mut store, findings);
-    report_client_state(path, &entries, findings);
     for entry in entries.iter().filter(|entry| {
         entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
     }) {
@@ -106,24 +107,30 @@ fn read_folder(
 ) {
     let mut folder = Folder { name, path, messages: 0, bytes: 0 };
     let mut is_folder = folder.name.is_empty();
+    let mut has_cur = is_folder;
     let in_trash = folder.name == ".Trash" || folder.name.starts_with(b".Trash.");
-    for part in ["new", "cur"] {
-        let part = folder.path.join(part);
+    for name in ["new", "cur"] {
+        let part = folder.path.join(name);
         let opened = root.folder(&part).and_then(|open| Ok((open.list()?, open)));
         let (entries, open) = match opened {
             Ok(opened) => opened,
             Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => {
                 is_folder = true;
+                has_cur |= name == "cur";
                 findings.push(unlistable(&part, &error));
                 continue;
             }
         };
         is_folder = true;
+        has_cur |= name == "cur";
         for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
             match size(&open, &entry.name, entry.kind) {
                 Ok(Some(bytes)) => {
-                    if stated_size(&entry.name).is_some_and(|stated| stated != bytes) {
+                    if !is_plain(&entry.name) {
+                        findings.push(odd_name(&part.join(&entry.name)));
+                    }
+                    if states_wrong_size(&entry.name, bytes) {
                         store.wrong_size.get_or_insert_with(|| part.join(&entry.name));
                     }
                     folder.messages += 1;
@@ -141,39 +148,25 @@ fn read_folder(
         }
     }
     if is_folder {
+        if !has_cur && folder.messages > 0 {
+            findings.push(unseen(&folder));
+        }
         store.folders.push(folder);
     }
 }
 
-/// The size that a name states: `,S=BYTES` before the flags (Maildir++, `maildirquota.html`).
-fn stated_size(name: &[u8]) -> Option<u64> {
-    let unique = name.split(|byte| *byte == b':').next()?;
-    let field = unique.split(|byte| *byte == b',').find_map(|field| field.strip_prefix(b"S="))?;
-    field.to_str().ok()?.parse().ok()
-}
-
-/// What Courier keeps for its clients beside the messages.
-const CLIENT_STATE: &[&str] = &[
-    "courierimapacl",
-    "courierimapkeywords",
-    "courierimapsubscribed",
-    "courierimapuiddb",
-    "courierpop3dsizelist",
-];
-
-fn report_client_state(path: &RelPath, entries: &[Entry], findings: &mut Findings) {
-    let is_there = |name: &&&str| entries.iter().any(|entry| entry.name == **name);
-    let found: Vec<&str> = CLIENT_STATE.iter().filter(is_there).copied().collect();
-    if let [first, ..] = found.as_slice() {
-        findings.push(Finding::new(
-            &code::UID_NOT_KEPT,
-            Disposition::Dropped,
-            Origin::file(&path.join(first)),
-            path.as_bstr(),
-            format!("the store has {}", found.join(", ")),
-            "clients see new UIDs and UIDLs and download its mail again; subscriptions, keywords and ACLs start afresh",
-        ));
-    }
+/// Whether a name states another size than the message has: `,S=BYTES` before the flags
+/// (`maildirquota.html`). A size with line ends of two bytes, `,W=`, is never believed: nobody has
+/// counted them, and a wrong one would break the message for its reader.
+fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
+    let unique = name.split(|byte| *byte == b':').next().unwrap_or_default();
+    unique.split(|byte| *byte == b',').skip(1).any(|field| match field.split_at_checked(2) {
+        Some((b"S=", stated)) => {
+            stated.to_str().ok().and_then(|text| text.parse().ok()) != Some(bytes)
+        }
+        Some((b"W=", _)) => true,
+        _ => false,
+    })
 }
 
 /// The size in bytes of a message; `None` for what is no regular file.
@@ -187,6 +180,29 @@ fn size(open: &Open, name: &BString, kind: Kind) -> Result<Option<u64>, Error> {
 
 fn is_marked_deleted(name: &[u8]) -> bool {
     name.rsplit_once_str(":2,").is_some_and(|(_, flags)| flags.contains(&b'T'))
+}
+
+/// Courier lists a folder only if it has a `cur` (`maildir_list` in `maildirlist.C`).
+fn unseen(folder: &Folder) -> Finding {
+    Finding::new(
+        &code::FOLDER_UNSEEN,
+        Disposition::Migrated,
+        Origin::file(&folder.path),
+        folder.path.as_bstr(),
+        format!("Courier did not show this folder; messages in it: {}", folder.messages),
+        "the new server shows it",
+    )
+}
+
+fn odd_name(path: &RelPath) -> Finding {
+    Finding::new(
+        &code::MESSAGE_NAME_ODD,
+        Disposition::Adapted,
+        Origin::file(path),
+        path.as_bstr(),
+        "Dovecot would misread the name of this message's file",
+        "the copy has another name, with the same flags, date and number",
+    )
 }
 
 fn no_message(path: &RelPath, kind: Kind) -> Finding {

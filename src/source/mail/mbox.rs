@@ -26,6 +26,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 folders: vec![folder],
                 counted,
                 wrong_size: None,
+                has_grants: false,
                 limits: Quota::default(),
             })
         }

@@ -6,6 +6,12 @@ use crate::model::design::Design;
 pub(super) fn render(design: &Design) -> String {
     let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes, sizes } =
         Shared::new(design);
+    let driver = if design.grants {
+        "  # Rights of folders lie in dovecot-acl.\n  acl = vfile\n"
+    } else {
+        ""
+    };
+    let (acl, imap_acl) = if design.grants { (" acl", " imap_acl") } else { ("", "") };
     let plaintext = if design.login.plaintext { "no" } else { "yes" };
     format!(
         r#"# Dovecot 2.3, complete: it replaces the distribution's files, which would let Unix users in.
@@ -49,7 +55,7 @@ mail_uid = vmail
 mail_gid = vmail
 # Without INBOX= the second namespace would turn INBOX into the folder .INBOX.
 mail_location = maildir:~/Maildir:INBOX=~/Maildir
-{sizes}mail_plugins = quota
+{sizes}mail_plugins = quota{acl}
 
 # Folder names as Courier's clients know them.
 namespace inbox {{
@@ -85,7 +91,7 @@ namespace compat {{
 }}
 
 protocol imap {{
-  mail_plugins = $mail_plugins imap_quota
+  mail_plugins = $mail_plugins imap_quota{imap_acl}
 }}
 protocol pop3 {{
   # The file's base name, as on the old server.
@@ -108,7 +114,7 @@ plugin {{
   quota_rule2 = INBOX.Trash:ignore
   quota_rule3 = INBOX.Trash.*:ignore
   quota_grace = 0
-  sieve = file:~/sieve;active=~/.dovecot.sieve
+{driver}  sieve = file:~/sieve;active=~/.dovecot.sieve
 }}
 
 # Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.

@@ -12,6 +12,17 @@ pub(super) fn render(design: &Design) -> String {
     } else {
         ""
     };
+    // A protocol's plugins replace the global ones.
+    let (driver, acl, imap_acl, lmtp_acl) = if design.grants {
+        (
+            "# Rights of folders lie in dovecot-acl.\nacl_driver = vfile\n",
+            "  acl = yes\n",
+            "    acl = yes\n    imap_acl = yes\n",
+            "    acl = yes\n",
+        )
+    } else {
+        Default::default()
+    };
     format!(
         r#"# Dovecot 2.4, complete: it replaces the distribution's files, which would let Unix users in.
 # Written by unqmail. These two must come first.
@@ -60,9 +71,9 @@ mail_driver = maildir
 mail_path = ~/Maildir
 # An empty value would turn INBOX into the folder .INBOX.
 mail_inbox_path = ~/Maildir
-{sizes}mail_plugins {{
+{sizes}{driver}mail_plugins {{
   quota = yes
-}}
+{acl}}}
 
 # Folder names as Courier's clients know them, and the same folders without INBOX in front. Each
 # namespace has a quota root of its own: with one for both, half of the folders would have none. The
@@ -119,7 +130,7 @@ protocol imap {{
   mail_plugins {{
     quota = yes
     imap_quota = yes
-  }}
+{imap_acl}  }}
 }}
 protocol pop3 {{
   # The file's base name, as on the old server.
@@ -129,7 +140,7 @@ protocol lmtp {{
   mail_plugins {{
     quota = yes
     sieve = yes
-  }}
+{lmtp_acl}  }}
   postmaster_address = {postmaster}
 }}
 # Extensions of addresses are Postfix's business.

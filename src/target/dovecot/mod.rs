@@ -1,8 +1,12 @@
 //! Dovecot: `dovecot.conf` in the language of the chosen version, users, and who may not log in
 //! how.
 
+pub mod acl;
 mod conf23;
 mod conf24;
+pub mod keywords;
+pub mod subscriptions;
+pub mod uidlist;
 mod users;
 
 use super::{Artifact, Audience, Choices, Content, Target};

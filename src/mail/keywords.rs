@@ -1,0 +1,67 @@
+//! Keywords of messages: on the new server small letters behind the flags.
+
+use super::{Mailbox, Part};
+use crate::fsys::root::Root;
+use crate::model::RelPath;
+use crate::model::memory::Keywords;
+use crate::source::courier;
+use crate::target::dovecot::keywords as file;
+use bstr::{BStr, BString};
+use std::collections::BTreeMap;
+
+/// A file with 26 lines is no larger than this.
+const LARGEST: u64 = 1 << 20;
+
+/// The letters of a folder's messages.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// Keywords in the order of their letters.
+    pub(super) names: Vec<BString>,
+    /// By unique name on the old server, sorted.
+    of: BTreeMap<BString, Vec<u8>>,
+}
+
+impl Letters {
+    /// Reads the keywords of all folders that go into one. What cannot be read was told when the
+    /// migration was planned. Where Dovecot has given out letters already, those count.
+    pub(super) fn read(
+        root: &Root,
+        mailbox: &Mailbox<'_>,
+        folder: &RelPath,
+        parts: &[Part<'_>],
+        is_served: bool,
+    ) -> Self {
+        let mut all = Keywords::default();
+        for part in parts.iter().filter(|part| part.is_maildir()) {
+            let own = courier::keywords(root, &part.folder.path).unwrap_or_default();
+            let places: Vec<usize> = own.names.iter().map(|name| all.position(name)).collect();
+            for (message, positions) in own.of {
+                let positions = positions.into_iter().filter_map(|at| places.get(at).copied());
+                all.of.entry(message).or_insert_with(|| positions.collect());
+            }
+        }
+        let letters: Vec<(usize, u8)> = if is_served {
+            let path = folder.join(file::FILE);
+            let there = mailbox.tree.root().read_if_there(&path, LARGEST).ok().flatten();
+            let there = file::letters(&there.unwrap_or_default()).into_iter();
+            there.map(|(name, letter)| (all.position(&name), letter)).collect()
+        } else {
+            all.kept().into_iter().zip(b'a'..=b'z').collect()
+        };
+        let letter_of =
+            |at: &usize| letters.iter().find(|(kept, _)| kept == at).map(|(_, letter)| *letter);
+        let of = all.of.into_iter().filter_map(|(message, own)| {
+            let mut letters: Vec<u8> = own.iter().filter_map(letter_of).collect();
+            letters.sort_unstable();
+            (!letters.is_empty()).then_some((message, letters))
+        });
+        let of = of.collect();
+        let names = letters.iter().filter_map(|(at, _)| all.names.get(*at).cloned()).collect();
+        Self { names, of }
+    }
+
+    /// The letters of a message.
+    pub(super) fn of(&self, unique: &BStr) -> &[u8] {
+        self.of.get(unique).map(Vec::as_slice).unwrap_or_default()
+    }
+}

@@ -1,0 +1,250 @@
+//! The numbers and names by which clients know the messages of a folder.
+//!
+//! They are written after the messages, from the names that are there then, and anew at each run
+//! until Dovecot has opened the folder.
+
+use super::name::{arrival, base, courier_order};
+use super::{Mailbox, Moved, Part};
+use crate::fsys::Result;
+use crate::fsys::root::Root;
+use crate::model::RelPath;
+use crate::model::memory::{Numbers, Pop3, PopNames, Uidl, unique};
+use crate::model::message::{is_plain, renamed};
+use crate::source::courier;
+use crate::target::dovecot::uidlist::{self, Record, is_uidl};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What the old server knew of the folders that go into one.
+#[derive(Default)]
+struct Known {
+    uids: Option<Vec<u8>>,
+    size_list: Option<Vec<u8>>,
+    /// The names on the old server of messages that have another one here.
+    former: BTreeMap<BString, BString>,
+}
+
+/// Writes the folder's list of numbers.
+pub(super) fn write(
+    root: &Root,
+    mailbox: &Mailbox<'_>,
+    path: &RelPath,
+    parts: &[Part<'_>],
+    pop3: Pop3,
+    is_served: bool,
+    moved: &mut Moved,
+) -> Result<()> {
+    let is_inbox = *path == mailbox.home;
+    let known = read(root, parts, is_inbox && pop3 == Pop3::Courier);
+    let names = names(mailbox, path)?;
+    let numbers = known.uids.as_deref().and_then(|bytes| courier::uids(bytes).ok());
+    let list = known.size_list.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
+    let (next, mut records) = numbered(&names, numbers.as_ref(), &known.former);
+    let mut is_needed = numbers.is_some();
+    if is_inbox {
+        let old = |record: &Record<'_>| former(&known.former, record.name).to_owned();
+        let order = match pop3 {
+            Pop3::Courier => by_courier(&records, &old),
+            Pop3::Qmail => by_date(mailbox, path, &records)?,
+        };
+        is_needed |= set_order(&mut records, &order);
+        for record in &mut records {
+            let uidl = match pop3 {
+                Pop3::Courier => courier_uidl(old(record).as_bstr(), list.as_ref()),
+                Pop3::Qmail => old(record),
+            };
+            record.uidl = Some(uidl).filter(|uidl| uidl != record.name && is_uidl(uidl));
+            is_needed |= record.uidl.is_some();
+        }
+    }
+    let file = path.join(uidlist::FILE);
+    let there = mailbox.tree.root().read_if_there(&file, courier::LARGEST)?;
+    let validity = numbers.as_ref().map_or_else(|| new_validity(list.as_ref()), |n| n.validity);
+    if is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
+        if numbers.is_some() {
+            records.retain(|record| record.uid < next);
+            let there = there.unwrap_or_default();
+            moved.numbered_anew += uidlist::differing(&there, validity, &records);
+        }
+        return Ok(());
+    }
+    if is_needed {
+        let above = u32::try_from(records.iter().filter(|record| record.uid >= next).count());
+        let text = uidlist::render(validity, next.saturating_add(above.unwrap_or(0)), &records);
+        mailbox.write(&file, &text, moved)?;
+    } else if there.is_some() {
+        mailbox.tree.remove(&file)?;
+    }
+    Ok(())
+}
+
+/// UIDVALIDITY where no IMAP client has seen the folder: any number will do that stays the same.
+/// Courier's list of POP3 names has the time of its making.
+fn new_validity(list: Option<&PopNames<'_>>) -> u32 {
+    let time = list.and_then(|list| u32::try_from(list.validity).ok());
+    time.filter(|time| *time > 0).unwrap_or(1)
+}
+
+/// Reads what the first of the folders has; what cannot be read was told when the migration was
+/// planned.
+fn read(root: &Root, parts: &[Part<'_>], with_list: bool) -> Known {
+    let mut known = Known::default();
+    for part in parts.iter().filter(|part| part.is_maildir()) {
+        let file = |name: &str| {
+            root.read_if_there(&part.folder.path.join(name), courier::LARGEST).ok().flatten()
+        };
+        known.uids = known.uids.or_else(|| file(courier::UIDS));
+        if with_list {
+            known.size_list = known.size_list.or_else(|| file(courier::SIZE_LIST));
+        }
+        for sub in ["new", "cur"] {
+            let entries = root.list(&part.folder.path.join(sub)).unwrap_or_default().into_iter();
+            for entry in entries.filter(|entry| !is_plain(&entry.name)) {
+                let new = unique(&renamed(&entry.name, b"")).to_owned();
+                known.former.insert(new, unique(&entry.name).to_owned());
+            }
+        }
+    }
+    known
+}
+
+fn former<'a>(former: &'a BTreeMap<BString, BString>, name: &'a BStr) -> &'a BStr {
+    if former.is_empty() { name } else { former.get(name).map_or(name, |old| old.as_bstr()) }
+}
+
+/// The unique names of the messages that are there, each once, sorted.
+fn names(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<Vec<BString>> {
+    let mut names = Vec::new();
+    for sub in ["new", "cur"] {
+        let entries = mailbox.tree.root().list(&path.join(sub))?.into_iter();
+        let entries = entries.filter(|entry| !entry.name.starts_with(b"."));
+        names.extend(entries.map(|mut entry| {
+            let length = base(&entry.name).len();
+            entry.name.truncate(length);
+            entry.name
+        }));
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Gives each message its UID, sorted by it: those that Courier never numbered get higher ones, in
+/// the order in which Dovecot would number them. The first of those comes back too.
+fn numbered<'n>(
+    names: &'n [BString],
+    numbers: Option<&Numbers<'_>>,
+    formers: &BTreeMap<BString, BString>,
+) -> (u32, Vec<Record<'n>>) {
+    let record =
+        |uid, name: &'n BString| Record { uid, name: name.as_bstr(), uidl: None, order: None };
+    let mut records = Vec::with_capacity(names.len());
+    let mut new = Vec::new();
+    for name in names {
+        match numbers.and_then(|numbers| numbers.uid(former(formers, name.as_bstr()))) {
+            Some(uid) => records.push(record(uid, name)),
+            None => new.push(name),
+        }
+    }
+    records.sort_unstable_by_key(|record| record.uid);
+    new.sort_unstable_by_key(|name| arrival(name.as_bstr()));
+    let next = numbers.map_or(1, |numbers| numbers.next);
+    records.extend((next..).zip(new).map(|(uid, name)| record(uid, name)));
+    (next, records)
+}
+
+/// The order of POP3 in Courier: positions of records.
+fn by_courier(records: &[Record<'_>], old: &dyn Fn(&Record<'_>) -> BString) -> Vec<usize> {
+    let is_plain = records.is_sorted_by(|a, b| courier_order(a.name, b.name).is_le());
+    let mut order: Vec<usize> = (0..records.len()).collect();
+    if !is_plain {
+        let names: Vec<BString> = records.iter().map(old).collect();
+        let name = |at: &usize| names.get(*at).map(|name| name.as_bstr()).unwrap_or_default();
+        order.sort_by(|a, b| courier_order(name(a), name(b)));
+    }
+    order
+}
+
+/// The order of POP3 in `qmail-pop3d`: by date in whole seconds (`maildir_scan` in `maildir.c`).
+/// Among messages of one second it has none; here their name decides.
+fn by_date(mailbox: &Mailbox<'_>, path: &RelPath, records: &[Record<'_>]) -> Result<Vec<usize>> {
+    let mut dates: BTreeMap<BString, i64> = BTreeMap::new();
+    for sub in ["new", "cur"] {
+        let folder = mailbox.tree.root().folder(&path.join(sub))?;
+        for entry in folder.list()? {
+            if let Some(stat) = folder.stat(&entry.name)? {
+                dates.insert(base(&entry.name).to_owned(), stat.mtime.0);
+            }
+        }
+    }
+    let key = |at: &usize| records.get(*at).map(|record| (dates.get(record.name), record.name));
+    let mut order: Vec<usize> = (0..records.len()).collect();
+    order.sort_by_key(key);
+    Ok(order)
+}
+
+/// Gives each message its place in the list of POP3, unless that is the order of UIDs; whether it
+/// is another one.
+fn set_order(records: &mut [Record<'_>], order: &[usize]) -> bool {
+    let differs = !order.is_sorted();
+    if differs {
+        for (place, at) in (1..).zip(order) {
+            if let Some(record) = records.get_mut(*at) {
+                record.order = Some(place);
+            }
+        }
+    }
+    differs
+}
+
+/// The name of a message for POP3 in Courier (`print_uidl` in `pop3dserver.C`); one that is in no
+/// list was never named, and gets the form of the first ones.
+fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> BString {
+    let uidl = match list.and_then(|list| list.uidl(name)).unwrap_or(Uidl::Name) {
+        Uidl::Number(number, 0) => return format!("UID{number}").into(),
+        Uidl::Number(number, validity) => return format!("UID{number}-{validity}").into(),
+        Uidl::Name => name.split_once_str(":").map_or(name, |(front, _)| front.as_bstr()),
+    };
+    let is_plain = |byte: &u8| (0x21..=0x7e).contains(byte) && !b"'\"+".contains(byte);
+    if uidl.iter().all(is_plain) {
+        return uidl.to_owned();
+    }
+    let mut text = String::new();
+    for byte in uidl.iter() {
+        if is_plain(byte) {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to memory cannot fail.
+            let _ = write!(text, "+{byte:02X}").is_ok();
+        }
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{courier_uidl, numbered};
+    use crate::source::courier::{sizelist, uids};
+    use bstr::{BStr, BString};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn messages_without_a_number_follow_in_the_order_of_their_arrival() {
+        let names: Vec<BString> =
+            ["10.a", "9.b", "9.M10P1.c", "9.M2P1.c", "8.old", "7.x"].map(BString::from).into();
+        let numbers = uids(b"1 700000000 12\n4 10.a\n3 8.old\n11 gone\n").unwrap();
+        let (next, records) = numbered(&names, Some(&numbers), &BTreeMap::new());
+        let told: Vec<_> = records.iter().map(|r| format!("{} {}", r.uid, r.name)).collect();
+        assert_eq!(next, 12);
+        assert_eq!(told, ["3 8.old", "4 10.a", "12 7.x", "13 9.b", "14 9.M2P1.c", "15 9.M10P1.c"]);
+    }
+
+    #[test]
+    fn uidls_are_told_as_courier_told_them() {
+        let list = sizelist(b"/2 9 17\na:2,S 1 0:17\nb:2,S 1 7:17\nc 1 8:0\n").unwrap();
+        let told = |name: &[u8]| courier_uidl(BStr::new(name), Some(&list)).to_string();
+        assert_eq!(["a", "b", "c"].map(|name| told(name.as_bytes())), ["a", "UID7-17", "UID8"]);
+        assert_eq!(told(b"1.x y+'\"\xe9:z"), "1.x+20y+2B+27+22+E9");
+    }
+}

@@ -1,0 +1,156 @@
+//! What mail programs remember of a mailbox, told without the words of any server: numbers of
+//! messages, their names in POP3, keywords, subscriptions and rights.
+
+use bstr::{BStr, BString, ByteSlice as _};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The largest UID or UIDNEXT that is carried over. Above it there would be no room for new mail
+/// in 32 bits (RFC 3501 2.3.1.1), and no folder ever came near it.
+pub const LARGEST_UID: u32 = u32::MAX - (1 << 20);
+
+/// The part of a message's name that stays when its flags change: all before the last `:`
+/// (`imapscanclient.C` of Courier).
+///
+/// ```
+/// use unqmail::model::memory::unique;
+/// assert_eq!(unique(b"1700000000.M1P2.mx,S=5:2,FS"), "1700000000.M1P2.mx,S=5");
+/// ```
+pub fn unique(name: &[u8]) -> &BStr {
+    name.rsplit_once_str(":").map_or(name, |(unique, _)| unique).as_bstr()
+}
+
+/// The IMAP numbers of a folder (RFC 3501 2.3.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers<'a> {
+    /// UIDVALIDITY, never 0.
+    pub validity: u32,
+    /// UIDNEXT: larger than every UID, and at most [`LARGEST_UID`].
+    pub next: u32,
+    /// UIDs by unique name, sorted by name; no name and no UID stands twice.
+    pub uids: Vec<(&'a BStr, u32)>,
+    /// Lines that contradict others or are cut short.
+    pub odd_lines: usize,
+}
+
+impl Numbers<'_> {
+    /// The UID of a message.
+    pub fn uid(&self, unique: &BStr) -> Option<u32> {
+        let at = self.uids.binary_search_by(|(name, _)| (*name).cmp(unique)).ok()?;
+        self.uids.get(at).map(|(_, uid)| *uid)
+    }
+}
+
+/// The name of a message for POP3 clients (RFC 1939, UIDL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uidl {
+    /// Its unique name, unusual bytes escaped.
+    Name,
+    /// `UIDn`, or `UIDn-v` where the second number is not 0.
+    Number(u64, u64),
+}
+
+/// What POP3 clients know of an INBOX.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PopNames<'a> {
+    /// The second number of new messages; 0 where the list has none.
+    pub validity: u64,
+    /// UIDLs by unique name, sorted by name; no name stands twice, and no number.
+    pub uidls: Vec<(&'a BStr, Uidl)>,
+    /// Lines that contradict others or are cut short.
+    pub odd_lines: usize,
+}
+
+impl PopNames<'_> {
+    /// The UIDL of a message.
+    pub fn uidl(&self, unique: &BStr) -> Option<Uidl> {
+        let at = self.uidls.binary_search_by(|(name, _)| (*name).cmp(unique)).ok()?;
+        self.uidls.get(at).map(|(_, uidl)| *uidl)
+    }
+}
+
+/// The keywords of a folder's messages (RFC 3501 2.3.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keywords {
+    /// Their names, each once; capital letters make no difference.
+    pub names: Vec<BString>,
+    /// Which ones a message has, by its unique name, as positions in `names`.
+    pub of: BTreeMap<BString, Vec<usize>>,
+    /// Lines and files that say nothing.
+    pub odd_lines: usize,
+}
+
+impl Keywords {
+    /// How many keywords a folder can have on the new server: one for each small letter that a
+    /// message's name may end in (maildir(5) as Dovecot writes it).
+    pub const MOST: usize = 26;
+
+    /// The keywords that are kept, by their letter `a` to `z`: all that can be written, of too many
+    /// those that most messages have.
+    pub fn kept(&self) -> Vec<usize> {
+        let mut uses = vec![0_usize; self.names.len()];
+        for position in self.of.values().flatten() {
+            uses.get_mut(*position).into_iter().for_each(|uses| *uses += 1);
+        }
+        let is_fit = |at: &usize| self.names.get(*at).is_some_and(|name| is_keyword(name));
+        let mut fit: Vec<usize> = (0..self.names.len()).filter(is_fit).collect();
+        fit.sort_by_key(|at| std::cmp::Reverse(uses.get(*at).copied()));
+        fit.truncate(Self::MOST);
+        fit.sort_unstable();
+        fit
+    }
+
+    /// The names of those that are not kept although some message has them.
+    pub fn dropped(&self) -> Vec<&BString> {
+        let kept = self.kept();
+        let used: BTreeSet<&usize> = self.of.values().flatten().collect();
+        let lost = used.into_iter().filter(|at| !kept.contains(at));
+        lost.filter_map(|at| self.names.get(*at)).collect()
+    }
+
+    /// The position of a keyword, added where it is new.
+    pub fn position(&mut self, name: &[u8]) -> usize {
+        let known = self.names.iter().position(|known| known.eq_ignore_ascii_case(name));
+        known.unwrap_or_else(|| {
+            self.names.push(name.into());
+            self.names.len() - 1
+        })
+    }
+}
+
+/// Whether a keyword is an atom (RFC 3501, `flag-keyword`), so that a client can be told of it.
+fn is_keyword(name: &[u8]) -> bool {
+    let is_odd = |byte: &u8| byte.is_ascii_control() || b" (){%*\"\\]".contains(byte);
+    !name.is_empty() && name.len() <= 255 && !name.iter().any(is_odd)
+}
+
+/// What somebody may do with a folder: a name such as `owner` or `user=LOGIN`, with `-` in front
+/// where it takes rights away, and letters of RFC 4314.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who.
+    pub identifier: BString,
+    /// What.
+    pub rights: BString,
+}
+
+/// The program that served POP3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pop3 {
+    /// Courier's `pop3d`.
+    Courier,
+    /// qmail's `qmail-pop3d`, which needs nothing but qmail.
+    #[default]
+    Qmail,
+}
+
+impl Pop3 {
+    /// The word of the setting.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Courier => "courier",
+            Self::Qmail => "qmail",
+        }
+    }
+}
