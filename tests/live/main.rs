@@ -19,6 +19,7 @@ mod support;
 mod delivery;
 mod lists;
 mod logins;
+mod mailboxes;
 mod rehearse;
 mod start;
 mod wire;
