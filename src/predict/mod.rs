@@ -6,6 +6,7 @@
 
 mod access;
 mod dovecot;
+mod mailbox;
 mod main_cf;
 mod mlmmj;
 mod postfix;
@@ -13,6 +14,7 @@ mod regexp;
 mod table;
 
 pub use dovecot::User;
+pub use mailbox::{Message, Told, subscriptions};
 pub use mlmmj::Spool;
 pub use postfix::{Reached, Steps};
 pub use table::Row;

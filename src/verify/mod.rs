@@ -4,6 +4,7 @@
 mod access;
 mod accounts;
 mod addresses;
+mod clients;
 mod lists;
 mod messages;
 mod tables;
@@ -80,6 +81,7 @@ pub fn verify(
         }
     }
     messages::check(plan, site, target, jobs, progress, &mut verified);
+    clients::check(plan, site, target, jobs, &mut verified);
     access::check(plan, target, &mut verified);
     verified.differences.sort();
     verified.differences.dedup();

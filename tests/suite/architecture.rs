@@ -30,7 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("mail", &["fsys", "model", "source", "target"]),
     ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
-    ("verify", &["fsys", "mail", "model", "plan", "predict", "target"]),
+    ("verify", &["fsys", "mail", "model", "plan", "predict", "source", "target"]),
     ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage"]),
     ("report", &["finding", "model", "plan", "rehearse", "resolve", "verify"]),
     ("sample", &["fsys", "model", "source"]),

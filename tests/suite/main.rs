@@ -22,6 +22,7 @@ mod support;
 mod architecture;
 mod atelier;
 mod cli;
+mod clients;
 mod golden;
 mod hostile;
 mod property;

@@ -1,0 +1,216 @@
+//! What Dovecot will tell clients of a folder, from the files of the Maildir alone
+//! (`maildir-uidlist.c`, `maildir-keywords.c`, `maildir-filename-flags.c`, `subscription-file.c`).
+
+use super::Error;
+use crate::fsys::root::Root;
+use crate::model::RelPath;
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// No file about a folder is larger than this.
+const LARGEST: u64 = 1 << 30;
+
+/// A folder as clients are told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// UIDVALIDITY; `None` where Dovecot will make one up.
+    pub validity: Option<u32>,
+    /// UIDNEXT before the messages that have no number yet.
+    pub next: u32,
+    /// Numbered messages by the part of their name that stays.
+    pub messages: BTreeMap<BString, Message>,
+}
+
+/// A message as clients are told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its UID; `None` where Dovecot has yet to give one.
+    pub uid: Option<u32>,
+    /// Its name for POP3, where that is not the file's.
+    pub uidl: Option<BString>,
+    /// Its place in the list of POP3, before all that have none.
+    pub order: Option<u32>,
+    /// Its keywords.
+    pub keywords: BTreeSet<BString>,
+}
+
+impl Told {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, or Dovecot would throw the list of numbers away.
+    pub fn read(root: &Root, folder: &RelPath) -> Result<Self, Error> {
+        let mut told = Self::default();
+        let letters = keywords(root, folder)?;
+        for part in ["new", "cur"] {
+            let entries = match root.list(&folder.join(part)) {
+                Ok(entries) => entries,
+                Err(error) if error.is_missing() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
+                let message = told.messages.entry(name(&entry.name).to_owned()).or_default();
+                message
+                    .keywords
+                    .extend(flags(&entry.name).filter_map(|flag| letters.get(&flag)).cloned());
+            }
+        }
+        let path = folder.join("dovecot-uidlist");
+        if let Some(text) = root.read_if_there(&path, LARGEST)? {
+            told.number(&path, &text)?;
+        }
+        Ok(told)
+    }
+
+    /// The messages in the order in which POP3 clients get them.
+    pub fn pop3_list(&self) -> Vec<(&BStr, &Message)> {
+        let mut list: Vec<_> = self.messages.iter().map(|(name, m)| (name.as_bstr(), m)).collect();
+        // What has no place comes after what has one, and what has no number yet comes last.
+        let place = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
+        list.sort_by_key(|(name, message)| (place(message.order), place(message.uid), *name));
+        list
+    }
+
+    fn number(&mut self, path: &RelPath, text: &[u8]) -> Result<(), Error> {
+        let mut lines = (1..).zip(text.lines());
+        let (_, header) = lines.next().unwrap_or((1, b""));
+        let malformed =
+            |line, what: &str| Error::Malformed { path: path.clone(), line, what: what.to_owned() };
+        let mut fields = header.split_str(" ");
+        if fields.next() != Some(b"3") {
+            return Err(malformed(1, "the version is not 3"));
+        }
+        for field in fields {
+            match field.split_first() {
+                Some((b'V', value)) => self.validity = number(value),
+                Some((b'N', value)) => self.next = number(value).unwrap_or(0),
+                _ => {}
+            }
+        }
+        if self.validity.is_none_or(|validity| validity == 0) || self.next == 0 {
+            return Err(malformed(1, "no UIDVALIDITY or no UIDNEXT"));
+        }
+        let mut last = 0;
+        for (line, text) in lines {
+            let (fields, file) =
+                text.split_once_str(" :").ok_or_else(|| malformed(line, "no file name"))?;
+            let mut fields = fields.split_str(" ").filter(|field| !field.is_empty());
+            let uid = fields.next().and_then(number).filter(|uid| *uid > last && *uid < u32::MAX);
+            let uid = uid.ok_or_else(|| malformed(line, "UIDs do not ascend"))?;
+            last = uid;
+            if file.is_empty() || file.contains(&b'/') {
+                return Err(malformed(line, "no file has such a name"));
+            }
+            let mut uidl = None;
+            let mut order = None;
+            for field in fields {
+                match field.split_first() {
+                    Some((b'P', value)) => uidl = Some(value.into()),
+                    Some((b'O', value)) => order = number(value),
+                    Some((key, _)) if key.is_ascii_uppercase() => {}
+                    _ => return Err(malformed(line, "a field without a key")),
+                }
+            }
+            if let Some(message) = self.messages.get_mut(name(file)) {
+                (message.uid, message.uidl, message.order) = (Some(uid), uidl, order);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folders that a user's program shows, without the namespace's prefix.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn subscriptions(root: &Root, mailbox: &RelPath) -> Result<BTreeSet<BString>, Error> {
+    let text = root.read_if_there(&mailbox.join("subscriptions"), LARGEST)?.unwrap_or_default();
+    // Dovecot itself begins a file with its version, and then divides levels by tabs.
+    match text.strip_prefix(b"V\t2\n\n") {
+        Some(rest) => Ok(rest.lines().map(|line| line.replace("\t", ".").into()).collect()),
+        None => Ok(text.lines().map(BString::from).collect()),
+    }
+}
+
+/// What Dovecot takes for the name of a message: all up to the first `:`.
+fn name(file: &[u8]) -> &BStr {
+    file.split_once_str(":").map_or(file, |(name, _)| name).as_bstr()
+}
+
+/// The letters behind the last `:2,`.
+fn flags(file: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let info = file.rsplit_once_str(":").map(|(_, info)| info).unwrap_or_default();
+    let flags = info.strip_prefix(b"2,").unwrap_or_default();
+    flags.iter().copied().take_while(|flag| *flag != b',')
+}
+
+fn keywords(root: &Root, folder: &RelPath) -> Result<BTreeMap<u8, BString>, Error> {
+    let text = root.read_if_there(&folder.join("dovecot-keywords"), LARGEST)?.unwrap_or_default();
+    let letter = |line: &[u8]| {
+        let (number, name) = line.split_once_str(" ")?;
+        let number: u8 = number.to_str().ok()?.parse().ok().filter(|number| *number < 26)?;
+        Some((b'a' + number, BString::from(name)))
+    };
+    Ok(text.lines().filter_map(letter).collect())
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    text.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::Told;
+    use crate::fsys::root::Root;
+    use crate::model::RelPath;
+
+    fn told(list: &str) -> Result<Told, super::Error> {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("m");
+        std::fs::create_dir_all(folder.join("cur")).unwrap();
+        for name in ["9.a:2,Sab", "8.b:2,", "7.c with blank:2,b,x"] {
+            std::fs::write(folder.join("cur").join(name), "").unwrap();
+        }
+        std::fs::write(folder.join("dovecot-uidlist"), list).unwrap();
+        std::fs::write(folder.join("dovecot-keywords"), "0 $Label1\n1 Junk\n").unwrap();
+        Told::read(&Root::open(dir.path()).unwrap(), &RelPath::new("m"))
+    }
+
+    #[test]
+    fn a_folder_is_told_as_dovecot_tells_it() {
+        let told =
+            told("3 V7 N9 Gabc\n2 O2 :7.c with blank\n4 PUID1 O1 :9.a:2,S\n5 :gone\n").unwrap();
+        assert_eq!((told.validity, told.next), (Some(7), 9));
+        let list: Vec<String> = told
+            .pop3_list()
+            .into_iter()
+            .map(|(name, m)| format!("{name} {:?} {:?} {:?}", m.uid, m.uidl, m.keywords))
+            .collect();
+        assert_eq!(
+            list,
+            [
+                "9.a Some(4) Some(\"UID1\") {\"$Label1\", \"Junk\"}",
+                "7.c with blank Some(2) None {\"Junk\"}",
+                "8.b None None {}",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_dovecot_would_throw_away_is_an_error() {
+        for bad in [
+            "",
+            "1 7 9\n",
+            "3 V0 N9\n",
+            "3 V7\n",
+            "3 V7 N9\n0 :a\n",
+            "3 V7 N9\n3 :a\n3 :b\n",
+            "3 V7 N9\n3 a\n",
+            "3 V7 N9\n3 x1 :a\n",
+            "3 V7 N9\n3 :a/b\n",
+        ] {
+            assert!(told(bad).is_err(), "{bad:?}");
+        }
+    }
+}
