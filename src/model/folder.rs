@@ -2,8 +2,13 @@
 
 use bstr::{BString, ByteSlice as _};
 
-/// Whether every IMAP server can open a Maildir++ folder of this name, its leading dot included:
-/// no part is empty, and each is printable ASCII in modified UTF-7.
+/// The longest name that is made: it leaves room for a number behind it in the 255 bytes that both a
+/// file system and Dovecot allow.
+const LONGEST: usize = 240;
+
+/// Whether Dovecot can open a Maildir++ folder of this name, its leading dot included: no part is
+/// empty, each is printable ASCII in modified UTF-7, and it does not begin with `~`, which stands for
+/// somebody's home (`mailbox_list_is_valid_name`), nor is it `INBOX`, which is another folder.
 ///
 /// ```
 /// use unqmail::model::folder::is_portable;
@@ -12,11 +17,14 @@ use bstr::{BString, ByteSlice as _};
 /// ```
 pub fn is_portable(name: &[u8]) -> bool {
     let Some(rest) = name.strip_prefix(b".") else { return false };
-    rest.split_str(".").all(|part| !part.is_empty() && is_modified_utf7(part))
+    !rest.starts_with(b"~")
+        && rest != b"INBOX"
+        && rest.split_str(".").all(|part| !part.is_empty() && is_modified_utf7(part))
 }
 
-/// The name that a folder's owner meant, as every IMAP server can open it: text in UTF-8, else in
-/// ISO 8859-1, becomes modified UTF-7; an empty part and a control character become `_`.
+/// The name that a folder's owner meant, as Dovecot can open it: text in UTF-8, else in ISO 8859-1,
+/// becomes modified UTF-7; an empty part, a control character and a `~` in front become `_`, and
+/// `INBOX` gets one in front. A name that would be too long loses its end.
 ///
 /// ```
 /// use unqmail::model::folder::portable;
@@ -28,11 +36,23 @@ pub fn portable(name: &[u8]) -> BString {
         Ok(text) => text.to_owned(),
         Err(_) => name.iter().copied().map(char::from).collect(),
     };
-    let parts = text.strip_prefix('.').unwrap_or(&text).split('.');
-    let parts = parts.map(|part| if part.is_empty() { "_".into() } else { modified_utf7(part) });
-    parts.fold(BString::default(), |name, part| {
-        [name.as_slice(), b".", part.as_bytes()].concat().into()
-    })
+    let text = text.strip_prefix('.').unwrap_or(&text);
+    let mut text = match text.strip_prefix('~') {
+        Some(rest) => format!("_{rest}"),
+        None if text == "INBOX" => "_INBOX".to_owned(),
+        None => text.to_owned(),
+    };
+    loop {
+        let parts = text.split('.');
+        let parts =
+            parts.map(|part| if part.is_empty() { "_".into() } else { modified_utf7(part) });
+        let name = parts.fold(BString::default(), |name, part| {
+            [name.as_slice(), b".", part.as_bytes()].concat().into()
+        });
+        if name.len() <= LONGEST || text.pop().is_none() {
+            return name;
+        }
+    }
 }
 
 /// Encodes text (RFC 3501 5.1.3).
@@ -130,6 +150,12 @@ mod tests {
         fn what_is_made_portable_is(name in prop::collection::vec(any::<u8>(), 1..40)) {
             prop_assert!(is_portable(&portable(&name)), "{:?}", portable(&name));
         }
+
+        #[test]
+        fn what_is_long_is_cut_to_fit(name in "\\.[aé日.]{200,255}") {
+            let name = portable(name.as_bytes());
+            prop_assert!(is_portable(&name) && name.len() <= 240, "{name}");
+        }
     }
 
     #[test]
@@ -139,6 +165,9 @@ mod tests {
             (".日本", ".&ZeVnLA-"),
             (".😀.x", ".&2D3eAA-.x"),
             (".a\tb", ".a_b"),
+            (".~", "._"),
+            (".INBOX", "._INBOX"),
+            (".INBOX.a", ".INBOX.a"),
             (".&AGE-", ".&-AGE-"),
         ] {
             assert_eq!(portable(meant.as_bytes()), name);
@@ -147,12 +176,23 @@ mod tests {
 
     #[test]
     fn shifted_text_is_whole_and_needed() {
-        for good in [".Sent", ".a.b", ".&-", ".R&AOk-union", ".&2DzfyQ-", ".a b", ".~peter.mail"] {
+        for good in [".Sent", ".a.b", ".&-", ".R&AOk-union", ".&2DzfyQ-", ".a b", ".a.~peter"] {
             assert!(is_portable(good.as_bytes()), "{good}");
         }
         for bad in [
-            ".&", ".&AOk", ".&AO-", ".&AGE-", ".&2Dw-", ".&A!k-", ".", "..", ".a..b", ".tab\t",
-            ".é", "Sent",
+            ".&",
+            ".&AOk",
+            ".&AO-",
+            ".&AGE-",
+            ".&2Dw-",
+            ".&A!k-",
+            ".",
+            "..",
+            ".a..b",
+            ".tab\t",
+            ".é",
+            "Sent",
+            ".~peter.mail",
         ] {
             assert!(!is_portable(bad.as_bytes()), "{bad}");
         }

@@ -3,18 +3,24 @@
 use super::memory::unique;
 use bstr::{BStr, BString, ByteSlice as _};
 
-/// Whether a server that takes everything up to the first `:` for the name, and keeps names in the
-/// lines of a file, reads this one as it is meant.
+/// Whether Dovecot reads a name as it is meant. It takes everything up to the first `:` for the name,
+/// keeps names in the lines of a file, and believes a size with line ends of two bytes, `,W=`, which
+/// nobody has counted: a wrong one breaks the message even where sizes in names are not to be
+/// believed (`maildir_broken_filename_sizes`, 2.3.19).
 ///
 /// ```
 /// use unqmail::model::message::is_plain;
 /// assert!(is_plain(b"1700000000.M1P2.mx,S=5:2,FS") && is_plain(b"with blanks:2,"));
-/// assert!(!is_plain(b"1700000000.M1:P2:2,S") && !is_plain(b"two\nlines"));
+/// assert!(!is_plain(b"1700000000.M1:P2:2,S") && !is_plain(b"two\nlines") && !is_plain(b"1.x,W=7"));
 /// ```
 pub fn is_plain(name: &[u8]) -> bool {
     let is_odd = |byte: &u8| *byte == b':' || byte.is_ascii_control();
-    !unique(name).iter().any(is_odd)
+    let unique = unique(name);
+    !unique.iter().any(is_odd) && unique.find(SIZE).is_none()
 }
+
+/// The size that is not believed.
+const SIZE: &[u8] = b",W=";
 
 /// The name of a message's copy: its own, made plain, with the letters of its keywords behind its
 /// flags. Small letters that it had there meant nothing to Courier, so they go.
@@ -51,7 +57,7 @@ fn plain(own: &BStr) -> BString {
         other => *other,
     });
     let digest: String = blake3::hash(own).to_hex().chars().take(8).collect();
-    let mut name: Vec<u8> = fit.collect();
+    let mut name: Vec<u8> = fit.collect::<Vec<u8>>().replace(SIZE, b",w=");
     name.extend_from_slice(b",U=");
     name.extend_from_slice(digest.as_bytes());
     name.into()
@@ -69,6 +75,7 @@ mod tests {
         assert!(a.starts_with(b"1.M_2.mx,U=") && a.ends_with(b":2,Sa"), "{a}");
         assert_ne!(unique(&a), unique(&b));
         assert_eq!(renamed(b"1.mx:1,x", b""), "1.mx:1,x");
+        assert!(renamed(b"1.x,S=5,W=7:2,", b"").starts_with(b"1.x,S=5,w=7,U="));
         assert_eq!(renamed(b"1.mx:2,RSb,junk", b"a"), "1.mx:2,RSa,junk");
         assert_eq!(renamed(b"1.mx", b"a"), "1.mx:2,a");
     }

@@ -6,6 +6,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::format_push_string,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -20,6 +21,7 @@ mod delivery;
 mod lists;
 mod logins;
 mod mailboxes;
+mod oddities;
 mod rehearse;
 mod start;
 mod wire;

@@ -108,6 +108,7 @@ fn read_folder(
     let mut folder = Folder { name, path, messages: 0, bytes: 0 };
     let mut is_folder = folder.name.is_empty();
     let mut has_cur = is_folder;
+    let mut odd_names = (0, None);
     let in_trash = folder.name == ".Trash" || folder.name.starts_with(b".Trash.");
     for name in ["new", "cur"] {
         let part = folder.path.join(name);
@@ -128,7 +129,8 @@ fn read_folder(
             match size(&open, &entry.name, entry.kind) {
                 Ok(Some(bytes)) => {
                     if !is_plain(&entry.name) {
-                        findings.push(odd_name(&part.join(&entry.name)));
+                        odd_names.0 += 1;
+                        odd_names.1.get_or_insert_with(|| part.join(&entry.name));
                     }
                     if states_wrong_size(&entry.name, bytes) {
                         store.wrong_size.get_or_insert_with(|| part.join(&entry.name));
@@ -147,6 +149,9 @@ fn read_folder(
             }
         }
     }
+    if let (count, Some(first)) = &odd_names {
+        findings.push(odd_name(first, *count));
+    }
     if is_folder {
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
@@ -156,17 +161,12 @@ fn read_folder(
 }
 
 /// Whether a name states another size than the message has: `,S=BYTES` before the flags
-/// (`maildirquota.html`). A size with line ends of two bytes, `,W=`, is never believed: nobody has
-/// counted them, and a wrong one would break the message for its reader.
+/// (`maildirquota.html`).
 fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
     let unique = name.split(|byte| *byte == b':').next().unwrap_or_default();
-    unique.split(|byte| *byte == b',').skip(1).any(|field| match field.split_at_checked(2) {
-        Some((b"S=", stated)) => {
-            stated.to_str().ok().and_then(|text| text.parse().ok()) != Some(bytes)
-        }
-        Some((b"W=", _)) => true,
-        _ => false,
-    })
+    let stated = unique.split(|byte| *byte == b',').find_map(|field| field.strip_prefix(b"S="));
+    let number = stated.map(|stated| stated.to_str().ok().and_then(|text| text.parse().ok()));
+    number.is_some_and(|number| number != Some(bytes))
 }
 
 /// The size in bytes of a message; `None` for what is no regular file.
@@ -194,14 +194,16 @@ fn unseen(folder: &Folder) -> Finding {
     )
 }
 
-fn odd_name(path: &RelPath) -> Finding {
+fn odd_name(path: &RelPath, count: u64) -> Finding {
     Finding::new(
         &code::MESSAGE_NAME_ODD,
         Disposition::Adapted,
         Origin::file(path),
-        path.as_bstr(),
-        "Dovecot would misread the name of this message's file",
-        "the copy has another name, with the same flags, date and number",
+        path.parent().parent().as_bstr(),
+        format!(
+            "Dovecot would misread the names of {count} messages in this folder, this one first"
+        ),
+        "the copies have other names, with the same flags, dates and numbers",
     )
 }
 
