@@ -32,6 +32,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ACCOUNT_DELETED_COUNTED = "account-deleted-counted", Warning, "let the owner expunge them before the switch, or raise the limit";
     ACCOUNT_FULL = "account-full", Note, "nothing to do; the new server refuses mail for it too";
     ACCOUNT_LINE_MALFORMED = "account-line-malformed", Warning, "repair the line in vpasswd and run vmkpasswd, or accept the loss";
     ACCOUNT_MBOX_CONVERTED = "account-mbox-converted", Note, "nothing to do";

@@ -24,6 +24,8 @@ pub struct Store {
     pub folders: Vec<Folder>,
     /// What quotas count: all messages but those in Trash or marked as deleted.
     pub counted: Usage,
+    /// Messages marked as deleted outside Trash, which `counted` leaves out.
+    pub deleted: Usage,
     /// The first message whose size is not what `,S=` in its name says.
     pub wrong_size: Option<RelPath>,
     /// Some folder gives rights to others, or takes some from its owner.

@@ -7,7 +7,7 @@ use crate::model::design::{
     Denied, DomainPattern, Extensions, LocalPattern, MailCopy, Mailbox, Pattern,
 };
 use crate::model::folder::{is_portable, portable};
-use crate::model::quota::Quota;
+use crate::model::quota::{Quota, Usage};
 use crate::model::store::{Store, StoreKind};
 use crate::model::{Address, Origin, RelPath};
 use crate::resolve::{Action, Hop};
@@ -149,6 +149,7 @@ impl Translator<'_> {
                 );
             }
             self.design.grants |= store.has_grants;
+            self.report_deleted(store, &owner);
             let renamed = self.rename_folders(store);
             self.design.copies.push(MailCopy {
                 renamed,
@@ -187,6 +188,26 @@ impl Translator<'_> {
             renamed.insert(folder.name.clone(), name);
         }
         renamed
+    }
+
+    /// Dovecot counts messages that are marked as deleted, and vpopmail does not.
+    fn report_deleted(&mut self, store: &Store, owner: &Address) {
+        let quota = self.design.mailboxes.get(owner).map(|mailbox| mailbox.quota);
+        let (counted, deleted) = (store.counted, store.deleted);
+        let all = Usage {
+            bytes: counted.bytes.saturating_add(deleted.bytes),
+            messages: counted.messages.saturating_add(deleted.messages),
+        };
+        if quota.is_some_and(|quota| quota.refuses(all, 1) && !quota.refuses(counted, 1)) {
+            self.find(
+                &code::ACCOUNT_DELETED_COUNTED,
+                Disposition::Adapted,
+                &Origin::file(&store.path),
+                owner.to_bytes(),
+                format!("{} messages are marked as deleted and not yet removed", deleted.messages),
+                "they count against the limit on the new server, which refuses mail until they are gone",
+            );
+        }
     }
 
     fn report_orphan(&mut self, path: &RelPath, messages: u64) {

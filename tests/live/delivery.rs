@@ -169,6 +169,53 @@ fn a_quota_is_enforced() {
     assert!(arrived.contains_key("small") && !arrived.contains_key("big"), "{arrived:?}");
 }
 
+/// Limits in bytes and in messages, as vpopmail writes them: one message fits, the next does not.
+#[test]
+fn limits_are_kept_to_the_byte_and_to_the_message() {
+    let d = "home/vpopmail/domains/a.example";
+    let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
+    let laid = Laid::small(&format!(
+        "file {d}/vpasswd
+| joe:{hash}:1:0:Joe:/{d}/joe:3C
+| eve:{hash}:1:0:Eve:/{d}/eve:20000S,1000C
+message {d}/joe/Maildir/cur/1.a:2,S One
+message {d}/joe/Maildir/cur/2.a:2,S Two
+message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
+"
+    ))
+    .migrated();
+    let stage = stage(&laid.target);
+    let quota = |user: &str| {
+        let mut line = crate::wire::Line::open(&stage, 143, outside(7));
+        line.imap(&format!("LOGIN {user}@a.example spring-apple"));
+        let (told, _) = line.imap("GETQUOTAROOT INBOX");
+        told.into_iter().find(|line| line.starts_with("* QUOTA ")).unwrap_or_default()
+    };
+    assert!(quota("joe").ends_with("(MESSAGE 2 3)"), "{}", quota("joe"));
+    assert!(quota("eve").ends_with("(STORAGE 0 20 MESSAGE 0 1000)"), "{}", quota("eve"));
+    let big = |tag: &str| format!("{}{}", letter(tag), "12345678\n".repeat(1200));
+    let send = |to: &str, text: &str| {
+        drop(send(&stage, HERE, "probe@probe.example", to.as_bytes(), text));
+    };
+    for (to, tag) in [("joe", "third"), ("eve", "first-big")] {
+        send(&format!("{to}@a.example"), &big(tag));
+    }
+    let both = |arrived: &BTreeMap<String, BTreeSet<String>>| {
+        arrived.contains_key("third") && arrived.contains_key("first-big")
+    };
+    assert!(both(&wait_until(&stage, both)));
+    for (to, tag) in [("joe", "fourth"), ("eve", "second-big")] {
+        send(&format!("{to}@a.example"), &big(tag));
+    }
+    send("eve@a.example", &letter("small"));
+    let arrived = wait_until(&stage, |arrived| arrived.contains_key("small"));
+    assert!(arrived.contains_key("small"), "{arrived:?}");
+    assert!(!arrived.contains_key("fourth") && !arrived.contains_key("second-big"), "{arrived:?}");
+    let refusals = stage.log().into_iter().filter(|line| line.contains("Quota exceeded")).count();
+    assert!(refusals >= 2, "{}", stage.log().join("\n"));
+    assert!(quota("joe").ends_with("(MESSAGE 3 3)"), "{}", quota("joe"));
+}
+
 #[test]
 fn mail_for_the_real_site_arrives_where_its_programs_put_it() {
     let Some((atelier, target)) = migrated_atelier() else { return };

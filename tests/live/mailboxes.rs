@@ -68,6 +68,18 @@ fn name(line: &str) -> String {
     rest.trim_matches('"').to_owned()
 }
 
+/// What is used and what is allowed of each resource that an answer to GETQUOTAROOT names.
+fn limits(line: &str) -> Option<BTreeMap<String, (u64, u64)>> {
+    let (_, resources) = line.strip_suffix(')')?.split_once('(')?;
+    let words: Vec<&str> = resources.split(' ').collect();
+    let number = |word: &str| word.parse().unwrap();
+    let resource = |words: &[&str]| match words {
+        [name, used, limit] => ((*name).to_owned(), (number(used), number(limit))),
+        _ => panic!("{line}"),
+    };
+    Some(words.chunks(3).map(resource).collect())
+}
+
 fn is_client_flag(flag: &str) -> bool {
     !flag.eq_ignore_ascii_case("\\Recent")
 }
@@ -113,6 +125,20 @@ fn imap(
     // Courier adds the folders above a subscribed one, which are no subscriptions.
     let told: BTreeSet<String> = told.iter().map(|line| name(line)).collect();
     compared.same("subscriptions", owner, &strings(&mailbox["subscribed_file"]), &told);
+    let (told, _) = line.imap("GETQUOTAROOT INBOX");
+    let told = told.iter().find_map(|line| limits(line)).unwrap_or_default();
+    let wanted = mailbox["quota_reported"].as_array().unwrap();
+    let mut wanted =
+        wanted.iter().find_map(|line| limits(line.as_str().unwrap())).unwrap_or_default();
+    // Courier leaves out what is marked as deleted; Dovecot counts it.
+    let is_counted = |m: &&&Value| !text(m, "folder").starts_with("INBOX.Trash");
+    if messages.iter().filter(is_counted).any(|m| text(m, "file_flags").contains('T')) {
+        compared.count("quotas with deleted messages");
+        for (resource, (used, _)) in &mut wanted {
+            *used = told.get(resource).map_or(*used, |(told, _)| *told.max(used));
+        }
+    }
+    compared.same("quota", owner, &wanted, &told);
     for folder in folders.iter().filter(|folder| folder["dir"].is_string()) {
         let name = text(folder, "name");
         let subject = format!("{owner} {name}");

@@ -34,6 +34,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         kind: StoreKind::Maildir,
         folders: Vec::new(),
         counted: Usage::default(),
+        deleted: Usage::default(),
         wrong_size: None,
         has_grants: false,
         limits: limits(root, path),
@@ -137,9 +138,12 @@ fn read_folder(
                     }
                     folder.messages += 1;
                     folder.bytes += bytes;
-                    if !in_trash && !is_marked_deleted(&entry.name) {
-                        store.counted.messages += 1;
-                        store.counted.bytes += bytes;
+                    if !in_trash {
+                        let is_deleted = is_marked_deleted(&entry.name);
+                        let usage =
+                            if is_deleted { &mut store.deleted } else { &mut store.counted };
+                        usage.messages += 1;
+                        usage.bytes += bytes;
                     }
                 }
                 Ok(None) => findings.push(no_message(&part.join(&entry.name), entry.kind)),

@@ -25,6 +25,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 kind: StoreKind::Mbox,
                 folders: vec![folder],
                 counted,
+                deleted: Usage::default(),
                 wrong_size: None,
                 has_grants: false,
                 limits: Quota::default(),
