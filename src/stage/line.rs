@@ -41,11 +41,14 @@ impl Line {
             bind(&socket, &SocketAddr::new(from, 0))?;
         }
         connect_to(&socket, &to)?;
-        Self::new(TcpStream::from(socket))
+        Self::over(TcpStream::from(socket))
     }
 
     /// A connection that is open.
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Where the connection has gone.
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -87,7 +87,7 @@ impl World {
                 };
                 let posted = Arc::clone(&posted);
                 std::thread::spawn(move || {
-                    let line = stream.set_nonblocking(false).and_then(|()| Line::new(stream));
+                    let line = stream.set_nonblocking(false).and_then(|()| Line::over(stream));
                     // A client that hangs up has had its reasons, and will try again.
                     let _ = line.and_then(|mut line| take_mail(&mut line, &posted)).is_ok();
                 });

@@ -14,13 +14,35 @@ pub fn outside(number: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(198, 18, high, low))
 }
 
+/// Where servers run.
+pub trait Host: Sync {
+    /// Connects to a server from a client's address, which may be [`HERE`].
+    fn connect(&self, port: u16, from: IpAddr) -> stage::Line;
+    /// What the servers have logged so far.
+    fn log(&self) -> Vec<String>;
+    /// Whether a line end counts as two bytes of a quota.
+    fn counts_line_ends(&self) -> bool {
+        false
+    }
+}
+
+impl Host for Stage {
+    fn connect(&self, port: u16, from: IpAddr) -> stage::Line {
+        Self::connect(self, port, (from != HERE).then_some(from)).unwrap()
+    }
+
+    fn log(&self) -> Vec<String> {
+        Self::log(self)
+    }
+}
+
 /// An open connection.
 pub struct Line(stage::Line);
 
 impl Line {
     /// Connects and takes the greeting.
-    pub fn open(stage: &Stage, port: u16, from: IpAddr) -> Self {
-        let mut line = Self(stage.connect(port, (from != HERE).then_some(from)).unwrap());
+    pub fn open(stage: &dyn Host, port: u16, from: IpAddr) -> Self {
+        let mut line = Self(stage.connect(port, from));
         line.read();
         line
     }
