@@ -28,6 +28,21 @@ impl Waiver {
         self.code == "*"
     }
 
+    /// How `subject` is written in `unqmail.toml`, quotes included: as it is, else its domain, else
+    /// everything, where TOML cannot hold its bytes.
+    pub fn subject_for(subject: &[u8]) -> String {
+        let domain = subject.rfind_byte(b'@').and_then(|at| subject.get(at..));
+        let text =
+            [Some(subject), domain].into_iter().flatten().find_map(|text| text.to_str().ok());
+        let escape = |c: char| match c {
+            '"' | '\\' => format!("\\{c}"),
+            c if c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() => c.to_string(),
+            // Nothing that a terminal would obey.
+            c => format!("\\U{:08x}", u32::from(c)),
+        };
+        format!("\"{}\"", text.unwrap_or("*").chars().map(escape).collect::<String>())
+    }
+
     fn covers_subject(&self, subject: &[u8]) -> bool {
         let wanted = self.subject.as_bytes();
         wanted == b"*"
@@ -64,6 +79,30 @@ mod tests {
         assert!(covers("alias-program", "joe@a.example", "Joe@a.example"));
         assert!(!covers("alias-program", "joe@a.example", "eve@a.example"));
         assert!(!covers("alias-loop", "joe@a.example", "joe@a.example"));
+    }
+
+    #[test]
+    fn a_suggested_subject_is_read_back_and_covers_what_it_was_made_for() {
+        for subject in [
+            "joe@a.example".as_bytes(),
+            b"a\"b\\c\x01@a.example",
+            "\u{e9}\u{85}@a.example".as_bytes(),
+            b"caf\xe9@a.example",
+            b"home/caf\xe9",
+        ] {
+            let line = Waiver::subject_for(subject);
+            let text = format!("code = \"alias-program\"\nsubject = {line}\nreason = \"\"\n");
+            let waiver: Waiver = toml::from_str(&text).unwrap();
+            let finding = Finding::new(
+                &code::ALIAS_PROGRAM,
+                Disposition::Manual,
+                Origin::file(&RelPath::new("x")),
+                subject,
+                "message",
+                "effect",
+            );
+            assert!(waiver.covers(&finding), "{line}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod table;
 pub use dovecot::User;
 pub use mailbox::{Message, Told, subscriptions};
 pub use mlmmj::Spool;
-pub use postfix::{Reached, Steps};
+pub use postfix::{Reached, Step, Steps};
 pub use table::Row;
 
 use crate::model::RelPath;

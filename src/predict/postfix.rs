@@ -16,18 +16,32 @@ use std::fmt;
 /// `virtual_alias_expansion_limit` and `virtual_alias_recursion_limit` where they are not set.
 const USUAL_LIMIT: usize = 1000;
 
-/// How an outcome was reached, one sentence a step, with table and row.
-pub type Steps = Vec<String>;
+/// One step of the way to an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What happens.
+    pub text: String,
+    /// The table and row that say so, or the setting.
+    pub place: String,
+}
+
+/// How an outcome was reached.
+pub type Steps = Vec<Step>;
 
 /// Steps where somebody wants to know them.
 struct Trace(Option<Steps>);
 
 impl Trace {
-    fn push(&mut self, step: fmt::Arguments<'_>) {
+    fn push(&mut self, text: fmt::Arguments<'_>, place: &str) {
         if let Some(steps) = &mut self.0 {
-            steps.push(step.to_string());
+            steps.push(Step { text: text.to_string(), place: place.to_owned() });
         }
     }
+}
+
+/// Where a setting stands.
+fn setting(name: &str) -> String {
+    format!("etc/postfix/main.cf: {name}")
 }
 
 /// What becomes of mail for an address, and how.
@@ -54,7 +68,12 @@ pub(super) enum Map {
 #[derive(Debug)]
 pub(super) struct Maps {
     by_setting: BTreeMap<&'static str, Vec<Map>>,
+    /// Asked for every client.
     recipient_access: Vec<Map>,
+    /// Asked for clients that may not relay.
+    outsider_access: Vec<Map>,
+    /// Asked for them before it is asked whether a domain is served at all.
+    relay_access: Vec<Map>,
 }
 
 const SETTINGS: &[&str] = &[
@@ -78,21 +97,18 @@ impl Maps {
                 words(value).iter().map(|word| Map::read(word, files)).collect::<Result<_, _>>()?;
             by_setting.insert(*name, maps);
         }
+        let restrictions = |name: &str| words(settings.get(name).map_or("", String::as_str));
         // Only what comes before the clients that may relay is for everybody.
-        let restrictions = words(
-            settings.get("smtpd_recipient_restrictions").map(String::as_str).unwrap_or_default(),
-        );
-        let mut for_all = restrictions.split(|word| word.starts_with("permit"));
-        let mut recipient_access = Vec::new();
-        let mut tables = for_all.next().unwrap_or_default().iter();
-        while let Some(word) = tables.next() {
-            if word == "check_recipient_access"
-                && let Some(table) = tables.next()
-            {
-                recipient_access.push(Map::read(table, files)?);
-            }
-        }
-        Ok(Self { by_setting, recipient_access })
+        let is_permit = |word: &String| word.starts_with("permit");
+        let recipient = restrictions("smtpd_recipient_restrictions");
+        let split = recipient.iter().position(is_permit).unwrap_or(recipient.len());
+        let (for_all, for_outsiders) = recipient.split_at_checked(split).unwrap_or_default();
+        Ok(Self {
+            by_setting,
+            recipient_access: access_maps(for_all, files)?,
+            outsider_access: access_maps(for_outsiders, files)?,
+            relay_access: access_maps(&restrictions("smtpd_relay_restrictions"), files)?,
+        })
     }
 
     fn of(&self, setting: &str) -> &[Map] {
@@ -101,11 +117,20 @@ impl Maps {
 
     pub(super) fn tables(&self) -> Vec<(&RelPath, Vec<Row>)> {
         let mut tables = Vec::new();
-        for map in self.by_setting.values().flatten().chain(&self.recipient_access) {
+        let access =
+            [&self.recipient_access, &self.outsider_access, &self.relay_access].into_iter();
+        for map in self.by_setting.values().chain(access).flatten() {
             map.collect_rows(&mut tables);
         }
         tables
     }
+}
+
+/// The tables of every `check_recipient_access` among restrictions.
+fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, Error> {
+    let names = restrictions.iter().zip(restrictions.iter().skip(1));
+    let names = names.filter(|(word, _)| *word == "check_recipient_access");
+    names.map(|(_, table)| Map::read(table, files)).collect()
 }
 
 impl Map {
@@ -206,6 +231,12 @@ impl NewServer {
     /// What becomes of mail from outside for an address.
     pub fn follow(&self, recipient: &[u8]) -> Reached {
         let mut trace = Trace(Some(Steps::new()));
+        let address = self.completed(recipient);
+        if !recipient.contains(&b'@') {
+            let text = format_args!("has no domain: becomes {address}");
+            trace.push(text, &setting("myorigin"));
+        }
+        self.tell_outsiders(&address, &mut trace);
         let outcomes = self.reach(recipient, &mut trace);
         Reached { outcomes, steps: trace.0.unwrap_or_default() }
     }
@@ -213,6 +244,33 @@ impl NewServer {
     /// The same without the way there.
     pub fn outcomes(&self, recipient: &[u8]) -> Vec<Outcome> {
         self.reach(recipient, &mut Trace(None))
+    }
+
+    /// What smtpd(8) says to a client that is neither in `mynetworks` nor logged in, if it is no, or
+    /// if the mail is only passed on. The outcomes are those of clients that may send anywhere.
+    fn tell_outsiders(&self, address: &Address, steps: &mut Trace) {
+        let key = external(address);
+        let refused = |map: &Map| match access::ask(map, &key) {
+            Answer::Refused(text, place) => Some((text, place)),
+            Answer::Later(..) | Answer::Nothing => None,
+        };
+        let by_table = self.maps.relay_access.iter().chain(&self.maps.outsider_access);
+        let served = ["virtual_mailbox_domains", "virtual_alias_domains"];
+        let relayed = first(self.maps.of("relay_domains"), address.domain.as_ref(), false);
+        match (by_table.into_iter().find_map(refused), relayed) {
+            (Some((text, place)), _) => {
+                steps.push(format_args!("from outside it is refused: {}", shown(&text)), &place);
+            }
+            (None, _) if served.iter().any(|setting| self.is_in(setting, &address.domain)) => {}
+            (None, Some((_, place))) => steps.push(
+                format_args!("mail for {} is passed on, from outside too", address.domain),
+                &place,
+            ),
+            (None, None) => steps.push(
+                format_args!("from outside it is refused: Relay access denied"),
+                &setting("smtpd_relay_restrictions"),
+            ),
+        }
     }
 
     fn reach(&self, recipient: &[u8], steps: &mut Trace) -> Vec<Outcome> {
@@ -239,12 +297,15 @@ impl NewServer {
         let key = external(address);
         for map in &self.maps.recipient_access {
             match access::ask(map, &key) {
-                Answer::Refused(text) => {
-                    steps.push(format_args!("refused at RCPT: {}", shown(&text)));
+                Answer::Refused(text, place) => {
+                    steps.push(format_args!("refused at RCPT: {}", shown(&text)), &place);
                     return Some(Outcome::Reject(text));
                 }
-                Answer::Later(text) => {
-                    steps.push(format_args!("put off at RCPT: {}", shown(&text)));
+                Answer::Later(text, place) => {
+                    steps.push(
+                        format_args!("put off at RCPT, the sender tries again: {}", shown(&text)),
+                        &place,
+                    );
                     return Some(Outcome::Defer(text));
                 }
                 Answer::Nothing => {}
@@ -254,7 +315,7 @@ impl NewServer {
         if !is_aliased && let Some((transport, place)) = self.transport(key.as_bstr()) {
             let outcome = failure(transport.as_bstr());
             if let Some(outcome) = outcome {
-                steps.push(format_args!("refused at RCPT: {} ({place})", shown(&transport)));
+                steps.push(format_args!("answered at RCPT: {outcome}"), &place);
                 return Some(outcome);
             }
         }
@@ -262,7 +323,16 @@ impl NewServer {
         let is_alias = self.is_in("virtual_alias_domains", &address.domain);
         let is_listed = is_ours && self.mailbox(key.as_bstr()).is_some();
         if (is_ours || is_alias) && !is_aliased && !is_listed {
-            steps.push(format_args!("refused at RCPT: {} is not listed", shown(&key)));
+            let (names, maps) = if is_ours {
+                ("virtual_alias_maps nor in virtual_mailbox_maps", "virtual_mailbox_maps")
+            } else {
+                ("virtual_alias_maps", "virtual_alias_maps")
+            };
+            let neither = if is_ours { "neither in " } else { "not in " };
+            steps.push(
+                format_args!("refused at RCPT, unknown: {} is {neither}{names}", shown(&key)),
+                &setting(maps),
+            );
             return Some(Outcome::Reject("User unknown".into()));
         }
         None
@@ -313,7 +383,7 @@ impl NewServer {
                 outcomes.insert(self.deliver(&address, steps));
                 continue;
             };
-            steps.push(format_args!("{} becomes {} ({place})", shown(&key), shown(&value)));
+            steps.push(format_args!("{} becomes {}", shown(&key), shown(&value)), &place);
             for target in addresses(value.as_bstr()).iter().rev() {
                 // `@domain` keeps the local part.
                 let next = match target.strip_prefix(b"@") {
@@ -325,13 +395,20 @@ impl NewServer {
                     outcomes.insert(self.deliver(&next, steps));
                 } else if seen.insert(lower.clone()) {
                     if met.len() > most || depth >= deepest {
-                        steps.push(format_args!("{next}: more aliases than the limits allow"));
+                        let limit = if depth >= deepest { "recursion" } else { "expansion" };
+                        steps.push(
+                            format_args!("{next}: more aliases than the limit allows"),
+                            &setting(&format!("virtual_alias_{limit}_limit")),
+                        );
                         return failed();
                     }
                     pending.push(met.len());
                     met.push(Met { address: next, parent: Some(at), depth: depth + 1 });
                 } else if ancestors(&met, at).any(|older| older.to_lower() == lower) {
-                    steps.push(format_args!("{next} was met before: the message has to wait"));
+                    steps.push(
+                        format_args!("{next} leads to itself: the message has to wait"),
+                        &place,
+                    );
                     return failed();
                 }
             }
@@ -343,16 +420,16 @@ impl NewServer {
     fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
         let key = external(address);
         let by_class = || {
-            let transport = match () {
+            let (transport, name) = match () {
                 () if self.is_in("virtual_alias_domains", &address.domain) => {
-                    "error:5.1.1 User unknown in virtual alias table"
+                    ("error:5.1.1 User unknown in virtual alias table", "virtual_alias_domains")
                 }
                 () if self.is_in("virtual_mailbox_domains", &address.domain) => {
-                    self.setting("virtual_transport")
+                    (self.setting("virtual_transport"), "virtual_transport")
                 }
-                () => "smtp:",
+                () => ("smtp:", "default_transport"),
             };
-            (BString::from(transport), "main.cf".to_owned())
+            (BString::from(transport), setting(name))
         };
         // The transport table is asked for every class.
         let (transport, place) = self.transport(key.as_bstr()).unwrap_or_else(by_class);
@@ -364,7 +441,8 @@ impl NewServer {
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
             _ => Outcome::Forward(address.clone()),
         };
-        steps.push(format_args!("{}: {} ({place}): {outcome}", shown(&key), shown(&transport)));
+        let by = shown(transport.trim_end_with(|c| c == ':'));
+        steps.push(format_args!("{}, by {by}: {outcome}", shown(&key)), &place);
         outcome
     }
 

@@ -242,7 +242,9 @@ impl Serialize for ExplainLine<'_> {
         let mut map = serializer.serialize_map(None)?;
         put_row(&mut map, row)?;
         let old = || old_steps.iter().map(|step| OldStep(step).into_text());
-        let trace = || old().chain(new_steps.iter().map(|step| format!("new: {step}")));
+        let trace = || {
+            old().chain(new_steps.iter().map(|step| format!("new: {} ({})", step.text, step.place)))
+        };
         map.serialize_entry("trace", &Sequence(trace))?;
         map.end()
     }

@@ -2,7 +2,7 @@
 
 use super::{counted, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Verdict};
 use crate::model::shown;
 use crate::plan::{Explanation, Plan};
 use crate::rehearse::Rehearsed;
@@ -149,6 +149,14 @@ fn verdict(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         refusing.entry(finding.code.id).or_insert((finding.code, 0)).1 += 1;
     }
     if refusing.is_empty() {
+        let lost = plan.verdicts().get(&Verdict::Lost).copied().unwrap_or_default();
+        if lost > 0 {
+            writeln!(
+                out,
+                "{}; the findings that say so are waived in unqmail.toml.",
+                counted(lost, "address is lost", "addresses are lost")
+            )?;
+        }
         return writeln!(
             out,
             "Nothing stands in the way. Next: unqmail migrate SITE TARGET, with the same --config"
@@ -159,13 +167,13 @@ fn verdict(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let total: u64 = refusing.values().map(|(_, count)| count).sum();
     writeln!(
         out,
-        "migrate would refuse: {} not waived ({}).\nDecide about each; accept one in unqmail.toml like this:\n\n[[waive]]\ncode = \"{}\"\nsubject = \"{}\"\nreason = \"why it is acceptable\"",
+        "migrate would refuse: {} not waived ({}).\nDecide about each; accept one in unqmail.toml like this:\n\n[[waive]]\ncode = \"{}\"\nsubject = {}\nreason = \"why it is acceptable\"",
         counted(total, "error finding is", "error findings are"),
         codes.join(", "),
         refusing.keys().next().unwrap_or(&""),
         plan.refusing()
             .next()
-            .map(|finding| shown(&finding.subject).to_string())
+            .map(|finding| Waiver::subject_for(&finding.subject))
             .unwrap_or_default(),
     )
 }
@@ -183,30 +191,46 @@ pub fn waivers(waivers: &[Waiver], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What `explain ADDRESS` prints.
+/// What `explain ADDRESS` prints: what became of the mail, what will, why they differ; then the way
+/// there on each server, each step with the line or row that says so.
 pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
     let Explanation { row, old_steps, new_steps } = explanation;
-    let codes = if row.findings.is_empty() {
-        String::new()
-    } else {
-        format!("  ({})", row.findings.join(", "))
-    };
     let bold = Style::new().bold();
-    writeln!(out, "{bold}{}{bold:#}: {}{codes}", shown(&row.address), row.verdict.name())?;
-    writeln!(out, "before")?;
-    let width = old_steps.iter().map(|step| step.text.chars().count()).max().unwrap_or(0).min(72);
-    for step in old_steps {
-        match &step.origin {
-            Some(origin) => writeln!(out, "  {:<width$}  {origin}", step.text)?,
-            None => writeln!(out, "  {}", step.text)?,
+    writeln!(out, "{bold}{}{bold:#}: {}", shown(&row.address), row.verdict.name())?;
+    for (name, outcomes) in [("before", &row.old), ("after", &row.new)] {
+        let mut name = format!("{name}:");
+        for outcome in outcomes {
+            writeln!(out, "  {name:<8}{outcome}")?;
+            name.clear();
         }
     }
-    writeln!(out, "after")?;
-    for step in new_steps {
-        writeln!(out, "  {step}")?;
+    for code in &row.findings {
+        writeln!(out, "  why:    {code}; unqmail explain {code}")?;
     }
-    for outcome in row.new.iter().filter(|_| new_steps.is_empty()) {
-        writeln!(out, "  {outcome}")?;
+    let old =
+        old_steps.iter().map(|step| (&step.text, step.origin.as_ref().map(ToString::to_string)));
+    steps("the old server", old, out)?;
+    let new = new_steps.iter().map(|step| (&step.text, Some(step.place.clone())));
+    steps("the new server", new, out)?;
+    writeln!(out)
+}
+
+/// Steps in order, their places in a column of their own.
+fn steps<'s>(
+    server: &str,
+    steps: impl Iterator<Item = (&'s String, Option<String>)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let steps: Vec<(&String, Option<String>)> = steps.collect();
+    writeln!(out, "{server}")?;
+    let placed = steps.iter().filter(|(_, place)| place.is_some());
+    let width = placed.map(|(text, _)| text.chars().count()).max().unwrap_or(0).min(72);
+    for (text, place) in steps {
+        match place {
+            Some(place) => writeln!(out, "    {text:<width$}  {place}")?,
+            None if text.starts_with("mail for ") => writeln!(out, "  {text}")?,
+            None => writeln!(out, "    {text}")?,
+        }
     }
     Ok(())
 }

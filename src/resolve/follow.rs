@@ -95,7 +95,7 @@ impl Resolver<'_> {
                 outcomes.insert(Outcome::Defer("more messages than can be followed".into()));
                 break;
             }
-            note(shown(&recipient).to_string(), None);
+            note(format!("mail for {}", shown(&recipient)), None);
             let mut hop = Hop { carried: marks.clone(), ..Hop::traced() };
             self.run_hop(recipient.as_bstr(), &mut hop);
             for step in hop.steps.into_iter().flatten() {

@@ -8,7 +8,7 @@ use super::{Act, Action, Hop, Resolver};
 use crate::model::command::{Simple, Word, expand};
 use crate::model::script::{self, Script};
 use crate::model::site::Tested;
-use crate::model::{Account, Address, Origin, shown};
+use crate::model::{Account, Address, Origin};
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// Programs that only wrap another one.
@@ -121,8 +121,6 @@ impl Shell<'_, '_> {
         let is_told =
             self.hop.actions.iter().any(|act| act.action == action && act.origin == *self.origin);
         if !is_told {
-            self.hop
-                .step(format_args!("runs {}", shown(self.line.trim_ascii())), Some(self.origin));
             self.hop.act(action, self.origin);
         }
         Ended::default()
