@@ -7,7 +7,7 @@ use crate::finding::code;
 use crate::model::assignment::Compiled;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::{Address, Origin};
-use crate::predict::Steps;
+use crate::predict::{Foreseen, Steps};
 use crate::resolve::{Followed, Resolver, Step};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeSet;
@@ -52,13 +52,14 @@ impl Plan {
         let resolver = self.resolver();
         let mut served = resolver.served().into_keys();
         let mut followed = Followed::default();
+        let mut foreseen = Foreseen::default();
         let mut names = probes::of_exceptions(&resolver).into_iter();
         std::iter::from_fn(move || {
             loop {
                 if let Some(address) = names.next() {
                     let address: BString = address;
                     let old = followed.outcomes(&resolver, &address);
-                    let new = self.new.outcomes(&address);
+                    let new = self.new.outcomes(&address, &mut foreseen);
                     return Some(self.row(&resolver, address, old, new));
                 }
                 names = probes::of_domain(self, &resolver, &served.next()?).into_iter();

@@ -6,6 +6,7 @@
 
 mod access;
 mod dovecot;
+mod expand;
 mod mailbox;
 mod main_cf;
 mod mlmmj;
@@ -14,6 +15,7 @@ mod regexp;
 mod table;
 
 pub use dovecot::User;
+pub use expand::Foreseen;
 pub use mailbox::{Message, Told, subscriptions};
 pub use mlmmj::Spool;
 pub use postfix::{Reached, Step, Steps};

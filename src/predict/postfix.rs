@@ -2,6 +2,7 @@
 //! `VIRTUAL_README`, transport(5)).
 
 use super::access::{self, Answer, without_code};
+use super::expand::Foreseen;
 use super::main_cf::words;
 use super::regexp::Patterns;
 use super::table::{Row, Table};
@@ -12,9 +13,6 @@ use crate::model::{Address, DomainName, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-/// `virtual_alias_expansion_limit` and `virtual_alias_recursion_limit` where they are not set.
-const USUAL_LIMIT: usize = 1000;
 
 /// One step of the way to an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +27,15 @@ pub struct Step {
 pub type Steps = Vec<Step>;
 
 /// Steps where somebody wants to know them.
-struct Trace(Option<Steps>);
+pub(super) struct Trace(Option<Steps>);
 
 impl Trace {
-    fn push(&mut self, text: fmt::Arguments<'_>, place: &str) {
+    /// Keeps none.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn push(&mut self, text: fmt::Arguments<'_>, place: &str) {
         if let Some(steps) = &mut self.0 {
             steps.push(Step { text: text.to_string(), place: place.to_owned() });
         }
@@ -40,7 +43,7 @@ impl Trace {
 }
 
 /// Where a setting stands.
-fn setting(name: &str) -> String {
+pub(super) fn setting(name: &str) -> String {
     format!("etc/postfix/main.cf: {name}")
 }
 
@@ -237,13 +240,13 @@ impl NewServer {
             trace.push(text, &setting("myorigin"));
         }
         self.tell_outsiders(&address, &mut trace);
-        let outcomes = self.reach(recipient, &mut trace);
+        let outcomes = self.reach(recipient, &mut trace, None);
         Reached { outcomes, steps: trace.0.unwrap_or_default() }
     }
 
     /// The same without the way there.
-    pub fn outcomes(&self, recipient: &[u8]) -> Vec<Outcome> {
-        self.reach(recipient, &mut Trace(None))
+    pub fn outcomes(&self, recipient: &[u8], foreseen: &mut Foreseen) -> Vec<Outcome> {
+        self.reach(recipient, &mut Trace(None), Some(foreseen))
     }
 
     /// What smtpd(8) says to a client that is neither in `mynetworks` nor logged in, if it is no, or
@@ -273,11 +276,17 @@ impl NewServer {
         }
     }
 
-    fn reach(&self, recipient: &[u8], steps: &mut Trace) -> Vec<Outcome> {
+    fn reach(
+        &self,
+        recipient: &[u8],
+        steps: &mut Trace,
+        foreseen: Option<&mut Foreseen>,
+    ) -> Vec<Outcome> {
         let address = self.completed(recipient);
-        let mut outcomes = match self.refusal(&address, steps) {
-            Some(outcome) => BTreeSet::from([outcome]),
-            None => self.expand(&address, steps),
+        let mut outcomes = match (self.refusal(&address, steps), foreseen) {
+            (Some(outcome), _) => BTreeSet::from([outcome]),
+            (None, Some(foreseen)) => foreseen.expand(self, &address),
+            (None, None) => self.expand(&address, steps),
         };
         // What has an effect is not thrown away, whatever else becomes of it.
         if outcomes.len() > 1 {
@@ -287,7 +296,7 @@ impl NewServer {
     }
 
     /// `myorigin` is added to an address without a domain.
-    fn completed(&self, recipient: &[u8]) -> Address {
+    pub(super) fn completed(&self, recipient: &[u8]) -> Address {
         Address::parse(recipient)
             .unwrap_or_else(|| Address::new(recipient, &DomainName::new(self.setting("myorigin"))))
     }
@@ -348,7 +357,7 @@ impl NewServer {
     }
 
     /// The whole address in every table, then `@domain` in every table.
-    fn alias(&self, key: &BStr) -> Option<(BString, String)> {
+    pub(super) fn alias(&self, key: &BStr) -> Option<(BString, String)> {
         let maps = self.maps.of("virtual_alias_maps");
         first(maps, key, false).or_else(|| first(maps, &at_domain(key), true))
     }
@@ -363,61 +372,8 @@ impl NewServer {
             .or_else(|| parents.into_iter().find_map(|parent| first(maps, parent, true)))
     }
 
-    /// Aliases until nothing changes any more (cleanup(8)), then delivery. A loop is refused for
-    /// as long as it stands, and so is what exceeds the limits.
-    fn expand(&self, address: &Address, steps: &mut Trace) -> BTreeSet<Outcome> {
-        let limit = |name: &str| self.setting(name).parse().unwrap_or(USUAL_LIMIT);
-        let most = limit("virtual_alias_expansion_limit");
-        let deepest = limit("virtual_alias_recursion_limit");
-        let failed = || BTreeSet::from([Outcome::Defer("Alias expansion error".into())]);
-        let mut outcomes = BTreeSet::new();
-        let mut met = vec![Met { address: address.clone(), parent: None, depth: 0 }];
-        let mut seen = BTreeSet::from([address.to_lower()]);
-        let mut pending = vec![0];
-        while let Some(at) = pending.pop() {
-            let Some(Met { address, depth, .. }) = met.get(at).cloned() else {
-                continue;
-            };
-            let key = external(&address);
-            let Some((value, place)) = self.alias(key.as_bstr()) else {
-                outcomes.insert(self.deliver(&address, steps));
-                continue;
-            };
-            steps.push(format_args!("{} becomes {}", shown(&key), shown(&value)), &place);
-            for target in addresses(value.as_bstr()).iter().rev() {
-                // `@domain` keeps the local part.
-                let next = match target.strip_prefix(b"@") {
-                    Some(domain) => Address::new(&address.local, &DomainName::new(domain)),
-                    None => self.completed(&internal(target.as_bstr())),
-                };
-                let lower = next.to_lower();
-                if lower == address.to_lower() {
-                    outcomes.insert(self.deliver(&next, steps));
-                } else if seen.insert(lower.clone()) {
-                    if met.len() > most || depth >= deepest {
-                        let limit = if depth >= deepest { "recursion" } else { "expansion" };
-                        steps.push(
-                            format_args!("{next}: more aliases than the limit allows"),
-                            &setting(&format!("virtual_alias_{limit}_limit")),
-                        );
-                        return failed();
-                    }
-                    pending.push(met.len());
-                    met.push(Met { address: next, parent: Some(at), depth: depth + 1 });
-                } else if ancestors(&met, at).any(|older| older.to_lower() == lower) {
-                    steps.push(
-                        format_args!("{next} leads to itself: the message has to wait"),
-                        &place,
-                    );
-                    return failed();
-                }
-            }
-        }
-        outcomes
-    }
-
     /// Where a recipient that no alias changes any more ends.
-    fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
+    pub(super) fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
         let key = external(address);
         let by_class = || {
             let (transport, name) = match () {
@@ -505,21 +461,6 @@ impl NewServer {
     }
 }
 
-/// An address that an alias led to.
-#[derive(Clone)]
-struct Met {
-    address: Address,
-    /// Which one it came from.
-    parent: Option<usize>,
-    depth: usize,
-}
-
-/// The addresses that an address came from, itself first.
-fn ancestors(met: &[Met], at: usize) -> impl Iterator<Item = &Address> {
-    let chain = std::iter::successors(met.get(at), |one| met.get(one.parent?));
-    chain.map(|one| &one.address)
-}
-
 /// The account that a home belongs to: `var/vmail/DOMAIN/USER`, `%XX` decoded.
 fn account_of(home: &RelPath, key: &BString) -> Address {
     let parts: Vec<&[u8]> = home.components().collect();
@@ -553,7 +494,7 @@ fn at_domain(key: &BStr) -> BString {
 }
 
 /// An address as Postfix looks it up: the local part is quoted where it is no dot-atom.
-fn external(address: &Address) -> BString {
+pub(super) fn external(address: &Address) -> BString {
     let local = address.local.as_bstr();
     let is_atom = |part: &[u8]| {
         !part.is_empty()
@@ -570,7 +511,7 @@ fn external(address: &Address) -> BString {
 }
 
 /// The bytes behind an external form.
-fn internal(text: &BStr) -> BString {
+pub(super) fn internal(text: &BStr) -> BString {
     let Some(quoted) = text.strip_prefix(b"\"") else {
         return text.to_owned();
     };
@@ -586,7 +527,7 @@ fn internal(text: &BStr) -> BString {
 }
 
 /// Divides a value at commas and blanks outside quotes.
-fn addresses(value: &BStr) -> Vec<BString> {
+pub(super) fn addresses(value: &BStr) -> Vec<BString> {
     let mut found = vec![BString::default()];
     let mut quoted = false;
     let mut escaped = false;

@@ -16,7 +16,7 @@ use crate::mail::Progress;
 use crate::model::Address;
 use crate::model::outcome::Outcome;
 use crate::plan::Plan;
-use crate::predict::{self, NewServer};
+use crate::predict::{self, Foreseen, NewServer};
 use crate::stage::{self, Stage};
 use bstr::{BStr, BString, ByteSlice as _};
 use letter::{Letter, Said};
@@ -140,8 +140,9 @@ fn round(
     // A message that was never sent says nothing.
     let sent = addresses.into_iter().enumerate();
     let sent = sent.filter(|(number, _)| played.said.contains_key(number));
+    let mut foreseen = Foreseen::default();
     let rows = sent.map(|(number, address)| {
-        let predicted = new.outcomes(&address);
+        let predicted = new.outcomes(&address, &mut foreseen);
         let (seen, caused) = seen.remove(&number).unwrap_or_default();
         let seen: Vec<Outcome> = seen.into_iter().collect();
         let agrees = plan.is_same(&seen, &predicted);

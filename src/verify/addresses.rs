@@ -3,12 +3,13 @@
 use super::Verified;
 use crate::model::outcome::Verdict;
 use crate::plan::Plan;
-use crate::predict::NewServer;
+use crate::predict::{Foreseen, NewServer};
 
 pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
+    let mut foreseen = Foreseen::default();
     for row in plan.addresses() {
         verified.count("addresses", 1);
-        let there = found.outcomes(&row.address);
+        let there = found.outcomes(&row.address, &mut foreseen);
         if there != row.new {
             let tell = |outcomes: &[crate::model::outcome::Outcome]| {
                 outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")

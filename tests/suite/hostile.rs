@@ -4,6 +4,7 @@
 use crate::support::{Laid, Ran, files_under, first_change, read, snapshot};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 fn is_sane(ran: &Ran) -> bool {
     [0, 1, 3, 4].contains(&ran.code) && !ran.stderr.contains("panicked")
@@ -187,6 +188,25 @@ fn endless_forwards_end() {
     }
     let laid = Laid::small(&manifest);
     survive(&laid, "a long chain");
+}
+
+#[test]
+fn a_long_chain_and_a_wide_file_are_followed_to_their_end() {
+    let d = "home/vpopmail/domains/a.example";
+    let mut manifest = String::new();
+    for n in 0..10_000 {
+        let next = if n == 9_999 { "joe".to_owned() } else { format!("chain{}", n + 1) };
+        manifest += &format!("file {d}/.qmail-chain{n}\n| &{next}@a.example\n");
+    }
+    manifest += &format!("file {d}/.qmail-wide\n");
+    for n in 0..100_000 {
+        manifest += &format!("| &somebody{n}@far.example\n");
+    }
+    let laid = Laid::small(&manifest);
+    let before = Instant::now();
+    let ran = laid.plan(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(before.elapsed().as_secs() < 120, "it took {:?}", before.elapsed());
 }
 
 #[test]

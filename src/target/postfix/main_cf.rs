@@ -240,6 +240,11 @@ fn limits(design: &Design, tables: &Tables) -> Vec<(&'static str, String)> {
         "smtpd_recipient_limit",
         host.recipients.filter(|count| *count > 0).map(|count| count.min(100_000).to_string()),
     );
+    if tables.links > 900 {
+        // Two rows each where an alias domain or an extension stands between.
+        let limit = tables.links.saturating_mul(2) + 1000;
+        set("virtual_alias_recursion_limit", Some(limit.to_string()));
+    }
     if tables.widest > 100 {
         // An alias with many targets, or several such behind one another, is no mistake here.
         let limit = tables.widest.saturating_mul(10).max(10_000);

@@ -42,6 +42,8 @@ pub(super) struct Tables {
     pub(super) percent_addresses: Vec<u8>,
     /// Most targets of one row.
     pub(super) widest: usize,
+    /// Rows that lead to another row: no chain of aliases is longer.
+    pub(super) links: usize,
 }
 
 impl Tables {
@@ -220,6 +222,8 @@ impl Tables {
 
     fn add_route(&mut self, route: &Route, domains: &Domains<'_>, design: &Design) {
         self.widest = self.widest.max(route.targets.len());
+        let leads_on = |target: &Target| matches!(target, Target::Address(to) if domains.routed.contains(&design.real(to)));
+        self.links += usize::from(route.targets.iter().any(leads_on));
         match (&route.pattern.local, &route.pattern.domain) {
             (LocalPattern::Exact(local), DomainPattern::Domain(name)) => {
                 self.add_exact(&Address::new(local, name), &route.targets, domains, design);
