@@ -217,9 +217,12 @@ impl Map {
             Self::List(path, names) => {
                 let key = BString::from(key.to_ascii_lowercase());
                 let matches = |name: &BString| {
-                    *name == key || (name.starts_with(b".") && key.ends_with(name))
+                    let name = name.strip_prefix(b"!").unwrap_or(name);
+                    key == name || (name.starts_with(b".") && key.ends_with(name))
                 };
                 let at = names.iter().position(matches)?;
+                // `!name` is what the list does not mean.
+                names.get(at).filter(|name| !name.starts_with(b"!"))?;
                 Some((BString::default(), format!("{path}:{}", at + 1)))
             }
         }

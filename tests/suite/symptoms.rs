@@ -271,6 +271,17 @@ fn a_catch_all_takes_no_name_that_no_account_can_have() {
 }
 
 #[test]
+fn a_domain_that_lives_here_is_not_passed_on_with_its_parent() {
+    let manifest = SMALL.replace("| mx.example\nfile", "| mx.example\n| .example\nfile");
+    let laid = Laid::new(&manifest, "").migrated();
+    let text =
+        std::fs::read_to_string(laid.target.join("etc/postfix/unqmail/relay_domains")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|row| !row.starts_with('#')).collect();
+    assert_eq!(rows, ["!a.example", "!mx.example", ".example"]);
+    is_same(&laid, "x@other.example");
+}
+
+#[test]
 fn a_program_that_calls_itself_ends() {
     let laid = Laid::small(&format!(
         "file {D}/joe/.qmail\n| | /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n"

@@ -98,6 +98,17 @@ impl Tables {
                 );
             }
         }
+        // The first that matches counts: what is served under a suffix that is passed on comes first,
+        // for a domain must be in one class only (`ADDRESS_CLASS_README`).
+        let is_under_relayed = |key: &&[u8]| {
+            design.relayed.iter().any(|relayed| {
+                let suffix = &relayed.value;
+                suffix.starts_with(b".") && key.len() > suffix.len() && key.ends_with(suffix)
+            })
+        };
+        for key in design.domains.keys().map(key_of).filter(is_under_relayed) {
+            self.relay_domains.extend_from_slice(&[b"!", key, b"\n"].concat());
+        }
         for relayed in &design.relayed {
             self.relay_domains.extend_from_slice(&[relayed.value.as_slice(), b"\n"].concat());
         }
