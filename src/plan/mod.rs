@@ -360,6 +360,7 @@ const EXPLAINING: &[&str] = &[
     "list-address-taken",
     "list-domain-unserved",
     "site-percenthack",
+    "site-bare-domains-differ",
 ];
 
 fn is_error(id: &str) -> bool {

@@ -72,6 +72,18 @@ impl Translator<'_> {
 
     /// qmail completes addresses in two ways; Postfix knows one.
     fn report_bare_domains(&mut self) {
+        let (given, bare) = (self.site.control.envnoathost(), self.design.host.bare_domain.clone());
+        let line = self.site.control.lines.get("envnoathost");
+        if let Some(origin) = line.filter(|_| given != bare).map(|line| line.origin.clone()) {
+            self.find(
+                &code::SITE_BARE_DOMAINS_DIFFER,
+                Disposition::Adapted,
+                &origin,
+                [b"@", given.as_bstr().as_bytes()].concat(),
+                format!("an SMTP client's recipient without a domain is one of {given}"),
+                format!("on the new server it is one of {bare}; forwards in .qmail files keep their domain"),
+            );
+        }
         let (injected, envelope) =
             (self.site.control.complete_host(None), self.design.host.bare_domain.clone());
         if injected == envelope {

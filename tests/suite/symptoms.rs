@@ -355,3 +355,34 @@ fn an_account_that_refuses_does_so_for_its_extensions_beside_a_catch_all() {
     is_same(&laid, "joe-x@a.example");
     is_same(&laid, "joe@a.example");
 }
+
+#[test]
+fn the_extensions_of_an_account_that_bounces_are_not_for_the_catch_all() {
+    let laid = Laid::small(&format!(
+        "file {D}/vpasswd\n| joe:$1$a$b:1:16:Joe:/{D}/joe:NOQUOTA\n\
+         | eve:$1$a$b:1:0:Eve:/{D}/eve:NOQUOTA\nfile {D}/eve/.qmail-x\n| #\n\
+         file {D}/.qmail-default\n| | /home/vpopmail/bin/vdelivermail '' eve@a.example\n"
+    ));
+    is_same(&laid, "joe@a.example");
+    is_same(&laid, "joe-x@a.example");
+    is_same(&laid, "whoever@a.example");
+}
+
+#[test]
+fn what_the_old_server_told_by_smaller_rules_is_the_same_on_the_new_one() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-no\n| |true && exit 100\n\
+         file {D}/.qmail-gone\n| |false || exit 99\n\
+         file {D}/.qmail-late\n| /srv/closed/\n\
+         file {D}/.qmail-part-default\n| |forward \"$EXT2@b.example\"\n\
+         file var/qmail/control/envnoathost\n| far.example\nfile {D}/.qmail-bare\n| &x\n"
+    ));
+    for address in ["no", "gone", "late", "bare"] {
+        is_same(&laid, &format!("{address}@a.example"));
+    }
+    let (new, verdict) = told(&laid, "part-zoe@a.example");
+    assert!(verdict == "same" || new[0]["defer"].is_string(), "{new}");
+    is_same(&laid, "@a.example");
+    let plan = laid.plan(&["--format", "json"]);
+    assert!(plan.stdout.contains("site-bare-domains-differ"), "{}", plan.stdout);
+}
