@@ -60,7 +60,7 @@ codes! {
     ALIAS_SYSTEM_ADDED = "alias-system-added", Note, "name another target in ~alias/.qmail-NAME if it is wrong";
     ALIAS_SYSTEM_MISSING = "alias-system-missing", Error, "make ~alias/.qmail-postmaster with an address in it";
     ALIAS_TABLE_MALFORMED = "alias-table-malformed", Warning, "repair the line and run newaliases";
-    ALIAS_TABLE_MISSING = "alias-table-missing", Error, "put the text that the database was made from beside it";
+    ALIAS_TABLE_MISSING = "alias-table-missing", Error, "copy the database, or make it again with newaliases";
     ALIAS_TARGET_MALFORMED = "alias-target-malformed", Warning, "correct the address or remove the line";
     ALIAS_TARGET_VARIES = "alias-target-varies", Error, "write out the addresses that are in use, each with a .qmail file of its own, and plan again";
     ALIAS_UNREACHABLE = "alias-unreachable", Note, "rename the file to lower case and `:` for `.` if the address is wanted";

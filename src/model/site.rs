@@ -1,7 +1,7 @@
 //! Everything that the old server holds, as found.
 
 use super::access::Barrier;
-use super::assignment::Assignments;
+use super::assignment::{Assignments, Compiled};
 use super::control::Control;
 use super::dot_qmail::DotQmail;
 use super::list::List;
@@ -26,8 +26,8 @@ pub struct Site {
     pub domains: Vec<Domain>,
     /// Mailing lists, sorted by address.
     pub lists: Vec<List>,
-    /// Aliases of a `fastforward` database or `/etc/aliases`, by name in lower case.
-    pub alias_table: BTreeMap<BString, AliasEntry>,
+    /// The alias databases of `fastforward`, by the path that it is given.
+    pub alias_tables: BTreeMap<RelPath, AliasTable>,
     /// What lies at each path that a delivery line names.
     pub spots: BTreeMap<RelPath, Spot>,
     /// What lies at the paths that programs test for (`test -f`); nothing where a path is missing.
@@ -62,6 +62,15 @@ pub struct Home {
     pub mode: Option<u32>,
     /// Its `.qmail` files by what follows `.qmail` in their name.
     pub files: BTreeMap<BString, DotQmail>,
+}
+
+/// An alias database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AliasTable {
+    /// By name in lower case: `user@host`, `@host`, or `user` at any host.
+    pub entries: BTreeMap<BString, AliasEntry>,
+    /// Where the entries come from the text alone: why they do not count.
+    pub compiled: Compiled,
 }
 
 /// An entry of an alias database.

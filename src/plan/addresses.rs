@@ -133,6 +133,8 @@ impl Plan {
             Some(Compiled::Damaged) => Some(code::FILE_DAMAGED.id),
             Some(Compiled::Whole) | None => None,
         };
+        let tables = self.site.alias_tables.values();
+        let untold = tables.filter(|table| table.compiled != Compiled::Whole);
         [address, real]
             .iter()
             .flat_map(subjects)
@@ -142,6 +144,7 @@ impl Plan {
             .flatten()
             .copied()
             .chain(unfound)
+            .chain(untold.map(|_| code::ALIAS_TABLE_MISSING.id))
             .collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::program::{Context, Flow};
 use super::{Action, Hop, Resolver};
+use crate::model::assignment::Compiled;
 use crate::model::site::{AliasEntry, Spot};
 use crate::model::{Origin, RelPath};
 use bstr::{BString, ByteSlice as _};
@@ -20,9 +21,18 @@ impl Resolver<'_> {
             let options = arguments.iter().filter(|argument| argument.starts_with(b"-"));
             options.into_iter().any(|option| option.contains(&letter))
         };
-        let user = match (has(b'd'), context.default()) {
-            (true, Some(default)) => default,
-            _ => context.local,
+        let database = arguments.iter().find(|argument| !argument.starts_with(b"-"));
+        let database = database.map(|name| context.folder.join(name));
+        let table = database.as_ref().and_then(|path| self.site.alias_tables.get(path));
+        let Some(table) = table.filter(|table| self.mends || table.compiled == Compiled::Whole)
+        else {
+            hop.defer("fastforward: fatal: unable to read the database", origin);
+            return Flow::Failed;
+        };
+        let user = match context.default() {
+            _ if !has(b'd') => context.local,
+            Some(default) => default,
+            None => context.extension(),
         };
         let user = user.to_ascii_lowercase();
         let host = context.host.as_bstr();
@@ -31,7 +41,7 @@ impl Resolver<'_> {
             [b"@", host.as_bytes()].concat(),
             user.clone(),
         ];
-        let entry = keys.iter().find_map(|key| self.site.alias_table.get(key.as_bstr()));
+        let entry = keys.iter().find_map(|key| table.entries.get(key.as_bstr()));
         match entry {
             // With -p a name that is known ends the file (exit 99).
             Some(entry) => match self.run_entry(entry, context, hop) {
@@ -55,7 +65,12 @@ impl Resolver<'_> {
             match target.as_slice() {
                 [b'|', command @ ..] => match self.run(command.as_bstr(), context, origin, hop) {
                     Flow::Continue => {}
-                    other => return other,
+                    // Of the codes that are no failure to qmail-local it knows only 0.
+                    Flow::Stop => {
+                        hop.defer("fastforward: the program exits 99", origin);
+                        return Flow::Failed;
+                    }
+                    Flow::Failed => return Flow::Failed,
                 },
                 [b'/', ..] => {
                     if let Some(Spot::Maildir(path) | Spot::File(path) | Spot::Room(path)) =

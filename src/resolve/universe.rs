@@ -231,7 +231,7 @@ impl Resolver<'_> {
     }
 
     fn add_aliases(&self, host: Option<&DomainName>, names: &mut Names) {
-        for key in self.site.alias_table.keys() {
+        for key in self.site.alias_tables.values().flat_map(|table| table.entries.keys()) {
             match crate::model::Address::parse(key) {
                 None => drop(names.exact.insert(LocalPart::new(key))),
                 Some(address)

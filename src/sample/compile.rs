@@ -13,6 +13,8 @@ pub(super) enum Database {
     Vpasswd,
     /// `morercpthosts`, as qmail-newmrh(8) compiles it.
     Hosts,
+    /// `/etc/aliases`, as newaliases(1) of fastforward compiles it; names get no domain.
+    Aliases,
     /// `tcp.smtp`, as tcprules(1) compiles it; values are quoted by `"`.
     Rules,
 }
@@ -23,6 +25,7 @@ impl Database {
             "assign" => Self::Assign,
             "vpasswd" => Self::Vpasswd,
             "hosts" => Self::Hosts,
+            "aliases" => Self::Aliases,
             "tcprules" => Self::Rules,
             _ => return None,
         })
@@ -37,6 +40,7 @@ impl Database {
             Self::Hosts => {
                 lines.map(|line| (line.to_ascii_lowercase().into(), BString::default())).collect()
             }
+            Self::Aliases => lines.filter_map(alias).collect(),
             Self::Rules => lines.filter_map(rule).collect(),
         };
         cdb::build(&records)
@@ -46,6 +50,19 @@ impl Database {
 fn divided(line: &[u8], at: &str) -> Option<(BString, BString)> {
     let (key, data) = line.split_once_str(at)?;
     Some((key.into(), data.into()))
+}
+
+/// `name: target, target` as the key `:name@` and a record for each target.
+fn alias(line: &[u8]) -> Option<(BString, BString)> {
+    let (name, targets) = line.split_once_str(":")?;
+    let at: &[u8] = if name.contains(&b'@') { b"" } else { b"@" };
+    let mut data = BString::default();
+    for target in targets.split_str(",").map(|target| target.trim_ascii().trim_with(|c| c == '"')) {
+        let sign: &[u8] =
+            if target.starts_with(b"|") || target.starts_with(b"/") { b"" } else { b"&" };
+        data.extend_from_slice(&[sign, target, b"\0"].concat());
+    }
+    Some((BString::from([b":", &*name.to_ascii_lowercase(), at].concat()), data))
 }
 
 fn assign(text: &[u8]) -> Vec<u8> {

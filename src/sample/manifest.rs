@@ -9,7 +9,7 @@
 //! link PATH TARGET
 //! fifo PATH
 //! cdb PATH KIND [FROM]            compiled from the lines below, or from a file above;
-//!                                 KIND is assign, vpasswd, hosts or tcprules
+//!                                 KIND is assign, vpasswd, hosts, aliases or tcprules
 //! members PATH                    ezmlm's subscriber files from addresses, one a line
 //! ```
 //!

@@ -421,3 +421,18 @@ fn what_smtp_refuses_from_outside_is_said_and_stays_refused() {
         assert!(table.lines().any(|line| line.starts_with(refused)), "{refused}: {table}");
     }
 }
+
+#[test]
+fn fastforward_asks_the_database_that_its_line_names() {
+    let site = "file var/qmail/control/locals\n| mx.example\nowner 7790:2108\n\
+        file var/qmail/alias/.qmail-default\n| #|fastforward /etc/none.cdb\n| |fastforward -p -d /etc/a.cdb\n\
+        | |fastforward -d /etc/b.cdb\nfile var/qmail/alias/.qmail-lost\n| |fastforward /etc/lost.cdb\n\
+        file var/qmail/alias/.qmail-stop\n| |fastforward /etc/b.cdb\n\
+        owner 0:0\nfile etc/a\n| sales: old@b.example\ncdb etc/a.cdb aliases\n| sales: x@b.example\n\
+        cdb etc/b.cdb aliases\n| info: y@b.example\n| stop: |exit 99\nfile etc/lost\n| lost: z@b.example\n";
+    assert_eq!(fates(site, "sales@mx.example"), ["forward x@b.example"]);
+    assert_eq!(fates(site, "info@mx.example"), ["forward y@b.example"]);
+    assert!(fates(site, "nobody@mx.example")[0].starts_with("reject"));
+    assert!(fates(site, "lost@mx.example")[0].starts_with("defer"));
+    assert!(fates(site, "stop@mx.example")[0].starts_with("defer"));
+}

@@ -42,7 +42,8 @@ fn named_paths(reading: &Reading<'_>) -> BTreeSet<RelPath> {
     for home in users.map(|user| &user.home).chain(assigned.map(|assignment| &assignment.home)) {
         site.control.default_delivery.iter().for_each(|line| add(home, &line.value));
     }
-    let targets = site.alias_table.values().flat_map(|entry| &entry.targets);
+    let entries = site.alias_tables.values().flat_map(|table| table.entries.values());
+    let targets = entries.flat_map(|entry| &entry.targets);
     targets
         .filter(|target| target.starts_with(b"/"))
         .for_each(|target| add(&RelPath::default(), target));

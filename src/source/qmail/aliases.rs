@@ -1,48 +1,124 @@
-//! `/etc/aliases`, where the host hands unknown local users to `fastforward` (fastforward(1),
-//! newaliases(1) of the fastforward package).
+//! Alias databases, such as that of `/etc/aliases`, where mail is handed to `fastforward`
+//! (fastforward(1), newaliases(1) of the fastforward package).
 
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::model::site::AliasEntry;
+use crate::model::assignment::Compiled;
+use crate::model::command::{Word, simple_commands};
+use crate::model::site::{AliasEntry, AliasTable};
 use crate::model::{Origin, RelPath};
-use crate::source::{Reading, lines, read_file};
+use crate::source::{Reading, cdb, lines, read_file};
 use bstr::{BString, ByteSlice as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads the text behind the database that `~alias/.qmail-default` names.
+/// Reads every database that a `.qmail` file hands to `fastforward`.
 pub(super) fn read(reading: &mut Reading<'_>) {
-    let Some(alias) = reading.site.unix_user("alias".into()) else {
-        return;
+    let mut databases = BTreeSet::new();
+    for (folder, home) in &reading.site.homes {
+        let lines = home.files.values().flat_map(|file| &file.lines);
+        for line in lines.filter_map(|line| line.strip_prefix(b"|")) {
+            databases.extend(database_of(line).map(|name| folder.join(name)));
+        }
+    }
+    for database in databases {
+        let table = read_table(reading, &database);
+        reading.site.alias_tables.insert(database, table);
+    }
+}
+
+/// The database of a line that runs `fastforward`: what stands behind its options.
+fn database_of(line: &[u8]) -> Option<BString> {
+    simple_commands(line).into_iter().find_map(|words| {
+        let mut texts = words.iter().map(Word::text);
+        texts.find(|text| text.rsplit_str("/").next() == Some(b"fastforward"))?;
+        texts.find(|text| !text.starts_with(b"-"))
+    })
+}
+
+/// The database counts; the text beside it gives line numbers, and the aliases where the database
+/// cannot be read.
+fn read_table(reading: &mut Reading<'_>, database: &RelPath) -> AliasTable {
+    let name = database.as_bstr();
+    let text = RelPath::new(name.strip_suffix(b".cdb").unwrap_or(name));
+    let is_there = reading.root.stat(database).is_ok_and(|stat| stat.is_some());
+    let bytes = read_file(reading.root, database, &mut reading.findings);
+    let live = bytes.map(|bytes| cdb::records(&bytes));
+    let in_text = if text == *database {
+        None
+    } else {
+        read_file(reading.root, &text, &mut reading.findings)
     };
-    let Some(home) = reading.site.homes.get(&alias.home) else {
-        return;
-    };
-    let line = home
-        .files
-        .values()
-        .flat_map(|file| &file.lines)
-        .find(|line| line.contains_str("fastforward"));
-    let Some(database) = line.and_then(|line| {
-        line.fields_with(|c| c.is_ascii_whitespace()).find(|word| word.ends_with(b".cdb"))
-    }) else {
-        return;
-    };
-    let text = RelPath::new(database.strip_suffix(b".cdb").unwrap_or(database));
-    let Some(bytes) = read_file(reading.root, &text, &mut reading.findings) else {
-        reading.findings.push(Finding::new(
-            &code::ALIAS_TABLE_MISSING,
-            Disposition::Manual,
-            Origin::file(&RelPath::new(database)),
-            database,
-            "fastforward reads a database whose text is not beside it",
-            "none of its aliases is carried over",
-        ));
-        return;
-    };
-    let mut table = parse(&bytes, &Origin::file(&text), &mut reading.findings);
-    for entry in table.values_mut() {
+    let has_text = in_text.is_some();
+    let mut in_text = in_text
+        .map(|bytes| parse(&bytes, &Origin::file(&text), &mut reading.findings))
+        .unwrap_or_default();
+    for entry in in_text.values_mut() {
         include(reading, entry);
     }
-    reading.site.alias_table = table;
+    match live {
+        Some(Ok(records)) => {
+            let mut entries = BTreeMap::new();
+            for (key, data) in records {
+                let Some(key) = key.strip_prefix(b":") else { continue };
+                let key = BString::from(key.strip_suffix(b"@").unwrap_or(key));
+                let line = in_text.get(&key).map(|entry| entry.origin.clone());
+                let origin = line.unwrap_or_else(|| Origin::file(database));
+                let targets = targets_of(reading, &data);
+                // Of equal names a lookup finds the first.
+                entries.entry(key).or_insert(AliasEntry { targets, origin });
+            }
+            AliasTable { entries, compiled: Compiled::Whole }
+        }
+        Some(Err(damage)) => {
+            let effect =
+                "the old server puts off mail for its aliases; the new one goes by the text";
+            reading.findings.push(super::damaged(database, damage, effect));
+            AliasTable { entries: in_text, compiled: Compiled::Damaged }
+        }
+        None => {
+            let effect = if has_text {
+                "the old server puts off mail for its aliases; the new one goes by the text"
+            } else {
+                "none of its aliases is carried over"
+            };
+            if !is_there {
+                reading.findings.push(Finding::new(
+                    &code::ALIAS_TABLE_MISSING,
+                    Disposition::Manual,
+                    Origin::file(database),
+                    database.as_bstr(),
+                    "fastforward reads a database that is not there",
+                    effect,
+                ));
+            }
+            AliasTable { entries: in_text, compiled: Compiled::Missing }
+        }
+    }
+}
+
+/// Records `&address`, `|program`, `!program`, or the path of a list of such, each with a NUL behind
+/// it (`dodata`, `dofile` in `fastforward.c`).
+fn targets_of(reading: &mut Reading<'_>, data: &[u8]) -> Vec<BString> {
+    let mut targets = Vec::new();
+    for record in data.split(|&b| b == 0).filter(|record| !record.is_empty()) {
+        match record {
+            [b'&', address @ ..] => targets.push(address.into()),
+            [b'!', program @ ..] => targets.push([b"|", program].concat().into()),
+            // newinclude compiles the addresses of `LIST` into `LIST.bin`.
+            [b'/' | b'.', ..] if record.ends_with(b".bin") => {
+                let path = RelPath::new(record);
+                let list = read_file(reading.root, &path, &mut reading.findings);
+                let Some(list) = list else {
+                    targets.push(record.into());
+                    continue;
+                };
+                let addresses = list.split(|&b| b == 0);
+                targets
+                    .extend(addresses.filter_map(|one| one.strip_prefix(b"&")).map(BString::from));
+            }
+            other => targets.push(other.into()),
+        }
+    }
+    targets
 }
 
 /// Puts the lines of a file in the place of `:include:FILE` (newinclude(1)).
