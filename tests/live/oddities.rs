@@ -3,7 +3,7 @@
 
 use crate::stage;
 use crate::support::{Laid, SMALL};
-use crate::wire::{Line, outside};
+use crate::wire::{Host, Line, outside};
 use std::collections::BTreeSet;
 
 const JOE: &str = "home/vpopmail/domains/a.example/joe/Maildir";
@@ -58,15 +58,15 @@ fn name(line: &str) -> String {
     line.split_once(") \".\" ").unwrap_or_else(|| panic!("{line}")).1.to_owned()
 }
 
-fn log_in(stage: &unqmail::stage::Stage, number: usize) -> Line {
+fn log_in(stage: &dyn Host, number: usize) -> Line {
     let mut line = Line::open(stage, 143, outside(number));
     let (_, said) = line.imap(&format!("LOGIN joe@a.example {PASSWORD}"));
     assert!(said.starts_with("t OK"), "{said}");
     line
 }
 
-#[test]
-fn every_folder_can_be_opened_whatever_its_name() {
+/// A site with all those folders, each with one message and numbers of its own.
+pub fn folders() -> String {
     let mut manifest = format!("message {JOE}/cur/1.inbox:2,S In INBOX\n");
     let mut subscribed = format!("file {JOE}/courierimapsubscribed\n| INBOX\n");
     for (number, folder) in (100..).zip(FOLDERS.iter().copied().chain([LONG])) {
@@ -81,10 +81,18 @@ fn every_folder_can_be_opened_whatever_its_name() {
             subscribed += &format!("\\ INBOX{folder}%0A\n");
         }
     }
-    let laid = Laid::small(&format!("{manifest}{subscribed}"));
-    let laid = laid.migrated();
-    let stage = stage(&laid.target);
-    let mut line = log_in(&stage, 1);
+    format!("{SMALL}{manifest}{subscribed}")
+}
+
+#[test]
+fn every_folder_can_be_opened_whatever_its_name() {
+    let laid = Laid::new(&folders(), "").migrated();
+    open_folders(&stage(&laid.target));
+}
+
+/// Opens every folder and finds its message in it.
+pub fn open_folders(stage: &dyn Host) {
+    let mut line = log_in(stage, 1);
     let (listed, _) = line.imap("LIST \"\" \"*\"");
     let mut numbers = BTreeSet::new();
     let mut odd = Vec::new();
@@ -132,8 +140,8 @@ const MESSAGES: &[(&str, u32, &str)] = &[
     ("18.numbered:2,", 1, "UID44-1300000000"),
 ];
 
-#[test]
-fn every_message_can_be_read_whatever_its_name() {
+/// A site with all those messages.
+pub fn messages() -> String {
     let mut manifest = String::new();
     let mut uids = format!("file {JOE}/courierimapuiddb\n| 1 700000000 20\n");
     for (name, uid, _) in MESSAGES {
@@ -150,9 +158,18 @@ fn every_message_can_be_read_whatever_its_name() {
     let list = format!(
         "file {JOE}/courierpop3dsizelist\n| /2 50 1300000000\n| 18.numbered:2,S 9 44:1300000000\n"
     );
-    let laid = Laid::new(&format!("{SMALL}{manifest}{uids}{list}"), "").migrated();
-    let stage = stage(&laid.target);
-    let mut line = log_in(&stage, 1);
+    format!("{SMALL}{manifest}{uids}{list}")
+}
+
+#[test]
+fn every_message_can_be_read_whatever_its_name() {
+    let laid = Laid::new(&messages(), "").migrated();
+    read_messages(&stage(&laid.target));
+}
+
+/// Reads every message by IMAP and by POP3.
+pub fn read_messages(stage: &dyn Host) {
+    let mut line = log_in(stage, 1);
     line.imap("SELECT INBOX");
     let (fetched, said) = line.imap("UID FETCH 1:* (RFC822.SIZE)");
     assert!(said.starts_with("t OK"), "{said}\n{}", stage.log().join("\n"));
@@ -162,7 +179,7 @@ fn every_message_can_be_read_whatever_its_name() {
         .collect();
     // The one that could not be numbered comes last.
     assert_eq!(uids, [1, 2, 3, 5, 6, 7, 8, 9, 20]);
-    let mut line = Line::open(&stage, 110, outside(2));
+    let mut line = Line::open(stage, 110, outside(2));
     for command in ["USER joe@a.example".to_owned(), format!("PASS {PASSWORD}"), "UIDL".to_owned()]
     {
         line.send(command.as_bytes());

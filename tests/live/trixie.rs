@@ -2,18 +2,20 @@
 //! once, `target/trixie`; `tests/trixie` makes it. Where it is missing nothing is tested.
 
 use crate::mailboxes::{compare_all, opened};
-use crate::support::{atelier, project, scratch, unqmail};
-use crate::wire::{HERE, Host};
+use crate::oddities::{folders, messages, open_folders, read_messages};
+use crate::support::{Laid, SMALL, atelier, project, scratch, unqmail};
+use crate::wire::{HERE, Host, Line, outside};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
-use unqmail::stage::Line;
+use unqmail::stage;
 
 /// Dovecot 2.4 on a target.
 struct Trixie {
@@ -21,7 +23,7 @@ struct Trixie {
     output: Option<BufReader<ChildStdout>>,
     /// Process 1 inside, as this host numbers it.
     init: u32,
-    _work: tempfile::TempDir,
+    work: tempfile::TempDir,
 }
 
 impl Trixie {
@@ -42,7 +44,13 @@ impl Trixie {
         let outer = child.id();
         let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).unwrap();
         let init = children.split_whitespace().next().unwrap().parse().unwrap();
-        Self { child, output: Some(output), init, _work: work }
+        Self { child, output: Some(output), init, work }
+    }
+
+    /// Its `/`, seen from outside.
+    fn root(&self) -> PathBuf {
+        let work = self.work.path().strip_prefix("/").unwrap();
+        Path::new(&format!("/proc/{}/root", self.init)).join(work).join("root")
     }
 
     /// Ends it, and returns what it said.
@@ -62,7 +70,7 @@ impl Drop for Trixie {
 }
 
 impl Host for Trixie {
-    fn connect(&self, port: u16, from: IpAddr) -> Line {
+    fn connect(&self, port: u16, from: IpAddr) -> stage::Line {
         let host = if from == HERE { HERE } else { IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
         let to = SocketAddr::new(host, port);
         let path = format!("/proc/{}/ns/net", self.init);
@@ -87,7 +95,7 @@ impl Host for Trixie {
             }
             panic!("nothing answers on {to}");
         });
-        Line::over(connected.join().unwrap()).unwrap()
+        stage::Line::over(connected.join().unwrap()).unwrap()
     }
 
     fn log(&self) -> Vec<String> {
@@ -99,13 +107,26 @@ impl Host for Trixie {
     }
 }
 
+/// The tree with Dovecot 2.4, if it was made.
+fn tree() -> Option<PathBuf> {
+    let tree = project().join("target/trixie");
+    if !tree.join("usr/sbin/dovecot").exists() {
+        eprintln!("{} is not there: Dovecot 2.4 is not tested", tree.display());
+        return None;
+    }
+    Some(tree)
+}
+
+/// No certificate is made for the test, and nobody takes what goes to syslog.
+fn quiet(target: &Path) {
+    let conf = target.join("etc/dovecot/dovecot.conf");
+    let text = fs::read_to_string(&conf).unwrap().replace("\nssl = yes\n", "\nssl = no\n");
+    fs::write(&conf, format!("{text}log_path = /run/dovecot.log\n")).unwrap();
+}
+
 #[test]
 fn clients_of_the_real_site_notice_nothing_with_dovecot_2_4() {
-    let tree = project().join("target/trixie");
-    let Some(atelier) = atelier().filter(|_| tree.join("usr/sbin/dovecot").exists()) else {
-        eprintln!("{} is not there: Dovecot 2.4 is not tested", tree.display());
-        return;
-    };
+    let (Some(tree), Some(atelier)) = (tree(), atelier()) else { return };
     let folder = scratch();
     let (target, config) = (folder.path().join("new"), folder.path().join("unqmail.toml"));
     let settings = fs::read_to_string(&atelier.config).unwrap();
@@ -114,10 +135,7 @@ fn clients_of_the_real_site_notice_nothing_with_dovecot_2_4() {
     let ran = unqmail(["migrate", paths[0], paths[1], "--config", paths[2]]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let copy = opened(&target);
-    let conf = copy.path().join("etc/dovecot/dovecot.conf");
-    // No certificate is made for the test, and nobody takes what goes to syslog.
-    let text = fs::read_to_string(&conf).unwrap().replace("\nssl = yes\n", "\nssl = no\n");
-    fs::write(&conf, format!("{text}log_path = /run/dovecot.log\n")).unwrap();
+    quiet(copy.path());
     let trixie = Trixie::start(&tree, copy.path());
     let compared = compare_all(&trixie, atelier);
     let said = trixie.end();
@@ -125,4 +143,83 @@ fn clients_of_the_real_site_notice_nothing_with_dovecot_2_4() {
         said.lines().filter(|line| line.contains("Error:") || line.contains("Fatal:")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
     compared.expect_the_same();
+}
+
+#[test]
+fn every_name_is_fit_for_dovecot_2_4() {
+    let Some(tree) = tree() else { return };
+    let run = |manifest: String, check: fn(&dyn Host)| {
+        let laid = Laid::new(&manifest, "[new]\ndovecot = \"2.4\"\n").migrated();
+        quiet(&laid.target);
+        let trixie = Trixie::start(&tree, &laid.target);
+        check(&trixie);
+        let said = trixie.end();
+        assert!(!said.contains("Error:"), "{said}");
+    };
+    run(folders(), open_folders);
+    run(messages(), read_messages);
+}
+
+/// Hands a message over as Postfix does; the last answer.
+fn deliver(socket: &Path, to: &str, lines: usize) -> String {
+    let mut line = BufReader::new(UnixStream::connect(socket).unwrap());
+    let mut answer = |command: &str| {
+        line.get_mut().write_all(command.as_bytes()).unwrap();
+        loop {
+            let mut text = String::new();
+            line.read_line(&mut text).unwrap();
+            if text.as_bytes().get(3) != Some(&b'-') {
+                return text;
+            }
+        }
+    };
+    answer("");
+    for command in ["LHLO here\r\n", "MAIL FROM:<probe@probe.example>\r\n"] {
+        assert!(answer(command).starts_with("250"), "{command}");
+    }
+    let answered = answer(&format!("RCPT TO:<{to}>\r\n"));
+    if !answered.starts_with("250") {
+        return answered;
+    }
+    answer("DATA\r\n");
+    answer(&format!("Subject: x\r\n\r\n{}.\r\n", "12345678\r\n".repeat(lines)))
+}
+
+#[test]
+fn limits_are_kept_by_dovecot_2_4() {
+    let Some(tree) = tree() else { return };
+    let d = "home/vpopmail/domains/a.example";
+    let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
+    let manifest = format!(
+        "{SMALL}file {d}/vpasswd
+| joe:{hash}:1:0:Joe:/{d}/joe:3C
+| eve:{hash}:1:0:Eve:/{d}/eve:20000S,1000C
+message {d}/joe/Maildir/cur/1.a:2,S One
+message {d}/joe/Maildir/cur/2.a:2,S Two
+message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
+"
+    );
+    let laid = Laid::new(&manifest, "[new]\ndovecot = \"2.4\"\n").migrated();
+    quiet(&laid.target);
+    let trixie = Trixie::start(&tree, &laid.target);
+    let quota = |user: &str| {
+        let mut line = Line::open(&trixie, 143, outside(7));
+        line.imap(&format!("LOGIN {user}@a.example spring-apple"));
+        let (told, _) = line.imap("GETQUOTAROOT INBOX");
+        told.into_iter().find(|line| line.starts_with("* QUOTA ")).unwrap_or_default()
+    };
+    assert!(quota("joe").ends_with("(MESSAGE 2 3)"), "{}", quota("joe"));
+    assert!(quota("eve").ends_with("(STORAGE 0 20 MESSAGE 0 1000)"), "{}", quota("eve"));
+    let socket = trixie.root().join("var/spool/postfix/private/dovecot-lmtp");
+    for (to, lines, code) in [
+        ("joe", 1200, "250"),
+        ("joe", 1, "552"),
+        ("eve", 1200, "250"),
+        ("eve", 1200, "552"),
+        ("eve", 1, "250"),
+    ] {
+        let said = deliver(&socket, &format!("{to}@a.example"), lines);
+        assert!(said.starts_with(code), "{to}: {said}");
+    }
+    assert!(quota("joe").ends_with("(MESSAGE 3 3)"), "{}", quota("joe"));
 }
