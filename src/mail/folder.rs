@@ -45,9 +45,12 @@ pub(super) fn copy(
             let bytes = root.read_if_there(&path, courier::LARGEST).ok().flatten()?;
             Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
         });
-        if let Some(grants) = grants {
-            let text = dovecot::acl::render(&grants);
-            mailbox.write(&path.join(dovecot::acl::FILE), &text, moved)?;
+        let file = path.join(dovecot::acl::FILE);
+        match grants {
+            Some(grants) => mailbox.write(&file, &dovecot::acl::render(&grants), moved)?,
+            // Rights that were taken back since the last run are gone here too.
+            None if mailbox.tree.stat(&file)?.is_some() => mailbox.tree.remove(&file)?,
+            None => {}
         }
     }
     numbers::write(root, mailbox, &path, parts, pop3, is_served, moved)
@@ -64,7 +67,8 @@ pub(super) fn subscribe(
     let mut is_known = false;
     for part in parts.iter().filter(|part| part.is_maildir()) {
         let path = part.store.path.join(courier::SUBSCRIBED);
-        if let Some(bytes) = root.read_if_there(&path, courier::LARGEST)? {
+        // One that cannot be read was told when the migration was planned.
+        if let Some(bytes) = root.read_if_there(&path, courier::LARGEST).ok().flatten() {
             is_known = true;
             let own = courier::subscribed(&bytes).into_iter();
             folders.extend(own.map(|name| part.copy.folder(&name).clone()));

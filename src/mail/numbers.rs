@@ -16,6 +16,9 @@ use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// A list on the new server is no larger than this: 4 GiB.
+const LARGEST: u64 = 4 << 30;
+
 /// What the old server knew of the folders that go into one.
 #[derive(Default)]
 struct Known {
@@ -59,7 +62,7 @@ pub(super) fn write(
         }
     }
     let file = path.join(uidlist::FILE);
-    let there = mailbox.tree.root().read_if_there(&file, courier::LARGEST)?;
+    let there = mailbox.tree.root().read_if_there(&file, LARGEST)?;
     let validity = numbers.as_ref().map_or_else(|| new_validity(list.as_ref()), |n| n.validity);
     if is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
         if numbers.is_some() {
@@ -92,7 +95,8 @@ fn read(root: &Root, parts: &[Part<'_>], with_list: bool) -> Known {
     let mut known = Known::default();
     for part in parts.iter().filter(|part| part.is_maildir()) {
         let file = |name: &str| {
-            root.read_if_there(&part.folder.path.join(name), courier::LARGEST).ok().flatten()
+            let path = part.folder.path.join(name);
+            root.read_if_there(&path, courier::largest(part.folder)).ok().flatten()
         };
         known.uids = known.uids.or_else(|| file(courier::UIDS));
         if with_list {

@@ -109,6 +109,7 @@ impl Translator<'_> {
     /// Lists the stores to copy, each into the mailbox of its owner.
     pub(super) fn translate_copies(&mut self, adopted: &BTreeMap<RelPath, Address>) {
         let site = self.site;
+        let mut numbered = BTreeSet::new();
         for (path, store) in &site.stores {
             let owner = self
                 .rules
@@ -150,6 +151,16 @@ impl Translator<'_> {
             }
             self.design.grants |= store.has_grants;
             self.report_deleted(store, &owner);
+            if store.kind == StoreKind::Maildir && !numbered.insert(owner.clone()) {
+                self.find(
+                    &code::UID_NOT_KEPT,
+                    Disposition::Adapted,
+                    &Origin::file(path),
+                    owner.to_bytes(),
+                    "two Maildirs go into one mailbox",
+                    "folders that both have keep the numbers of one of them; clients see the mail of the other as new",
+                );
+            }
             let renamed = self.rename_folders(store);
             self.design.copies.push(MailCopy {
                 renamed,

@@ -128,7 +128,7 @@ fn check_folder(
 ) -> fsys::Result<()> {
     let messages = messages(site, folder)?;
     let file = |name: &str| {
-        let bytes = site.read_if_there(&folder.path.join(name), courier::LARGEST);
+        let bytes = site.read_if_there(&folder.path.join(name), courier::largest(folder));
         bytes.ok().flatten()
     };
     let new = |old: &Old| told.messages.get(&old.here);

@@ -48,8 +48,14 @@ pub const SUBSCRIBED: &str = "courierimapsubscribed";
 /// The rights of a folder.
 pub const ACL: &str = "courierimapacl";
 
-/// No file about one folder is larger than this: 512 MiB, which is some 5 million messages.
-pub const LARGEST: u64 = 512 << 20;
+/// Files about a mailbox as a whole are no larger than this: 16 MiB.
+pub const LARGEST: u64 = 16 << 20;
+
+/// The size in bytes above which a list of a folder's messages is not read: 512 for each message,
+/// and 64 MiB for those that have been deleted since it was written.
+pub fn largest(folder: &Folder) -> u64 {
+    (64 << 20) + folder.messages.saturating_mul(512)
+}
 
 impl Source for Courier {
     fn id(&self) -> &'static str {
@@ -105,6 +111,11 @@ fn look(root: &Root, store: &mut Store) -> Seen {
                 });
                 seen.size_list = Some(folder.path.join(SIZE_LIST));
             }
+            if has(SUBSCRIBED)
+                && let Err(error) = root.read(&folder.path.join(SUBSCRIBED), LARGEST)
+            {
+                seen.findings.push(super::unreadable(&folder.path.join(SUBSCRIBED), &error));
+            }
             if let Some(name) = ["shared-maildirs", "shared-folders"].iter().find(|name| has(name))
             {
                 seen.findings.push(shared(&folder.path.join(name)));
@@ -123,7 +134,7 @@ fn check(
     odd_lines: impl Fn(&[u8]) -> Result<usize, &'static str>,
 ) {
     let path = folder.path.join(name);
-    let (message, effect) = match root.read(&path, LARGEST).map(|bytes| odd_lines(&bytes)) {
+    let (message, effect) = match root.read(&path, largest(folder)).map(|bytes| odd_lines(&bytes)) {
         Ok(Ok(0)) => return,
         Ok(Ok(odd)) => (
             format!("{odd} lines of {name} contradict others or are cut short"),
