@@ -133,6 +133,10 @@ impl Plan {
             Some(Compiled::Damaged) => Some(code::FILE_DAMAGED.id),
             Some(Compiled::Whole) | None => None,
         };
+        // Mail for other servers that an entry without a name kept here.
+        let rest = self.site.control.virtual_domains.get(BStr::new(""));
+        let is_caught = rest.is_some_and(|entry| !entry.prepend.is_empty());
+        let caught = is_caught && !self.design.serves(&address.domain);
         let tables = self.site.alias_tables.values();
         let untold = tables.filter(|table| table.compiled != Compiled::Whole);
         [address, real]
@@ -144,6 +148,7 @@ impl Plan {
             .flatten()
             .copied()
             .chain(unfound)
+            .chain(caught.then_some(code::DOMAIN_CATCHES_ALL.id))
             .chain(untold.map(|_| code::ALIAS_TABLE_MISSING.id))
             .collect()
     }

@@ -361,6 +361,8 @@ fn a_program_line_does_what_the_shell_would_make_of_it() {
         ("|case $EXT in x) exit 100;; esac", &["run case $EXT in x) exit 100;; esac"]),
         ("|forward \"$SENDER\"", &["run forward \"$SENDER\""]),
         ("|cat >> /var/log/box", &["run cat >> /var/log/box"]),
+        ("|dot-forward .forward", &["discard"]),
+        ("|dot-forward there", &["run dot-forward there"]),
     ];
     for (line, want) in cases {
         let site = format!(

@@ -387,3 +387,13 @@ fn what_the_old_server_told_by_smaller_rules_is_the_same_on_the_new_one() {
     let plan = laid.plan(&["--format", "json"]);
     assert!(plan.stdout.contains("site-bare-domains-differ"), "{}", plan.stdout);
 }
+
+#[test]
+fn a_forward_that_an_entry_for_everything_keeps_here_is_explained() {
+    let laid = Laid::small(&format!(
+        "file var/qmail/control/virtualdomains\n| a.example:a.example\n| :alias-rest\n\
+         file {D}/.qmail-away\n| &x@b.example\n"
+    ));
+    assert_eq!(told(&laid, "away@a.example").1, "adapted");
+    assert!(!laid.plan(&["--format", "json"]).stdout.contains("address-differs"));
+}

@@ -6,7 +6,7 @@ use crate::model::command::{Word, simple_commands};
 use crate::model::dot_qmail::{DotQmail, Instruction};
 use crate::model::site::{Spot, Tested};
 use crate::source::Reading;
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Looks at every path that a line of a `.qmail` file delivers to.
@@ -55,7 +55,8 @@ pub(super) fn tested(reading: &Reading<'_>) -> BTreeMap<RelPath, Tested> {
     let mut found = BTreeMap::new();
     for (folder, home) in &reading.site.homes {
         let lines = home.files.values().flat_map(|file| &file.lines);
-        for line in lines.filter_map(|line| line.strip_prefix(b"|")) {
+        let default = reading.site.control.default_delivery.iter().map(|line| &line.value);
+        for line in lines.chain(default).filter_map(|line| line.strip_prefix(b"|")) {
             for path in tested_by(line) {
                 let path = folder.join(path);
                 let what = match reading.root.stat(&path).ok().flatten() {
@@ -81,6 +82,9 @@ fn tested_by(line: &[u8]) -> Vec<BString> {
             match pair {
                 [option, path] if TESTS.iter().any(|test| option == *test) => {
                     paths.push(path.clone());
+                }
+                [program, file] if program.rsplit_str("/").next() == Some(b"dot-forward") => {
+                    paths.push(file.clone());
                 }
                 [option, text] if option == "-c" && text.len() < line.len() => {
                     paths.extend(tested_by(text));
