@@ -1,6 +1,7 @@
 //! A folder of a mailbox: its messages first, then what clients know of them.
 
 use super::keywords::Letters;
+use super::numbers::Former;
 use super::{Mailbox, Moved, Part, Progress, convert, maildir, numbers};
 use crate::fsys::Result;
 use crate::fsys::root::Root;
@@ -22,10 +23,19 @@ pub(super) fn copy(
 ) -> Result<()> {
     let path = mailbox.folder(name);
     let is_served = is_served(mailbox, &path)?;
+    let mut formers = Former::new();
     let letters = Letters::read(root, mailbox, &path, parts, is_served);
     for part in parts {
         let copied = if part.is_maildir() {
-            maildir::copy(root, mailbox, part.folder, name, &letters, progress, moved)
+            maildir::copy(
+                root,
+                mailbox,
+                (part.folder, name),
+                &letters,
+                &mut formers,
+                progress,
+                moved,
+            )
         } else {
             convert::copy(root, mailbox, part.store, progress, moved)
         };
@@ -53,7 +63,7 @@ pub(super) fn copy(
             None => {}
         }
     }
-    numbers::write(root, mailbox, &path, parts, pop3, is_served, moved)
+    numbers::write(root, mailbox, &path, (parts, &formers), pop3, is_served, moved)
 }
 
 /// Writes which folders the owner's mail program shows.

@@ -2,12 +2,13 @@
 
 use super::keywords::Letters;
 use super::name::base;
+use super::numbers::Former;
 use super::{Mailbox, Moved, Progress};
 use crate::fsys::root::{Folder as Open, Root};
 use crate::fsys::tree::Access;
 use crate::fsys::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
-use crate::model::message::renamed;
+use crate::model::message::{is_plain, renamed};
 use crate::model::store::Folder;
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,9 +52,9 @@ pub(super) struct Target {
 pub(super) fn copy(
     root: &Root,
     mailbox: &Mailbox<'_>,
-    folder: &Folder,
-    name: &BString,
+    (folder, name): (&Folder, &BString),
     letters: &Letters,
+    formers: &mut Former,
     progress: &dyn Progress,
     moved: &mut Moved,
 ) -> Result<()> {
@@ -77,6 +78,9 @@ pub(super) fn copy(
                 sources.push(None);
             }
         }
+    }
+    for (_, names) in messages.iter().filter(|(_, names)| !is_plain(&names.old)) {
+        formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
     }
     // What the source still has under its name is not another message renamed.
     let current: BTreeSet<(usize, &BString)> =

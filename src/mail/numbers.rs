@@ -8,8 +8,7 @@ use super::{Mailbox, Moved, Part};
 use crate::fsys::Result;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
-use crate::model::memory::{Numbers, Pop3, PopNames, Uidl, unique};
-use crate::model::message::{is_plain, renamed};
+use crate::model::memory::{Numbers, Pop3, PopNames, Uidl};
 use crate::source::courier;
 use crate::target::dovecot::uidlist::{self, Record, is_uidl};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -24,16 +23,17 @@ const LARGEST: u64 = 4 << 30;
 struct Known {
     uids: Option<Vec<u8>>,
     size_list: Option<Vec<u8>>,
-    /// The names on the old server of messages that have another one here.
-    former: BTreeMap<BString, BString>,
 }
+
+/// The names on the old server of messages that have another one here, by that.
+pub(super) type Former = BTreeMap<BString, BString>;
 
 /// Writes the folder's list of numbers.
 pub(super) fn write(
     root: &Root,
     mailbox: &Mailbox<'_>,
     path: &RelPath,
-    parts: &[Part<'_>],
+    (parts, formers): (&[Part<'_>], &Former),
     pop3: Pop3,
     is_served: bool,
     moved: &mut Moved,
@@ -43,10 +43,10 @@ pub(super) fn write(
     let names = names(mailbox, path)?;
     let numbers = known.uids.as_deref().and_then(|bytes| courier::uids(bytes).ok());
     let list = known.size_list.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
-    let (next, mut records) = numbered(&names, numbers.as_ref(), &known.former);
+    let (next, mut records) = numbered(&names, numbers.as_ref(), formers);
     let mut is_needed = numbers.is_some();
     if is_inbox {
-        let old = |record: &Record<'_>| former(&known.former, record.name).to_owned();
+        let old = |record: &Record<'_>| former(formers, record.name).to_owned();
         let order = match pop3 {
             Pop3::Courier => by_courier(&records, &old),
             Pop3::Qmail => by_date(mailbox, path, &records)?,
@@ -102,19 +102,12 @@ fn read(root: &Root, parts: &[Part<'_>], with_list: bool) -> Known {
         if with_list {
             known.size_list = known.size_list.or_else(|| file(courier::SIZE_LIST));
         }
-        for sub in ["new", "cur"] {
-            let entries = root.list(&part.folder.path.join(sub)).unwrap_or_default().into_iter();
-            for entry in entries.filter(|entry| !is_plain(&entry.name)) {
-                let new = unique(&renamed(&entry.name, b"")).to_owned();
-                known.former.insert(new, unique(&entry.name).to_owned());
-            }
-        }
     }
     known
 }
 
-fn former<'a>(former: &'a BTreeMap<BString, BString>, name: &'a BStr) -> &'a BStr {
-    if former.is_empty() { name } else { former.get(name).map_or(name, |old| old.as_bstr()) }
+fn former<'a>(formers: &'a Former, name: &'a BStr) -> &'a BStr {
+    formers.get(name).map_or(name, |old| old.as_bstr())
 }
 
 /// The unique names of the messages that are there, each once, sorted.
@@ -139,7 +132,7 @@ fn names(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<Vec<BString>> {
 fn numbered<'n>(
     names: &'n [BString],
     numbers: Option<&Numbers<'_>>,
-    formers: &BTreeMap<BString, BString>,
+    formers: &Former,
 ) -> (u32, Vec<Record<'n>>) {
     let record =
         |uid, name: &'n BString| Record { uid, name: name.as_bstr(), uidl: None, order: None };
