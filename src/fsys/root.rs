@@ -130,7 +130,8 @@ impl Root {
     /// Lists a folder, sorted by name.
     pub fn list(&self, path: &RelPath) -> Result<Vec<Entry>> {
         let folder = self.folder(path)?;
-        let mut entries = folder.list()?;
+        // Just opened: it is listed from its beginning.
+        let mut entries = folder.entries(folder.dir.as_fd())?;
         if let Some((name, inode)) = &self.hidden {
             entries.retain(|entry| {
                 entry.name != *name
@@ -223,13 +224,18 @@ impl Root {
 impl Folder {
     /// Lists the folder, sorted by name, without `.` and `..`.
     pub fn list(&self) -> Result<Vec<Entry>> {
+        // A descriptor of its own, so that a second listing starts at the beginning again.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())
+            .map_err(|e| Error::new("list", &self.path, e))?;
+        self.entries(dir.as_fd())
+    }
+
+    fn entries(&self, dir: BorrowedFd<'_>) -> Result<Vec<Entry>> {
         let failed = |e: Errno| Error::new("list", &self.path, e);
         let mut entries = Vec::new();
         let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
-        // A descriptor of its own, so that a second listing starts at the beginning again.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).map_err(failed)?;
-        let mut names = RawDir::new(dir.as_fd(), &mut buffer);
+        let mut names = RawDir::new(dir, &mut buffer);
         while let Some(entry) = names.next() {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();

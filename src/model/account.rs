@@ -1,10 +1,9 @@
 //! Virtual domains and their accounts.
 
-use super::password::{Password, Secret};
+use super::password::Password;
 use super::quota::Quota;
 use super::restrictions::Restrictions;
 use super::{DomainName, LocalPart, Origin, RelPath};
-use bstr::BString;
 
 /// A virtual domain with accounts of its own.
 #[derive(Clone, Debug)]
@@ -41,14 +40,12 @@ pub struct Account {
     pub name: LocalPart,
     /// The original password hash.
     pub password: Password,
-    /// The password in clear, where the old server kept it.
-    pub clear: Option<Secret>,
+    /// The old server kept the password in clear too, which is not read.
+    pub has_clear: bool,
     /// Marked as a user of APOP, who needs the clear password.
     pub apop: bool,
     /// The account's own restrictions.
     pub restrictions: Restrictions,
-    /// The display name.
-    pub gecos: BString,
     /// The home as stored; the mail lies in `Maildir` beneath it. Empty when the field is.
     pub home: RelPath,
     /// The limits of the mailbox.

@@ -2,14 +2,18 @@
 
 use bstr::{BStr, BString, ByteSlice};
 use std::fmt;
+use std::sync::Arc;
+
+// A site has millions of addresses in thousands of domains, and most of what is known of an
+// account is known by its address: so the bytes are shared, and a clone costs nothing.
 
 /// The part of an address before its last `@`, byte for byte as it was written.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalPart(BString);
+pub struct LocalPart(Arc<[u8]>);
 
 /// The part of an address after its last `@`; ASCII letters are folded to lower case.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainName(BString);
+pub struct DomainName(Arc<[u8]>);
 
 /// A mail address. Ordered by domain first, so that sorted lists stay together by domain.
 ///
@@ -41,7 +45,11 @@ impl LocalPart {
     /// The same with ASCII letters in lower case, as every program on the old server looks it up.
     #[must_use]
     pub fn to_lower(&self) -> Self {
-        Self(self.0.to_ascii_lowercase().into())
+        if self.0.iter().any(u8::is_ascii_uppercase) {
+            Self(self.0.to_ascii_lowercase().into())
+        } else {
+            self.clone()
+        }
     }
 }
 
@@ -78,6 +86,11 @@ impl Address {
         Self { local: LocalPart::new(local), domain: domain.clone() }
     }
 
+    /// The address of a name in a domain, which shares the bytes of both.
+    pub fn of(local: &LocalPart, domain: &DomainName) -> Self {
+        Self { local: local.clone(), domain: domain.clone() }
+    }
+
     /// Splits at the last `@`; `None` where there is none.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (local, domain) = bytes.rsplit_once_str("@")?;
@@ -92,10 +105,7 @@ impl Address {
 
     /// `local@domain` as bytes.
     pub fn to_bytes(&self) -> BString {
-        let mut bytes = self.local.0.clone();
-        bytes.push(b'@');
-        bytes.extend_from_slice(&self.domain.0);
-        bytes
+        [&self.local.0, b"@".as_slice(), &self.domain.0].concat().into()
     }
 }
 

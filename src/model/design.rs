@@ -371,7 +371,7 @@ impl Design {
     /// The address in the domain that really has it.
     pub fn real(&self, address: &Address) -> Address {
         match self.domain(&address.domain).map(|domain| &domain.role) {
-            Some(Role::AliasOf(real)) => Address::new(&address.local, real),
+            Some(Role::AliasOf(real)) => Address::of(&address.local, real),
             _ => address.clone(),
         }
     }

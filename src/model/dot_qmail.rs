@@ -9,8 +9,8 @@ use bstr::{BStr, BString, ByteSlice as _};
 pub struct DotQmail {
     /// The file, by the name it was found under (links keep their own name).
     pub origin: Origin,
-    /// The file that is really read, links followed.
-    pub real: RelPath,
+    /// The file that is really read, where this one is a link.
+    pub links_to: Option<RelPath>,
     /// Permission bits.
     pub mode: u32,
     /// Every line without its LF; empty for a file of 0 bytes.

@@ -1,7 +1,8 @@
 //! Passwords as the old server stores them. No value of this module ever prints a secret.
 
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BStr, ByteSlice as _};
 use std::fmt;
+use std::sync::Arc;
 
 /// The kind of a crypt(3) hash, told by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,7 @@ impl Scheme {
 
 /// Bytes that must never reach a screen, a report or a log: `Debug` prints a placeholder.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(BString);
+pub struct Secret(Arc<[u8]>);
 
 impl Secret {
     /// Wraps the bytes.

@@ -56,8 +56,6 @@ pub struct Site {
 /// A folder that deliveries run in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The folder, links followed; the path as named where it is missing.
-    pub real: RelPath,
     /// Permission bits, `None` where the folder is missing.
     pub mode: Option<u32>,
     /// Its `.qmail` files by what follows `.qmail` in their name.
@@ -119,7 +117,8 @@ impl Site {
 
     /// The list with this address.
     pub fn list(&self, address: &Address) -> Option<&List> {
-        self.lists.iter().find(|list| &list.address == address)
+        let at = self.lists.partition_point(|list| list.address < *address);
+        self.lists.get(at).filter(|list| list.address == *address)
     }
 
     /// Whether a delivery by this user and group can use a path.

@@ -13,8 +13,6 @@ pub struct UnixUser {
     pub uid: u32,
     /// Numeric group.
     pub gid: u32,
-    /// Full name and the like.
-    pub gecos: BString,
     /// Home folder.
     pub home: RelPath,
     /// The hash, where it could be read.

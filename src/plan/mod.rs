@@ -221,7 +221,7 @@ impl Plan {
         let DomainPattern::Domain(name) = pattern else {
             return "local";
         };
-        let is_local = self.site.control.locals().iter().any(|local| local.value == *name);
+        let is_local = self.site.control.is_local(name);
         let is_alias = self.design.domain(name).is_some_and(|domain| domain.role != Role::Own);
         match () {
             () if is_local => "local",
@@ -392,7 +392,7 @@ fn full(site: &Site) -> BTreeSet<Address> {
                 .map(|store| store.counted)
                 .unwrap_or_default();
             if account.quota.refuses(used, 1) {
-                full.insert(Address::new(&account.name, &domain.name));
+                full.insert(Address::of(&account.name, &domain.name));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Recipient access tables (access(5)).
 
-use super::postfix::Map;
+use super::postfix::{Found, Map};
 use bstr::{BString, ByteSlice as _};
 
 /// What a `check_recipient_access` table says of an address.
@@ -21,14 +21,14 @@ pub(super) fn ask(map: &Map, address: &[u8]) -> Answer {
     let parents = domain.find_iter(".").filter_map(|at| domain.get(at..));
     let keys = [address, domain].into_iter().chain(parents);
     let mut found = keys.into_iter().enumerate().filter_map(|(at, key)| map.get(key, at > 0));
-    let Some((action, place)) = found.next() else {
+    let Some(Found { value: action, place }) = found.next() else {
         return Answer::Nothing;
     };
     let (word, rest) = action.split_once_str(" ").unwrap_or((&action, b""));
     let text = || BString::from(without_code(rest));
     match word {
-        b"REJECT" | [b'5', b'0'..=b'9', b'0'..=b'9'] => Answer::Refused(text(), place),
-        b"DEFER" | [b'4', b'0'..=b'9', b'0'..=b'9'] => Answer::Later(text(), place),
+        b"REJECT" | [b'5', b'0'..=b'9', b'0'..=b'9'] => Answer::Refused(text(), place.to_string()),
+        b"DEFER" | [b'4', b'0'..=b'9', b'0'..=b'9'] => Answer::Later(text(), place.to_string()),
         _ => Answer::Nothing,
     }
 }

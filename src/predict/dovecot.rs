@@ -4,8 +4,8 @@ use super::Error;
 use crate::model::RelPath;
 use crate::model::password::Secret;
 use crate::model::quota::Quota;
-use bstr::{BString, ByteSlice as _};
-use std::collections::BTreeMap;
+use bstr::{BStr, BString, ByteSlice as _};
+use std::fmt;
 
 /// A row `user:{SCHEME}hash:uid:gid:gecos:home:shell:extra`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,39 +24,103 @@ pub struct User {
     pub line: u32,
 }
 
-/// Reads the file; login names are looked up in lower case.
-pub(super) fn users(path: &RelPath, text: &[u8]) -> Result<BTreeMap<BString, User>, Error> {
-    let mut users = BTreeMap::new();
-    for (line, row) in (1..).zip(text.split_str("\n")) {
-        if row.is_empty() || row.starts_with(b"#") || row.starts_with(b":") {
-            continue;
-        }
-        let malformed =
-            |what: &str| Error::Malformed { path: path.clone(), line, what: what.to_owned() };
-        let fields: Vec<&[u8]> = row.splitn(8, |&b| b == b':').collect();
-        let [name, password, uid, gid, _, home, _, extra] = fields.as_slice() else {
-            return Err(malformed("fewer than eight fields"));
+/// Every user, by login name in lower case.
+///
+/// There may be millions: what stands in their rows is kept as it is, and divided when it is asked
+/// for.
+pub struct Users {
+    text: Vec<u8>,
+    /// Sorted by name.
+    rows: Vec<At>,
+}
+
+/// Where in the text a user's name begins and ends and the row ends, and the line it stood on.
+#[derive(Clone, Copy)]
+struct At {
+    start: usize,
+    middle: usize,
+    end: usize,
+    line: u32,
+}
+
+impl fmt::Debug for Users {
+    /// The text holds hashes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} users", self.rows.len())
+    }
+}
+
+impl Users {
+    /// Reads the file. A row that Dovecot would refuse and a name that stands there twice are
+    /// errors.
+    pub(super) fn read(path: &RelPath, text: &[u8]) -> Result<Self, Error> {
+        let malformed = |line: u32, what: &str| Error::Malformed {
+            path: path.clone(),
+            line,
+            what: what.to_owned(),
         };
+        let mut users = Self { text: Vec::with_capacity(text.len()), rows: Vec::new() };
+        for (line, row) in (1..).zip(text.split_str("\n")) {
+            if row.is_empty() || row.starts_with(b"#") || row.starts_with(b":") {
+                continue;
+            }
+            let (name, rest) = row.split_once_str(":").unwrap_or((row, b""));
+            User::parse(rest, line).map_err(|what| malformed(line, what))?;
+            let start = users.text.len();
+            // Dovecot puts a backslash before a quote when it looks a name up.
+            users.text.extend(name.to_ascii_lowercase().replace("\\'", "'"));
+            let middle = users.text.len();
+            users.text.extend_from_slice(rest);
+            users.rows.push(At { start, middle, end: users.text.len(), line });
+        }
+        let mut rows = std::mem::take(&mut users.rows);
+        rows.sort_by(|a, b| users.name(a).cmp(users.name(b)));
+        let is_same = |pair: &&[At]| matches!(pair, [a, b] if users.name(a) == users.name(b));
+        let twice = rows.windows(2).filter(is_same).filter_map(|pair| pair.last());
+        if let Some(second) = twice.min_by_key(|row| row.line) {
+            return Err(malformed(second.line, "the user stands here for the second time"));
+        }
+        Ok(Self { rows, ..users })
+    }
+
+    /// The user of a login name, in whatever case it is asked for.
+    pub fn get(&self, name: &BString) -> Option<User> {
+        let name = name.to_ascii_lowercase();
+        let at = self.rows.binary_search_by(|row| self.name(row).cmp(name.as_bstr())).ok()?;
+        let row = self.rows.get(at)?;
+        User::parse(self.text.get(row.middle..row.end)?, row.line).ok()
+    }
+
+    /// All login names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &BStr> {
+        self.rows.iter().map(|row| self.name(row))
+    }
+
+    fn name(&self, row: &At) -> &BStr {
+        self.text.get(row.start..row.middle).unwrap_or_default().as_bstr()
+    }
+}
+
+impl User {
+    /// Divides what follows the name and its colon; says what is wrong with it.
+    fn parse(rest: &[u8], line: u32) -> Result<Self, &'static str> {
+        let mut fields = rest.splitn(7, |&b| b == b':');
+        let mut field = || fields.next().ok_or("fewer than eight fields");
+        let (password, uid, gid) = (field()?, field()?, field()?);
+        let (_, home, _, extra) = (field()?, field()?, field()?, field()?);
         let id = |field: &[u8]| field.to_str().ok().and_then(|id| id.parse().ok());
-        let ids = id(uid).zip(id(gid)).ok_or_else(|| malformed("the ids are no numbers"))?;
+        let ids = id(uid).zip(id(gid)).ok_or("the ids are no numbers")?;
         let (scheme, hash) =
             match password.strip_prefix(b"{").and_then(|rest| rest.split_once_str("}")) {
                 // No password matches it.
                 Some((_, b"*")) => (None, b"".as_slice()),
                 Some((scheme, hash)) => (Some(scheme.to_str_lossy().into_owned()), hash),
                 None if password.is_empty() => (None, b"".as_slice()),
-                None => return Err(malformed("the password names no scheme")),
+                None => return Err("the password names no scheme"),
             };
-        let home = RelPath::new(home);
-        let quota = quota(extra).ok_or_else(|| malformed("the quota is not understood"))?;
-        let user = User { scheme, hash: Secret::new(hash), ids, home, quota, line };
-        // Dovecot puts a backslash before a quote when it looks a name up.
-        let name = name.to_ascii_lowercase().replace("\\'", "'");
-        if users.insert(BString::from(name), user).is_some() {
-            return Err(malformed("the user stands here for the second time"));
-        }
+        let quota = quota(extra).ok_or("the quota is not understood")?;
+        Ok(Self { scheme, hash: Secret::new(hash), ids, home: RelPath::new(home), quota, line })
     }
-    Ok(users)
 }
 
 /// `userdb_quota_rule=*:bytes=N:messages=M` (2.3), or `userdb_quota_storage_size=NB` and
@@ -88,21 +152,21 @@ fn quota(extra: &[u8]) -> Option<Quota> {
 
 #[cfg(test)]
 mod tests {
-    use super::users;
+    use super::Users;
     use crate::model::RelPath;
     use crate::model::quota::Quota;
 
     #[test]
     fn both_versions_of_a_quota_are_read() {
         let text = b"# c\na@x:{MD5-CRYPT}$1$a$b:5000:5000::/var/vmail/x/%2Ea::userdb_quota_rule=*:bytes=5:messages=6\nb@x::1:2::/h::userdb_quota_storage_size=7B userdb_quota_message_count=8\n";
-        let users = users(&RelPath::new("u"), text).unwrap();
-        let a = &users[bstr::BStr::new("a@x")];
+        let users = Users::read(&RelPath::new("u"), text).unwrap();
+        let a = users.get(&"A@x".into()).unwrap();
         assert_eq!(
             (a.scheme.as_deref(), a.quota),
             (Some("MD5-CRYPT"), Quota { bytes: 5, messages: 6 })
         );
         assert_eq!(a.home, RelPath::new("var/vmail/x/%2Ea"));
-        let b = &users[bstr::BStr::new("b@x")];
+        let b = users.get(&"b@x".into()).unwrap();
         assert_eq!(
             (b.scheme.as_deref(), b.ids, b.quota),
             (None, (1, 2), Quota { bytes: 7, messages: 8 })
@@ -116,8 +180,9 @@ mod tests {
             "a@x:h:1:2::/h::",
             "a@x::x:2::/h::",
             "a@x::1:2::/h::userdb_quota_rule=*:bytes=x",
+            "a@x::1:2::/h::\nb@x::1:2::/h::\nA@x::1:2::/h::",
         ] {
-            assert!(users(&RelPath::new("u"), bad.as_bytes()).is_err(), "{bad}");
+            assert!(Users::read(&RelPath::new("u"), bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }

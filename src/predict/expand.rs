@@ -1,12 +1,12 @@
 //! Virtual aliases to their end: `cleanup_map1n.c`, virtual(5).
 
 use super::NewServer;
-use super::postfix::{Trace, addresses, external, internal, setting};
+use super::postfix::{Found, Trace, addresses, external, internal, setting};
 use crate::model::outcome::Outcome;
 use crate::model::{Address, DomainName, shown};
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The limits of postconf(5) where they are not set: `virtual_alias_recursion_limit`,
 /// `virtual_alias_expansion_limit`, `virtual_alias_address_length_limit`.
@@ -18,15 +18,15 @@ impl NewServer {
     }
 
     /// What an address becomes in one step, with the row; `None` where no table has it.
-    fn targets(&self, address: &Address) -> Option<(Vec<Address>, BString, String)> {
-        let (value, place) = self.alias(external(address).as_bstr())?;
+    fn targets(&self, address: &Address) -> Option<(Vec<Address>, Found<'_>)> {
+        let found = self.alias(external(address).as_bstr())?;
         let target = |text: &BString| match text.strip_prefix(b"@") {
             // `@domain` keeps the local part.
             Some(domain) => Address::new(&address.local, &DomainName::new(domain)),
             None => self.completed(&internal(text.as_bstr())),
         };
-        let targets = addresses(value.as_bstr()).iter().map(target).collect();
-        Some((targets, value, place))
+        let targets = addresses(found.value.as_bstr()).iter().map(target).collect();
+        Some((targets, found))
     }
 
     /// Looks every result up again until it stays itself. The first result stands in the place of
@@ -54,7 +54,7 @@ impl NewServer {
                     return failed(&address, "recursion", steps);
                 }
                 depth += 1;
-                let Some((targets, value, place)) = self.targets(&address) else { break };
+                let Some((targets, Found { value, place })) = self.targets(&address) else { break };
                 let key = external(&address);
                 if targets != [address.clone()] {
                     steps.push(format_args!("{} becomes {}", shown(&key), shown(&value)), &place);
@@ -83,7 +83,7 @@ impl NewServer {
 #[derive(Debug, Default)]
 pub struct Foreseen {
     /// By address in lower case; `None` for one that leads into a ring.
-    known: BTreeMap<Address, Option<Rc<Expansion>>>,
+    known: BTreeMap<Address, Option<Arc<Expansion>>>,
 }
 
 /// Where an address leads, and what counts towards the limits.
@@ -120,7 +120,7 @@ impl Foreseen {
         }
     }
 
-    fn follow(&mut self, server: &NewServer, address: &Address) -> Option<Rc<Expansion>> {
+    fn follow(&mut self, server: &NewServer, address: &Address) -> Option<Arc<Expansion>> {
         let start = address.to_lower();
         let mut path = vec![open(server, address)?];
         let mut on_path = BTreeSet::from([start]);
@@ -150,7 +150,7 @@ impl Foreseen {
             found.deepest = found.deepest.max(found.depth);
             let lower = address.to_lower();
             on_path.remove(&lower);
-            let found = (!loops).then(|| Rc::new(found));
+            let found = (!loops).then(|| Arc::new(found));
             if path.is_empty() {
                 return found;
             }

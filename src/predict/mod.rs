@@ -14,12 +14,11 @@ mod postfix;
 mod regexp;
 mod table;
 
-pub use dovecot::User;
+pub use dovecot::{User, Users};
 pub use expand::Foreseen;
 pub use mailbox::{Message, Told, subscriptions};
 pub use mlmmj::Spool;
 pub use postfix::{Reached, Step, Steps};
-pub use table::Row;
 
 use crate::model::RelPath;
 use bstr::BString;
@@ -55,7 +54,7 @@ pub enum Error {
 pub struct NewServer {
     settings: BTreeMap<String, String>,
     maps: postfix::Maps,
-    users: BTreeMap<BString, User>,
+    users: Users,
     spools: BTreeMap<BString, Spool>,
 }
 
@@ -72,7 +71,7 @@ impl NewServer {
         let maps = postfix::Maps::read(&settings, files)?;
         let path = RelPath::new("etc/dovecot/unqmail/users");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
-        let users = dovecot::users(&path, &text)?;
+        let users = Users::read(&path, &text)?;
         let mut lists = BTreeMap::new();
         for folder in spools {
             if let Some(spool) = mlmmj::read(folder, files)? {
@@ -85,18 +84,13 @@ impl NewServer {
     }
 
     /// Dovecot's users by login name.
-    pub fn users(&self) -> &BTreeMap<BString, User> {
+    pub fn users(&self) -> &Users {
         &self.users
     }
 
     /// The lists by `DOMAIN/LIST`.
     pub fn spools(&self) -> &BTreeMap<BString, Spool> {
         &self.spools
-    }
-
-    /// Every row of every table that `main.cf` names, by file.
-    pub fn tables(&self) -> Vec<(&RelPath, Vec<Row>)> {
-        self.maps.tables()
     }
 
     fn setting(&self, name: &str) -> &str {

@@ -5,7 +5,7 @@ use super::access::{self, Answer, without_code};
 use super::expand::Foreseen;
 use super::main_cf::words;
 use super::regexp::Patterns;
-use super::table::{Row, Table};
+use super::table::Table;
 use super::{Error, Files, NewServer};
 use crate::model::command_address::Answer as ListAnswer;
 use crate::model::outcome::Outcome;
@@ -35,9 +35,9 @@ impl Trace {
         Self(None)
     }
 
-    pub(super) fn push(&mut self, text: fmt::Arguments<'_>, place: &str) {
+    pub(super) fn push(&mut self, text: fmt::Arguments<'_>, place: &dyn fmt::Display) {
         if let Some(steps) = &mut self.0 {
-            steps.push(Step { text: text.to_string(), place: place.to_owned() });
+            steps.push(Step { text: text.to_string(), place: place.to_string() });
         }
     }
 }
@@ -65,6 +65,37 @@ pub(super) enum Map {
     Pipe(Vec<Self>),
     /// Names and patterns of a list, one a line.
     List(RelPath, Vec<BString>),
+}
+
+/// What a lookup found, and where.
+pub(super) struct Found<'m> {
+    pub(super) value: BString,
+    pub(super) place: Place<'m>,
+}
+
+/// A table, and the row where its key is not the one that was asked for. Not its line: that would
+/// be another one as soon as some other address of the site is.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'m> {
+    Row(&'m RelPath, Option<&'m BStr>),
+    Setting(&'static str),
+}
+
+impl<'m> Place<'m> {
+    fn new(path: &'m RelPath, row: &'m BStr, asked: &[u8]) -> Self {
+        let differs = !row.eq_ignore_ascii_case(asked);
+        Self::Row(path, differs.then_some(row))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row(path, None) => path.fmt(f),
+            Self::Row(path, Some(row)) => write!(f, "{path}: {}", shown(row)),
+            Self::Setting(name) => f.write_str(&setting(name)),
+        }
+    }
 }
 
 /// The tables that `main.cf` names, by setting.
@@ -116,16 +147,6 @@ impl Maps {
 
     fn of(&self, setting: &str) -> &[Map] {
         self.by_setting.get(setting).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    pub(super) fn tables(&self) -> Vec<(&RelPath, Vec<Row>)> {
-        let mut tables = Vec::new();
-        let access =
-            [&self.recipient_access, &self.outsider_access, &self.relay_access].into_iter();
-        for map in self.by_setting.values().chain(access).flatten() {
-            map.collect_rows(&mut tables);
-        }
-        tables
     }
 }
 
@@ -181,38 +202,35 @@ impl Map {
         }
     }
 
-    fn collect_rows<'m>(&'m self, tables: &mut Vec<(&'m RelPath, Vec<Row>)>) {
+    /// Adds every value, what stands for groups of a pattern included.
+    fn add_values<'m>(&'m self, values: &mut Vec<&'m BStr>) {
         match self {
-            Self::Table(table) => tables.push((&table.path, table.rows().cloned().collect())),
-            Self::Patterns(patterns) => tables.push((&patterns.path, patterns.rows())),
-            Self::List(path, names) => {
-                let row = |(line, name): (u32, &BString)| Row {
-                    key: name.clone(),
-                    value: BString::default(),
-                    line,
-                };
-                tables.push((path, (1..).zip(names).map(row).collect()));
-            }
-            Self::Pipe(maps) => maps.iter().for_each(|map| map.collect_rows(tables)),
+            Self::Table(table) => values.extend(table.values()),
+            Self::Patterns(patterns) => values.extend(patterns.values()),
+            Self::List(..) => {}
+            Self::Pipe(maps) => maps.iter().for_each(|map| map.add_values(values)),
         }
     }
 
     /// Looks a key up. Patterns are never asked for a part of an address.
-    pub(super) fn get(&self, key: &[u8], partial: bool) -> Option<(BString, String)> {
+    pub(super) fn get(&self, key: &[u8], partial: bool) -> Option<Found<'_>> {
         match self {
-            Self::Table(table) => table
-                .get(key)
-                .map(|row| (row.value.clone(), format!("{}:{}", table.path, row.line))),
+            Self::Table(table) => table.get(key).map(|row| Found {
+                value: row.value.to_owned(),
+                place: Place::new(&table.path, row.key, key),
+            }),
             Self::Patterns(_) if partial => None,
-            Self::Patterns(patterns) => patterns
-                .get(key)
-                .map(|(value, row)| (value, format!("{}:{}", patterns.path, row.line))),
+            Self::Patterns(patterns) => patterns.get(key).map(|(value, pattern)| Found {
+                value,
+                place: Place::new(&patterns.path, pattern, key),
+            }),
             Self::Pipe(maps) => {
-                let mut value = (BString::from(key), String::new());
-                for map in maps {
-                    value = map.get(&value.0, partial)?;
+                let (first, rest) = maps.split_first()?;
+                let mut found = first.get(key, partial)?;
+                for map in rest {
+                    found = map.get(&found.value, partial)?;
                 }
-                Some(value)
+                Some(found)
             }
             Self::List(path, names) => {
                 let key = BString::from(key.to_ascii_lowercase());
@@ -220,16 +238,19 @@ impl Map {
                     let name = name.strip_prefix(b"!").unwrap_or(name);
                     key == name || (name.starts_with(b".") && key.ends_with(name))
                 };
-                let at = names.iter().position(matches)?;
+                let name = names.iter().find(|name| matches(name))?;
                 // `!name` is what the list does not mean.
-                names.get(at).filter(|name| !name.starts_with(b"!"))?;
-                Some((BString::default(), format!("{path}:{}", at + 1)))
+                if name.starts_with(b"!") {
+                    return None;
+                }
+                let place = Place::new(path, name.as_bstr(), &key);
+                Some(Found { value: BString::default(), place })
             }
         }
     }
 }
 
-fn first(maps: &[Map], key: &[u8], partial: bool) -> Option<(BString, String)> {
+fn first<'m>(maps: &'m [Map], key: &[u8], partial: bool) -> Option<Found<'m>> {
     maps.iter().find_map(|map| map.get(key, partial))
 }
 
@@ -268,7 +289,7 @@ impl NewServer {
                 steps.push(format_args!("from outside it is refused: {}", shown(&text)), &place);
             }
             (None, _) if served.iter().any(|setting| self.is_in(setting, &address.domain)) => {}
-            (None, Some((_, place))) => steps.push(
+            (None, Some(Found { place, .. })) => steps.push(
                 format_args!("mail for {} is passed on, from outside too", address.domain),
                 &place,
             ),
@@ -324,7 +345,9 @@ impl NewServer {
             }
         }
         let is_aliased = self.alias(key.as_bstr()).is_some();
-        if !is_aliased && let Some((transport, place)) = self.transport(key.as_bstr()) {
+        if !is_aliased
+            && let Some(Found { value: transport, place }) = self.transport(key.as_bstr())
+        {
             let outcome = failure(transport.as_bstr());
             if let Some(outcome) = outcome {
                 steps.push(format_args!("answered at RCPT: {outcome}"), &place);
@@ -354,19 +377,19 @@ impl NewServer {
         first(self.maps.of(setting), domain.as_ref(), false).is_some()
     }
 
-    fn mailbox(&self, key: &BStr) -> Option<(BString, String)> {
+    fn mailbox(&self, key: &BStr) -> Option<Found<'_>> {
         let maps = self.maps.of("virtual_mailbox_maps");
         first(maps, key, false).or_else(|| first(maps, &at_domain(key), true))
     }
 
     /// The whole address in every table, then `@domain` in every table.
-    pub(super) fn alias(&self, key: &BStr) -> Option<(BString, String)> {
+    pub(super) fn alias(&self, key: &BStr) -> Option<Found<'_>> {
         let maps = self.maps.of("virtual_alias_maps");
         first(maps, key, false).or_else(|| first(maps, &at_domain(key), true))
     }
 
     /// The whole address, the domain, then `.parent` domains.
-    fn transport(&self, key: &BStr) -> Option<(BString, String)> {
+    fn transport(&self, key: &BStr) -> Option<Found<'_>> {
         let maps = self.maps.of("transport_maps");
         let domain = key.rsplit_once_str("@").map(|(_, domain)| domain).unwrap_or_default();
         let parents = domain.find_iter(".").filter_map(|at| domain.get(at..));
@@ -388,10 +411,11 @@ impl NewServer {
                 }
                 () => ("smtp:", "default_transport"),
             };
-            (BString::from(transport), setting(name))
+            Found { value: BString::from(transport), place: Place::Setting(name) }
         };
         // The transport table is asked for every class.
-        let (transport, place) = self.transport(key.as_bstr()).unwrap_or_else(by_class);
+        let Found { value: transport, place } =
+            self.transport(key.as_bstr()).unwrap_or_else(by_class);
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {
             b"discard" => Outcome::Discard,
@@ -407,7 +431,7 @@ impl NewServer {
 
     /// What Dovecot's LMTP server does with a recipient.
     fn stored(&self, key: &BString) -> Outcome {
-        let Some(user) = self.users.get(key.to_ascii_lowercase().as_bstr()) else {
+        let Some(user) = self.users.get(key) else {
             return Outcome::Reject("User doesn't exist".into());
         };
         Outcome::Deliver { account: account_of(&user.home, key), path: user.home.join("Maildir") }
@@ -415,7 +439,9 @@ impl NewServer {
 
     /// The account whose home lies at a path.
     pub fn account_at(&self, home: &RelPath) -> Option<Address> {
-        self.users.values().any(|user| user.home == *home).then(|| account_of(home, &b"".into()))
+        let account = account_of(home, &BString::default());
+        let user = self.users.get(&account.to_bytes())?;
+        (user.home == *home).then_some(account)
     }
 
     /// What mlmmj does with mail that the pipe handed over for `list+command@domain`.
@@ -431,12 +457,11 @@ impl NewServer {
 
     /// TCP ports that mail for other servers is sent to, beside 25.
     pub fn ports(&self) -> BTreeSet<u16> {
-        let rows = self.maps.of("transport_maps").iter().flat_map(|map| {
-            let mut tables = Vec::new();
-            map.collect_rows(&mut tables);
-            tables.into_iter().flat_map(|(_, rows)| rows).map(|row| row.value)
-        });
-        let hops = rows.chain([BString::from(self.setting("relayhost"))]);
+        let mut hops = vec![BStr::new(self.setting("relayhost"))];
+        for map in self.maps.of("transport_maps") {
+            map.add_values(&mut hops);
+        }
+        let hops = hops.into_iter();
         hops.filter_map(|hop| hop.rsplit_once_str("]:")?.1.to_str().ok()?.parse().ok()).collect()
     }
 

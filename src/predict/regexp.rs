@@ -1,7 +1,7 @@
 //! Reads a table of regular expressions (`regexp_table(5)`).
 
 use super::Error;
-use super::table::{Row, logical_lines};
+use super::table::logical_lines;
 use crate::model::RelPath;
 use bstr::{BStr, BString, ByteSlice as _};
 use regex::bytes::{Regex, RegexBuilder};
@@ -21,7 +21,7 @@ pub(super) struct Patterns {
 
 #[derive(Debug)]
 enum Part {
-    Rule { regex: Regex, negated: bool, row: Row },
+    Rule { regex: Regex, negated: bool, pattern: BString, value: BString },
     If { regex: Regex, negated: bool, parts: Vec<Self> },
 }
 
@@ -64,12 +64,11 @@ impl Patterns {
             if value.is_empty() {
                 return Err(malformed(line, "a pattern without a value"));
             }
-            let row = Row { key: source, value, line };
             if open.len() == 1 {
                 conditions.push(BString::default());
             }
             if let Some(inner) = open.last_mut() {
-                inner.1.push(Part::Rule { regex, negated, row });
+                inner.1.push(Part::Rule { regex, negated, pattern: source, value });
             }
         }
         let (Some((None, parts)), true) = (open.pop(), open.is_empty()) else {
@@ -86,8 +85,8 @@ impl Patterns {
         Ok(patterns)
     }
 
-    /// The first rule that matches, its references filled in.
-    pub(super) fn get(&self, key: &[u8]) -> Option<(BString, &Row)> {
+    /// The first rule that matches, its references filled in, and its pattern.
+    pub(super) fn get(&self, key: &[u8]) -> Option<(BString, &BStr)> {
         let domain = key.rsplit_once_str("@").map(|(_, domain)| domain.to_ascii_lowercase());
         let own = domain.and_then(|domain| self.by_domain.get(domain.as_bstr()));
         let mut parts: Vec<usize> =
@@ -96,20 +95,21 @@ impl Patterns {
         parts.into_iter().find_map(|at| matched(self.parts.get(at)?, key))
     }
 
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
+    /// Every value as it stands, in the table's order.
+    pub(super) fn values(&self) -> Vec<&BStr> {
+        let mut values = Vec::new();
         let mut pending: Vec<&Part> = self.parts.iter().rev().collect();
         while let Some(part) = pending.pop() {
             match part {
-                Part::Rule { row, .. } => rows.push(row.clone()),
+                Part::Rule { value, .. } => values.push(value.as_bstr()),
                 Part::If { parts, .. } => pending.extend(parts.iter().rev()),
             }
         }
-        rows
+        values
     }
 }
 
-fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p Row)> {
+fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p BStr)> {
     match part {
         Part::If { regex, negated, parts } => {
             if regex.is_match(key) == *negated {
@@ -117,13 +117,13 @@ fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p Row)> {
             }
             parts.iter().find_map(|part| matched(part, key))
         }
-        Part::Rule { regex, negated: true, row } => {
-            (!regex.is_match(key)).then(|| (row.value.clone(), row))
+        Part::Rule { regex, negated: true, pattern, value } => {
+            (!regex.is_match(key)).then(|| (value.clone(), pattern.as_bstr()))
         }
-        Part::Rule { regex, negated: false, row } => {
+        Part::Rule { regex, negated: false, pattern, value } => {
             let groups = regex.captures(key)?;
             let group = |number: usize| groups.get(number).map(|group| group.as_bytes().as_bstr());
-            Some((substituted(row.value.as_bstr(), group), row))
+            Some((substituted(value.as_bstr(), group), pattern.as_bstr()))
         }
     }
 }
@@ -235,12 +235,15 @@ mod tests {
     fn the_first_rule_in_an_open_block_counts() {
         let text = "if /@x\\.example$/\nif !/^no@/\n/^a-(b|c)@x\\.example$/ $1@y, q$$@z\nendif\nendif\n/^([^@]+)@/ rest+$1\n";
         let table = parse(text).unwrap();
-        let get =
-            |key: &str| table.get(key.as_bytes()).map(|(value, row)| (value.to_string(), row.line));
-        assert_eq!(get("A-b@X.example"), Some(("b@y, q$@z".into(), 3)));
-        assert_eq!(get("no@x.example"), Some(("rest+no".into(), 6)));
-        assert_eq!(get("a-b@xx.example"), Some(("rest+a-b".into(), 6)));
-        assert_eq!(table.rows().len(), 2);
+        let get = |key: &str| {
+            table.get(key.as_bytes()).map(|(value, row)| (value.to_string(), row.to_string()))
+        };
+        assert_eq!(
+            get("A-b@X.example"),
+            Some(("b@y, q$@z".into(), "^a-(b|c)@x\\.example$".into()))
+        );
+        assert_eq!(get("no@x.example"), Some(("rest+no".into(), "^([^@]+)@".into())));
+        assert_eq!(get("a-b@xx.example"), Some(("rest+a-b".into(), "^([^@]+)@".into())));
     }
 
     #[test]

@@ -2,58 +2,95 @@
 
 use super::Error;
 use crate::model::{RelPath, shown};
-use bstr::{BStr, BString, ByteSlice as _};
-use std::collections::BTreeMap;
-
-/// A row of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The key as it stands, or the pattern.
-    pub key: BString,
-    /// The value.
-    pub value: BString,
-    /// The line, from 1.
-    pub line: u32,
-}
+use bstr::{BStr, ByteSlice as _};
+use std::borrow::Cow;
 
 /// An indexed table: keys in lower case.
+///
+/// It may have millions of rows: they lie one behind the other in one text, and are sorted by key.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) path: RelPath,
-    rows: BTreeMap<BString, Row>,
+    text: Vec<u8>,
+    rows: Vec<At>,
+}
+
+/// Where in the text a row's key begins and ends and its value ends, and the line it stood on.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    start: usize,
+    middle: usize,
+    end: usize,
+    line: u32,
+}
+
+/// A row that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row<'t> {
+    /// The key, in lower case.
+    pub(super) key: &'t BStr,
+    /// The value.
+    pub(super) value: &'t BStr,
 }
 
 impl Table {
     /// Reads rows `key value`. What postmap would warn of is an error here: a duplicate, a key
     /// without a value, an unbalanced quote, bytes that are not UTF-8.
     pub(super) fn parse(path: &RelPath, text: &[u8]) -> Result<Self, Error> {
-        let mut rows = BTreeMap::new();
+        let malformed = |line: u32, what: &str| Error::Malformed {
+            path: path.clone(),
+            line,
+            what: what.to_owned(),
+        };
+        let mut table =
+            Self { path: path.clone(), text: Vec::with_capacity(text.len()), rows: Vec::new() };
         for (line, text) in logical_lines(text) {
-            let malformed =
-                |what: &str| Error::Malformed { path: path.clone(), line, what: what.to_owned() };
             if text.to_str().is_err() {
-                return Err(malformed(&format!("bytes that are not UTF-8 in {}", shown(&text))));
+                let what = format!("bytes that are not UTF-8 in {}", shown(&text));
+                return Err(malformed(line, &what));
             }
-            let end = key_end(text.as_bstr()).ok_or_else(|| malformed("a quote is not closed"))?;
+            let end = key_end(text.as_bstr());
+            let end = end.ok_or_else(|| malformed(line, "a quote is not closed"))?;
             let (key, value) = text.split_at_checked(end).unwrap_or_default();
             let value = value.trim_ascii();
             if value.is_empty() {
-                return Err(malformed("a key without a value"));
+                return Err(malformed(line, "a key without a value"));
             }
-            let row = Row { key: key.into(), value: value.into(), line };
-            if rows.insert(BString::from(key.to_ascii_lowercase()), row).is_some() {
-                return Err(malformed("the key stands here for the second time"));
-            }
+            let start = table.text.len();
+            table.text.extend(key.iter().map(u8::to_ascii_lowercase));
+            table.text.extend_from_slice(value);
+            let (middle, end) = (start + key.len(), table.text.len());
+            table.rows.push(At { start, middle, end, line });
         }
-        Ok(Self { path: path.clone(), rows })
+        let mut rows = std::mem::take(&mut table.rows);
+        rows.sort_by(|a, b| table.key(a).cmp(table.key(b)));
+        let is_same = |pair: &&[At]| matches!(pair, [a, b] if table.key(a) == table.key(b));
+        let twice = rows.windows(2).filter(is_same).filter_map(|pair| pair.last());
+        if let Some(second) = twice.min_by_key(|row| row.line) {
+            return Err(malformed(second.line, "the key stands here for the second time"));
+        }
+        Ok(Self { rows, ..table })
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&Row> {
-        self.rows.get(key.to_ascii_lowercase().as_bstr())
+    pub(super) fn get(&self, key: &[u8]) -> Option<Row<'_>> {
+        let key = key.to_ascii_lowercase();
+        let at = self.rows.binary_search_by(|row| self.key(row).cmp(&key)).ok()?;
+        let row = self.rows.get(at)?;
+        let value = self.part(row.middle, row.end).as_bstr();
+        Some(Row { key: self.key(row).as_bstr(), value })
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.values()
+    /// Every value, by key.
+    pub(super) fn values(&self) -> impl Iterator<Item = &BStr> {
+        self.rows.iter().map(|row| self.part(row.middle, row.end).as_bstr())
+    }
+
+    fn key(&self, row: &At) -> &[u8] {
+        self.part(row.start, row.middle)
+    }
+
+    fn part(&self, from: usize, to: usize) -> &[u8] {
+        self.text.get(from..to).unwrap_or_default()
     }
 }
 
@@ -75,22 +112,23 @@ fn key_end(text: &BStr) -> Option<usize> {
 
 /// Lines without comments and empty ones; a line that begins with a blank goes on with the one
 /// before it.
-pub(super) fn logical_lines(text: &[u8]) -> Vec<(u32, BString)> {
-    let mut lines: Vec<(u32, BString)> = Vec::new();
-    for (number, line) in (1..).zip(text.split_str("\n")) {
+pub(super) fn logical_lines(text: &[u8]) -> impl Iterator<Item = (u32, Cow<'_, [u8]>)> {
+    let is_said = |(_, line): &(u32, &[u8])| {
         let trimmed = line.trim_ascii();
-        if trimmed.is_empty() || trimmed.starts_with(b"#") {
-            continue;
+        !trimmed.is_empty() && !trimmed.starts_with(b"#")
+    };
+    let mut lines = (1..).zip(text.split_str("\n")).filter(is_said).peekable();
+    std::iter::from_fn(move || {
+        let (number, line) = lines.next()?;
+        let mut whole = Cow::Borrowed(line);
+        let goes_on = |(_, next): &(u32, &[u8])| next.starts_with(b" ") || next.starts_with(b"\t");
+        while let Some((_, more)) = lines.next_if(goes_on) {
+            let text = whole.to_mut();
+            text.push(b' ');
+            text.extend_from_slice(more.trim_ascii());
         }
-        match lines.last_mut() {
-            Some((_, last)) if line.starts_with(b" ") || line.starts_with(b"\t") => {
-                last.push(b' ');
-                last.extend_from_slice(trimmed);
-            }
-            _ => lines.push((number, line.into())),
-        }
-    }
-    lines
+        Some((number, whole))
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +146,7 @@ mod tests {
         let table = parse("# c\nA@x  b@y, c@z\n\"a \\\" b\"@x d\n  e\n").unwrap();
         assert_eq!(table.get(b"a@X").unwrap().value, "b@y, c@z");
         assert_eq!(table.get(b"\"a \\\" b\"@x").unwrap().value, "d e");
-        assert_eq!(table.get(b"a@x").unwrap().line, 2);
+        assert_eq!(table.get(b"a@x").unwrap().key, "a@x");
     }
 
     #[test]

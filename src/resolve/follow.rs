@@ -5,7 +5,7 @@ use crate::model::outcome::Outcome;
 use crate::model::{Address, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Messages that one address may lead to before the search is given up.
 const MOST_MESSAGES: usize = 2_000;
@@ -27,10 +27,10 @@ pub struct Resolution {
 #[derive(Debug)]
 pub(super) struct Marks {
     mark: BString,
-    older: Option<Rc<Self>>,
+    older: Option<Arc<Self>>,
 }
 
-fn carries(marks: Option<&Rc<Marks>>, mark: &BString) -> bool {
+fn carries(marks: Option<&Arc<Marks>>, mark: &BString) -> bool {
     std::iter::successors(marks, |marks| marks.older.as_ref()).any(|marks| marks.mark == *mark)
 }
 
@@ -87,7 +87,7 @@ impl Resolver<'_> {
         };
         // Each message to come: its recipient and its marks. A list, not recursion: a chain of
         // forwards may be longer than a stack.
-        let mut pending: Vec<(BString, Option<Rc<Marks>>)> = vec![(recipient.into(), None)];
+        let mut pending: Vec<(BString, Option<Arc<Marks>>)> = vec![(recipient.into(), None)];
         let mut delivered = 0;
         while let Some((recipient, marks)) = pending.pop() {
             delivered += 1;
@@ -111,7 +111,7 @@ impl Resolver<'_> {
                 if let Action::Forward { to, mark, .. } = action {
                     note(format!("forwards to {}", shown(&to)), Some(origin));
                     let older = marks.clone();
-                    pending.push((to, Some(Rc::new(Marks { mark, older }))));
+                    pending.push((to, Some(Arc::new(Marks { mark, older }))));
                 } else if let Some(outcome) = self.outcome(action, recipient.as_bstr()) {
                     note(outcome.to_string(), Some(origin));
                     outcomes.insert(outcome);
@@ -165,7 +165,7 @@ fn settled(mut outcomes: BTreeSet<Outcome>) -> Vec<Outcome> {
 pub struct Followed {
     /// By recipient; `None` for one that leads into a loop, whose end depends on where the message
     /// came from.
-    known: BTreeMap<BString, Option<Rc<BTreeSet<Outcome>>>>,
+    known: BTreeMap<BString, Option<Arc<BTreeSet<Outcome>>>>,
     /// Messages followed for looping addresses so far.
     looping: usize,
 }
@@ -211,7 +211,7 @@ impl Followed {
             };
             parent.loops |= loops;
             parent.outcomes.extend(outcomes.iter().cloned());
-            self.known.insert(recipient, (!loops).then(|| Rc::new(outcomes)));
+            self.known.insert(recipient, (!loops).then(|| Arc::new(outcomes)));
         }
         Vec::new()
     }

@@ -9,6 +9,7 @@ mod commands;
 mod follow;
 mod lists;
 mod local;
+mod owners;
 mod program;
 mod send;
 mod shell;
@@ -19,6 +20,7 @@ mod vdelivermail;
 
 use follow::Marks;
 pub use follow::{Followed, Resolution};
+use owners::Owners;
 pub use universe::{Names, Served};
 
 use crate::model::command_address::Answer;
@@ -26,11 +28,11 @@ use crate::model::list::List;
 use crate::model::outcome::Outcome;
 use crate::model::site::{Site, Spot};
 use crate::model::unix::UnixUser;
-use crate::model::{Address, DomainName, Origin, RelPath};
+use crate::model::{Address, DomainName, LocalPart, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Answers questions about one site.
 #[derive(Debug)]
@@ -43,13 +45,19 @@ pub struct Resolver<'a> {
     /// Databases that are missing or damaged are taken to be made again from their text.
     mends: bool,
     /// Whose own mail store a real path is.
-    owners: BTreeMap<RelPath, Address>,
+    owners: Owners<'a>,
     /// Lists by every path that their programs are called with.
     lists: BTreeMap<RelPath, &'a List>,
     /// Unix users by name.
     users: BTreeMap<&'a BStr, &'a UnixUser>,
     /// Domains of the host itself, and the lines that name them.
     locals: BTreeMap<DomainName, Origin>,
+    /// Addresses with an entry of their own in `virtualdomains`, by domain.
+    single: BTreeMap<DomainName, Vec<LocalPart>>,
+    /// `.qmail` files that hand mail to accounts, by home.
+    to_accounts: BTreeMap<&'a RelPath, Vec<&'a BString>>,
+    /// `.qmail` files that hand mail to the alias table, by home.
+    to_aliases: BTreeMap<&'a RelPath, Vec<&'a BString>>,
 }
 
 /// What happens to one recipient before anything is forwarded.
@@ -64,7 +72,7 @@ pub struct Hop {
     /// Programs that are running within each other.
     depth: usize,
     /// The `Delivered-To` lines that the message has.
-    carried: Option<Rc<Marks>>,
+    carried: Option<Arc<Marks>>,
 }
 
 /// An effect and the line that asks for it.
@@ -155,31 +163,12 @@ impl Hop {
     }
 }
 
-/// The accounts by the real path of their store. Where several accounts share one, it belongs to
-/// one that mail can reach and that has it without a link.
-fn owners_of(site: &Site) -> BTreeMap<RelPath, Address> {
-    let mut owners: BTreeMap<RelPath, (bool, Address)> = BTreeMap::new();
-    for domain in &site.domains {
-        for account in &domain.accounts {
-            let store = account.maildir();
-            let real = site.real_store(&store).clone();
-            let has_better_claim = account.reachable && real == store;
-            let address = Address::new(&account.name, &domain.name);
-            let owner = owners.entry(real).or_insert_with(|| (has_better_claim, address.clone()));
-            if has_better_claim && !owner.0 {
-                *owner = (true, address);
-            }
-        }
-    }
-    owners.into_iter().map(|(path, (_, address))| (path, address)).collect()
-}
-
 impl<'a> Resolver<'a> {
     /// Prepares to answer. `user_extensions` says whether `user-anything@domain` reaches `user`;
     /// `None` goes by what the site's own files prove.
     pub fn new(site: &'a Site, user_extensions: Option<bool>) -> Self {
         let user_extensions = user_extensions.unwrap_or(site.user_extensions.is_some());
-        let owners = owners_of(site);
+        let owners = Owners::new(site);
         let paths = |list: &'a List| {
             let paths = std::iter::once(&list.home).chain(&list.known_as);
             paths.map(move |path| (path.clone(), list))
@@ -189,10 +178,26 @@ impl<'a> Resolver<'a> {
         let users = site.unix_users.iter().rev().map(|user| (user.name.as_bstr(), user)).collect();
         let locals = site.control.locals().into_iter();
         let locals = locals.map(|local| (local.value, local.origin)).collect();
-        let (counts_usage, mends) = (true, false);
-        let mut resolver =
-            Self { site, user_extensions, counts_usage, mends, owners, lists, users, locals };
+        let mut single: BTreeMap<DomainName, Vec<LocalPart>> = BTreeMap::new();
+        let keys = site.control.virtual_domains.keys().filter_map(|key| Address::parse(key));
+        for address in keys.filter(|address| !address.local.as_bstr().is_empty()) {
+            single.entry(address.domain).or_default().push(address.local);
+        }
+        let mut resolver = Self {
+            site,
+            user_extensions,
+            counts_usage: true,
+            mends: false,
+            owners,
+            lists,
+            users,
+            locals,
+            single,
+            to_accounts: BTreeMap::new(),
+            to_aliases: BTreeMap::new(),
+        };
         resolver.add_unix_owners();
+        resolver.add_handing_files();
         resolver
     }
 
@@ -223,20 +228,34 @@ impl<'a> Resolver<'a> {
 
     /// Whether a real path is the account's own store, not a folder in it.
     pub fn is_own_store(&self, path: &RelPath, account: &Address) -> bool {
-        self.owners.get(path) == Some(account)
+        self.owners.get(path).as_ref() == Some(account)
     }
 
     /// The account whose own store lies at a real path, or holds it as a folder.
-    pub fn owner(&self, path: &RelPath) -> Option<&Address> {
+    pub fn owner(&self, path: &RelPath) -> Option<Address> {
         self.owners.get(path).or_else(|| {
             let is_folder = path.file_name().starts_with(b".");
             is_folder.then(|| self.owners.get(&path.parent())).flatten()
         })
     }
 
-    /// The real path of an account's own store, by the account.
-    pub fn stores(&self) -> impl Iterator<Item = (&RelPath, &Address)> {
-        self.owners.iter()
+    /// The real paths of the stores that belong to addresses of a domain.
+    pub fn stores_of(&self, domain: &DomainName) -> Vec<(RelPath, Address)> {
+        self.owners.of_domain(domain)
+    }
+
+    /// Looks for the programs that many names stand behind, once and not for every domain.
+    fn add_handing_files(&mut self) {
+        for (path, home) in &self.site.homes {
+            for (key, file) in &home.files {
+                if file.leads_to_accounts() {
+                    self.to_accounts.entry(path).or_default().push(key);
+                }
+                if file.lines.iter().any(|line| line.contains_str("fastforward")) {
+                    self.to_aliases.entry(path).or_default().push(key);
+                }
+            }
+        }
     }
 
     /// A Unix user's own store is where mail goes without a `.qmail` file, or a mailbox by one of
@@ -249,13 +268,13 @@ impl<'a> Resolver<'a> {
         for user in users.filter(|user| user.gets_mail || user.name == "alias") {
             let address = Address::new(&user.name, &domain);
             for path in self.default_stores(&user.home) {
-                self.owners.entry(path).or_insert_with(|| address.clone());
+                self.owners.add(path, &address);
             }
             for path in user.usual_mailboxes() {
                 let path = self.site.real_store(&path).clone();
                 let is_named = matches!(self.site.spots.get(&path), Some(Spot::Room(_)));
                 if is_named || self.site.stores.contains_key(&path) {
-                    self.owners.entry(path).or_insert_with(|| address.clone());
+                    self.owners.add(path, &address);
                 }
             }
         }
@@ -283,7 +302,7 @@ impl<'a> Resolver<'a> {
     /// What storing at a real path means to a reader.
     fn stored(&self, path: &RelPath) -> Outcome {
         match self.owner(path) {
-            Some(account) => Outcome::Deliver { account: account.clone(), path: path.clone() },
+            Some(account) => Outcome::Deliver { account, path: path.clone() },
             None => Outcome::File(path.clone()),
         }
     }

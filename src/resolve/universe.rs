@@ -1,9 +1,12 @@
 //! Which addresses there are: every name that some file of the old server mentions.
 
 use super::Resolver;
-use crate::model::{DomainName, LocalPart, Origin};
+use crate::model::unix::UnixUser;
+use crate::model::{DomainName, LocalPart, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// A domain, or all domains under one, for which the old server takes mail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +26,20 @@ pub struct Names {
     pub exact: BTreeSet<LocalPart>,
     /// Fronts of local parts, dash included, behind which anything may stand.
     pub prefixes: BTreeSet<BString>,
+}
+
+/// The entries whose name begins with `start`, by the rest of it.
+fn behind<'m, K: Borrow<BStr> + Ord, V>(
+    map: &'m BTreeMap<K, V>,
+    start: &BStr,
+) -> impl Iterator<Item = (&'m BStr, &'m V)> {
+    let start = start.to_owned();
+    let bounds = (Bound::Included(start.as_bstr()), Bound::Unbounded);
+    let entries = map.range::<BStr, _>(bounds);
+    entries.map_while(move |(name, value)| {
+        let rest = name.borrow().strip_prefix(start.as_bytes())?;
+        Some((rest.as_bstr(), value))
+    })
 }
 
 impl Resolver<'_> {
@@ -66,7 +83,6 @@ impl Resolver<'_> {
 
     /// The names of a served domain.
     pub fn names(&self, served: &Served) -> Names {
-        let control = &self.site.control;
         let mut names = Names::default();
         let (host, start) = match served {
             Served::Domain(domain) if self.locals.contains_key(domain) => {
@@ -83,12 +99,7 @@ impl Resolver<'_> {
         self.add_users(start.as_bstr(), host, &mut names);
         // Addresses of their own in virtualdomains.
         if let Some(host) = host {
-            let suffix = BString::from([b"@", host.as_ref()].concat());
-            let keys = control
-                .virtual_domains
-                .keys()
-                .filter_map(|key| key.strip_suffix(suffix.as_slice()));
-            names.exact.extend(keys.filter(|local| !local.is_empty()).map(LocalPart::new));
+            names.exact.extend(self.single.get(host).into_iter().flatten().cloned());
         }
         names
     }
@@ -104,45 +115,48 @@ impl Resolver<'_> {
         let Some(assignments) = &self.site.assignments else {
             return;
         };
-        let exact = assignments.exact.keys().filter_map(|name| name.strip_prefix(start.as_bytes()));
+        let exact = behind(&assignments.exact, start).map(|(name, _)| name);
         names.exact.extend(exact.filter(|name| !name.is_empty()).map(LocalPart::new));
-        for (prefix, record) in &assignments.wild {
+        let lower = |pre: &BString| BString::from(pre.to_ascii_lowercase());
+        for (front, record) in behind(&assignments.wild, start) {
             // In the local domains every virtual address has an inner form, DOMAIN-user: it is how
             // qmail writes the address to itself, and nobody else does.
-            if start.is_empty() && self.is_inner_form(prefix) {
+            if start.is_empty() && self.is_inner_form(front) {
                 continue;
             }
-            let mut pre: BString = record.pre.to_ascii_lowercase().into();
-            if let Some(front) = prefix.strip_prefix(start.as_bytes()) {
-                if !front.is_empty() {
-                    names.prefixes.insert(front.into());
-                }
-                self.add_home(&record.home, &record.dash, &pre, front.as_bstr(), host, names);
-            } else if let Some(rest) = start.strip_prefix(prefix.as_slice()) {
-                pre.extend_from_slice(rest);
+            if !front.is_empty() {
+                names.prefixes.insert(front.into());
+            }
+            self.add_home(&record.home, &record.dash, &lower(&record.pre), front, host, names);
+        }
+        for (front, rest) in (0..start.len()).filter_map(|end| start.split_at_checked(end)) {
+            if let Some(record) = assignments.wild.get(front.as_bstr()) {
+                let pre = [lower(&record.pre).as_slice(), rest].concat();
                 self.add_home(&record.home, &record.dash, &pre, BStr::new(""), host, names);
             }
         }
     }
 
-    fn is_inner_form(&self, prefix: &BString) -> bool {
-        let name = prefix.strip_suffix(b"-").unwrap_or(prefix);
+    fn is_inner_form(&self, prefix: &BStr) -> bool {
+        let name = prefix.strip_suffix(b"-").unwrap_or(prefix.as_bytes());
         self.site.control.virtual_domains.contains_key(name.as_bstr())
     }
 
     /// Names by the Unix users and `alias`.
     fn add_users(&self, start: &BStr, host: Option<&DomainName>, names: &mut Names) {
-        for user in self.users.values().filter(|user| user.gets_mail && user.name != "alias") {
-            if let Some(name) =
-                user.name.strip_prefix(start.as_bytes()).filter(|name| !name.is_empty())
-            {
+        let counts = |user: &UnixUser| user.gets_mail && user.name != "alias";
+        for (name, user) in behind(&self.users, start) {
+            if counts(user) && !name.is_empty() {
                 names.exact.insert(LocalPart::new(name));
-                let front = BString::from([name, b"-"].concat());
+                let front = BString::from([name.as_bytes(), b"-"].concat());
                 names.prefixes.insert(front.clone());
                 self.add_home(&user.home, b"-", b"", front.as_bstr(), host, names);
-            } else if let Some(rest) =
-                start.strip_prefix(user.name.as_slice()).and_then(|rest| rest.strip_prefix(b"-"))
-            {
+            }
+        }
+        for end in start.find_iter("-") {
+            let (name, rest) = start.split_at_checked(end).unwrap_or_default();
+            if let Some(user) = self.users.get(name.as_bstr()).filter(|user| counts(user)) {
+                let rest = rest.get(1..).unwrap_or_default();
                 self.add_home(&user.home, b"-", rest, BStr::new(""), host, names);
             }
         }
@@ -164,7 +178,7 @@ impl Resolver<'_> {
     /// local part `front` and what follows.
     fn add_home(
         &self,
-        home: &crate::model::RelPath,
+        home: &RelPath,
         dash: &[u8],
         pre: &[u8],
         front: &BStr,
@@ -181,28 +195,24 @@ impl Resolver<'_> {
             let own = rest.contains(&b':').then(|| spelled(rest));
             std::iter::once(spelled(&rest.replace(":", "."))).chain(own).collect::<Vec<_>>()
         };
-        for (key, file) in files {
-            let Some(extension) = key.strip_prefix(dash) else {
-                continue;
-            };
-            if let Some(base) = extension.strip_suffix(b"default") {
-                if let Some(rest) =
-                    base.strip_prefix(pre.as_slice()).filter(|rest| !rest.is_empty())
-                {
-                    names.prefixes.extend(full(rest).into_iter().next());
-                }
-            } else if let Some(rest) = extension
-                .strip_prefix(pre.as_slice())
-                .filter(|rest| !rest.is_empty() || !front.is_empty())
-            {
+        let begin = BString::from([dash, &pre].concat());
+        for (rest, _) in behind(files, begin.as_bstr()) {
+            // What `default` is cut from must still begin with `pre`.
+            if [pre.as_slice(), rest].concat().ends_with(b"default") {
+                let rest = rest.strip_suffix(b"default").filter(|rest| !rest.is_empty());
+                names.prefixes.extend(rest.and_then(|rest| full(rest).into_iter().next()));
+            } else if !rest.is_empty() || !front.is_empty() {
                 names.exact.extend(full(rest).into_iter().map(LocalPart::new));
             }
-            if file.leads_to_accounts() {
-                self.add_accounts(host, front, names);
-            }
-            if file.lines.iter().any(|line| line.contains_str("fastforward")) {
-                self.add_aliases(host, names);
-            }
+        }
+        let handing = |by_home: &BTreeMap<&RelPath, Vec<&BString>>| {
+            by_home.get(home).is_some_and(|keys| keys.iter().any(|key| key.starts_with(dash)))
+        };
+        if handing(&self.to_accounts) {
+            self.add_accounts(host, front, names);
+        }
+        if handing(&self.to_aliases) {
+            self.add_aliases(host, names);
         }
     }
 

@@ -64,7 +64,7 @@ impl Resolver<'_> {
         let extension = self.own_extension(&user);
         let found = domain.and_then(|domain| Some((domain, self.account_for(domain, &user)?)));
         if let Some((domain, account)) = found {
-            let address = Address::new(&account.name, &domain.name);
+            let address = Address::of(&account.name, &domain.name);
             hop.step(format_args!("vdelivermail: account {address}"), Some(&account.origin));
             return self.deliver_to(account, &address, extension, context, hop);
         }
@@ -279,7 +279,7 @@ impl Resolver<'_> {
             // The home of an account was made before its lines are read.
             _ => {
                 let real = self.site.real_store(path);
-                self.owners.contains_key(real).then(|| real.clone())
+                self.owners.get(real).map(|_| real.clone())
             }
         };
         let may_use = self.site.may_use(path, context.who.uid, context.who.gid);

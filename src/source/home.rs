@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
 /// folder `.qmail-x` may hold the files of addresses with a `/` in them.
 pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
-    let missing = Home { real: path.clone(), mode: None, files: BTreeMap::new() };
+    let missing = Home { mode: None, files: BTreeMap::new() };
     let stat = match root.stat(path) {
         Ok(Some(stat)) if stat.kind == Kind::Folder => stat,
         Ok(_) => return missing,
@@ -23,10 +23,9 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
             return missing;
         }
     };
-    let real = root.real(path).unwrap_or_else(|_| path.clone());
     let mut files = BTreeMap::new();
     read_files(root, path, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
-    Home { real, mode: Some(stat.mode), files }
+    Home { mode: Some(stat.mode), files }
 }
 
 /// Reads the names in `folder` that begin with `start`, under keys that begin with `key`.
@@ -52,10 +51,11 @@ fn read_files(
             Ok(Some(stat)) if stat.kind == Kind::File => {
                 let Some(bytes) = read_file(root, &path, findings) else { continue };
                 let lines = super::lines::numbered(&bytes).map(|(_, line)| line.into()).collect();
-                let real = root.real(&path).unwrap_or_else(|_| path.clone());
                 let origin = Origin::file(&path);
                 warn_if_unreachable(key.as_bstr(), &origin, findings);
-                files.insert(key, DotQmail { origin, real, mode: stat.mode, lines });
+                let is_link = entry.kind == Kind::Link;
+                let links_to = is_link.then(|| root.real(&path).ok()).flatten();
+                files.insert(key, DotQmail { origin, links_to, mode: stat.mode, lines });
             }
             Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
                 let below: BString = [key.as_bytes(), b"/"].concat().into();

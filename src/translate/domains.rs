@@ -6,6 +6,7 @@ use crate::model::design::{DomainPattern, MailDomain, Role};
 use crate::model::{DomainName, Origin, RelPath, Sourced};
 use crate::resolve::Served;
 use bstr::{BString, ByteSlice as _};
+use std::collections::BTreeMap;
 
 impl Translator<'_> {
     pub(super) fn translate_domains(&mut self) {
@@ -59,8 +60,7 @@ impl Translator<'_> {
     /// A vpopmail alias domain shares every address of its real domain, and all local domains share
     /// the host's users.
     fn role(&self, name: &DomainName) -> Role {
-        let locals = self.site.control.locals();
-        if locals.iter().any(|local| local.value == *name) {
+        if self.site.control.is_local(name) {
             return match self.site.unix_domain() {
                 Some(first) if first != *name => Role::AliasOf(first),
                 _ => Role::Own,
@@ -68,44 +68,31 @@ impl Translator<'_> {
         }
         let entry = self.site.control.virtual_domains.get(name.as_bstr());
         let is_usual = entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()));
-        let real = self
-            .site
-            .domains
-            .iter()
-            .find(|domain| domain.aliases.iter().any(|alias| alias.name == *name));
-        match real.filter(|_| is_usual) {
+        match self.real_domains.get(name).filter(|_| is_usual) {
             // The real domain may itself not be served, or differently.
-            Some(real) if self.serves_as_usual(&real.name) => Role::AliasOf(real.name.clone()),
+            Some(real) if self.serves_as_usual(real) => Role::AliasOf((*real).clone()),
             _ => Role::Own,
         }
     }
 
     fn serves_as_usual(&self, name: &DomainName) -> bool {
         let entry = self.site.control.virtual_domains.get(name.as_bstr());
-        let is_local = self.site.control.locals().iter().any(|local| local.value == *name);
-        !is_local && entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()))
+        !self.site.control.is_local(name)
+            && entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()))
     }
 
     /// Whether `qmail-smtpd` takes mail for it from anybody.
     fn is_open(&self, pattern: &DomainPattern) -> bool {
-        let control = &self.site.control;
-        let Some(rcpthosts) = control.lists.get("rcpthosts") else {
+        if !self.site.control.lists.contains_key("rcpthosts") {
             return true;
-        };
-        let keys: Vec<BString> = match pattern {
-            DomainPattern::Domain(name) => {
-                std::iter::once(name.as_bstr()).chain(name.suffixes()).map(BString::from).collect()
-            }
+        }
+        let (own, name) = match pattern {
+            DomainPattern::Domain(name) => (name.as_bstr(), name.clone()),
             DomainPattern::Under(suffix) => {
-                let name = DomainName::new(suffix.get(1..).unwrap_or_default());
-                std::iter::once(suffix.as_bstr())
-                    .chain(name.suffixes())
-                    .map(BString::from)
-                    .collect()
+                (suffix.as_bstr(), DomainName::new(suffix.get(1..).unwrap_or_default()))
             }
         };
-        let listed = rcpthosts.iter().chain(&control.more_rcpthosts);
-        listed.into_iter().any(|entry| keys.iter().any(|key| entry.value.eq_ignore_ascii_case(key)))
+        std::iter::once(own).chain(name.suffixes()).any(|key| self.taken.contains(key))
     }
 
     /// Exceptions under a wildcard: domains, and whatever ends like another wildcard.
@@ -142,7 +129,7 @@ impl Translator<'_> {
             );
             return;
         };
-        let mut relayed: Vec<Sourced<BString>> = Vec::new();
+        let mut relayed: BTreeMap<BString, Origin> = BTreeMap::new();
         for entry in rcpthosts.iter().chain(&control.more_rcpthosts) {
             let name = BString::from(entry.value.to_ascii_lowercase());
             let pattern = if name.starts_with(b".") {
@@ -152,8 +139,8 @@ impl Translator<'_> {
             };
             let is_here = self.design.domains.contains_key(&pattern);
             let plain = DomainName::new(name.strip_prefix(b".").unwrap_or(&name)).is_plain();
-            if !is_here && plain && !relayed.iter().any(|known| known.value == name) {
-                relayed.push(Sourced::new(name, entry.origin.clone()));
+            if !is_here && plain {
+                relayed.entry(name).or_insert_with(|| entry.origin.clone());
             }
         }
         // An exception to what is served is remote, and taken where rcpthosts covers it.
@@ -166,17 +153,12 @@ impl Translator<'_> {
                 Served::Address(_) => continue,
             };
             let plain = DomainName::new(name.strip_prefix(b".").unwrap_or(&name)).is_plain();
-            let is_new = !relayed.iter().any(|known| known.value == name);
-            if plain
-                && is_new
-                && !self.design.domains.contains_key(&pattern)
-                && self.is_open(&pattern)
-            {
-                relayed.push(Sourced::new(name, origin));
+            if plain && !self.design.domains.contains_key(&pattern) && self.is_open(&pattern) {
+                relayed.entry(name).or_insert(origin);
             }
         }
-        relayed.sort_by(|a, b| a.value.cmp(&b.value));
-        self.design.relayed = relayed;
+        let sourced = |(name, origin)| Sourced::new(name, origin);
+        self.design.relayed = relayed.into_iter().map(sourced).collect();
     }
 
     fn report_catch_everything(&mut self) {

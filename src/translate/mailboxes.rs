@@ -43,7 +43,7 @@ impl Translator<'_> {
     }
 
     fn translate_account(&mut self, domain: &Domain, account: &Account, aliases: &[DomainName]) {
-        let address = Address::new(&account.name, &domain.name);
+        let address = Address::of(&account.name, &domain.name);
         let is_reachable = account.reachable && self.is_usable_or_told(&address, &account.origin);
         let restrictions = domain.login_restrictions(account);
         let denied = Denied {
@@ -55,7 +55,7 @@ impl Translator<'_> {
         self.report_restrictions(account, &address);
         self.report_shared_store(account, &address);
         let password = self.password(&account.password, &address, &account.origin);
-        let logins = aliases.iter().map(|alias| Address::new(&account.name, alias).to_bytes());
+        let logins = aliases.iter().map(|alias| Address::of(&account.name, alias).to_bytes());
         let mailbox = Mailbox {
             home: home_of(&address),
             password: password.filter(|_| is_reachable),
@@ -75,7 +75,7 @@ impl Translator<'_> {
     /// Two accounts on one store: its mail can only go to one of them.
     fn report_shared_store(&mut self, account: &Account, address: &Address) {
         let real = self.site.real_store(&account.maildir()).clone();
-        let Some(owner) = self.rules.owner(&real).filter(|owner| *owner != address).cloned() else {
+        let Some(owner) = self.rules.owner(&real).filter(|owner| owner != address) else {
             return;
         };
         if account.reachable {
@@ -174,9 +174,9 @@ impl Translator<'_> {
         let Some(domain) = self.site.unix_domain().filter(DomainName::is_plain) else {
             return;
         };
-        let mut owned: BTreeMap<Address, Vec<&RelPath>> = BTreeMap::new();
-        for (path, address) in self.rules.stores().filter(|(_, address)| address.domain == domain) {
-            owned.entry(address.clone()).or_default().push(path);
+        let mut owned: BTreeMap<Address, Vec<RelPath>> = BTreeMap::new();
+        for (path, address) in self.rules.stores_of(&domain) {
+            owned.entry(address).or_default().push(path);
         }
         let owned = owned.into_iter().filter(|(address, paths)| self.has_mail(address, paths));
         let owners: Vec<Address> = owned.map(|(address, _)| address).collect();
@@ -232,10 +232,10 @@ impl Translator<'_> {
     }
 
     /// Whether a Unix user has stored mail, or mail to the name is stored.
-    fn has_mail(&self, address: &Address, stores: &[&RelPath]) -> bool {
+    fn has_mail(&self, address: &Address, stores: &[RelPath]) -> bool {
         let hop = self.rules.hop(address.to_bytes().as_bstr());
         stores.iter().any(|path| {
-            let stored = |act: &Act| matches!(&act.action, Action::Store(to) if to == *path);
+            let stored = |act: &Act| matches!(&act.action, Action::Store(to) if to == path);
             self.site.stores.contains_key(path) || hop.actions.iter().any(stored)
         })
     }
@@ -244,12 +244,12 @@ impl Translator<'_> {
     fn report_secrets(&mut self) {
         let site = self.site;
         for domain in &site.domains {
-            for account in domain.accounts.iter().filter(|account| account.clear.is_some()) {
+            for account in domain.accounts.iter().filter(|account| account.has_clear) {
                 self.find(
                     &code::PASSWORD_CLEAR_DROPPED,
                     Disposition::Dropped,
                     &account.origin,
-                    Address::new(&account.name, &domain.name).to_bytes(),
+                    Address::of(&account.name, &domain.name).to_bytes(),
                     "the account's clear password is stored beside its hash",
                     "it is not carried over; login by CRAM-MD5, which needs it, stops working",
                 );
@@ -259,7 +259,7 @@ impl Translator<'_> {
                     &code::PASSWORD_APOP_LOST,
                     Disposition::Dropped,
                     &account.origin,
-                    Address::new(&account.name, &domain.name).to_bytes(),
+                    Address::of(&account.name, &domain.name).to_bytes(),
                     "the account is marked as a user of APOP",
                     "APOP needs the clear password; the user has to choose another way to log in",
                 );

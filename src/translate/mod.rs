@@ -22,11 +22,12 @@ use crate::finding::{Code, Disposition, Finding, Findings};
 use crate::model::design::{Design, Ids, LOGIN_NAME_BYTES};
 use crate::model::dot_qmail::DotQmail;
 use crate::model::site::Site;
-use crate::model::{Address, Origin, RelPath};
+use crate::model::{Address, Domain, DomainName, Origin, RelPath};
 use crate::policy::Policy;
 use crate::resolve::Resolver;
+use bstr::BString;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the parts of the translation share.
 struct Translator<'a> {
@@ -37,17 +38,29 @@ struct Translator<'a> {
     findings: Findings,
     /// Every `.qmail` file, to show its lines.
     files: BTreeMap<&'a RelPath, &'a DotQmail>,
+    /// The real domain of each of vpopmail's alias domains.
+    real_domains: BTreeMap<&'a DomainName, &'a DomainName>,
+    /// What `qmail-smtpd` takes mail for from anybody, in lower case.
+    taken: BTreeSet<BString>,
 }
 
 /// Translates a site.
-pub fn translate(site: &Site, policy: &Policy) -> (Design, Findings) {
+pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     let rules = Resolver::new(site, policy.old.user_extensions).without_usage().mended();
     let ids = Ids { mail: policy.new.mail_ids.into(), lists: policy.new.list_ids.into() };
     let design = Design { ids, ..Design::default() };
     let findings = Findings::default();
     let files = site.homes.values().flat_map(|home| home.files.values());
     let files = files.map(|file| (&*file.origin.file, file)).collect();
-    let mut translator = Translator { site, rules, policy, design, findings, files };
+    let aliases =
+        |domain: &'a Domain| domain.aliases.iter().map(move |alias| (&alias.name, &domain.name));
+    // Of several the first domain counts.
+    let real_domains = site.domains.iter().rev().flat_map(aliases).collect();
+    let control = &site.control;
+    let taken = control.lists.get("rcpthosts").into_iter().flatten().chain(&control.more_rcpthosts);
+    let taken = taken.map(|entry| entry.value.to_ascii_lowercase().into()).collect();
+    let mut translator =
+        Translator { site, rules, policy, design, findings, files, real_domains, taken };
     translator.translate_server();
     translator.translate_pop3();
     translator.translate_clients();

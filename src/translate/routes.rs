@@ -157,7 +157,7 @@ impl Translator<'_> {
         if let Some(address) = adopted.get(path) {
             return Some(Target::Store(address.clone()));
         }
-        let owner = self.rules.owner(path)?.clone();
+        let owner = self.rules.owner(path)?;
         if !self.rules.is_own_store(path, &owner) {
             self.find(
                 &code::ALIAS_INTO_FOLDER,

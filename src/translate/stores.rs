@@ -27,7 +27,7 @@ impl Translator<'_> {
                 if self
                     .rules
                     .owner(path)
-                    .is_none_or(|owner| !self.design.mailboxes.contains_key(owner))
+                    .is_none_or(|owner| !self.design.mailboxes.contains_key(&owner))
                 {
                     let found = || (pattern.clone(), act.origin.clone());
                     let known = wanted.entry(path.clone()).or_insert_with(found);
@@ -115,8 +115,7 @@ impl Translator<'_> {
                 .rules
                 .owner(path)
                 .filter(|owner| self.design.mailboxes.contains_key(owner))
-                .or_else(|| adopted.get(path))
-                .cloned();
+                .or_else(|| adopted.get(path).cloned());
             let Some(owner) = owner else {
                 self.report_orphan(path, store.messages());
                 continue;

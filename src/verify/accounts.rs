@@ -24,7 +24,7 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
             expected.insert(name);
         }
     }
-    for name in found.users().keys().filter(|name| !expected.contains(*name)) {
+    for name in found.users().names().filter(|name| !expected.contains(*name)) {
         verified.differ("account", name, "missing", "there");
     }
 }

@@ -38,11 +38,10 @@ pub(super) fn find(reading: &Reading<'_>) -> BTreeMap<RelPath, Barrier> {
 
 /// A file is reached by the way that its link goes.
 fn file_needs(access: &mut Access<'_>, file: &DotQmail) -> Vec<Need> {
-    let mut needs = Vec::new();
-    if file.real != *file.origin.file {
-        needs = access.way_into(&file.real.parent());
-    }
-    needs.extend(access.need(&file.real, READ));
+    let way = file.links_to.as_ref().map(|real| access.way_into(&real.parent()));
+    let real = file.links_to.as_ref().unwrap_or(&file.origin.file);
+    let mut needs = way.unwrap_or_default();
+    needs.extend(access.need(real, READ));
     needs
 }
 

@@ -4,9 +4,10 @@
 use super::{maildir, mbox};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
-use crate::model::{Origin, RelPath};
+use crate::model::{Domain, Origin, RelPath};
 use crate::source::Reading;
 use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
 use std::collections::BTreeSet;
 
 /// Files of vpopmail and qmailadmin that need no counterpart, or that other readers have read.
@@ -26,36 +27,39 @@ const OF_A_DOMAIN: &[&[u8]] = &[
 const SPOOLS: &[&str] = &["var/mail", "var/spool/mail"];
 
 /// Everything that some reader knows: paths, sorted.
-struct Claimed {
-    paths: BTreeSet<RelPath>,
-    /// Lines of `.qmail` files, which may name any path.
-    lines: Vec<BString>,
+struct Claimed<'a> {
+    paths: Vec<&'a RelPath>,
+    /// Lines of `.qmail` files that may name some path.
+    lines: Vec<&'a BString>,
 }
 
-impl Claimed {
-    fn new(reading: &Reading<'_>) -> Self {
+impl<'a> Claimed<'a> {
+    fn new(reading: &'a Reading<'_>) -> Self {
         let site = &reading.site;
         let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
-        let paths = accounts
+        let mut paths: Vec<&RelPath> = accounts
             .map(|account| &account.home)
             .chain(site.domains.iter().map(|domain| &domain.home))
             .chain(site.lists.iter().map(|list| &list.home))
             .chain(site.stores.keys())
             .chain(site.spots.keys())
-            .cloned()
             .collect();
+        paths.sort_unstable();
         let files = site.homes.values().flat_map(|home| home.files.values());
-        Self { paths, lines: files.flat_map(|file| file.lines.iter().cloned()).collect() }
+        let lines = files.flat_map(|file| &file.lines).filter(|line| line.contains(&b'/'));
+        Self { paths, lines: lines.collect() }
     }
 
     fn is(&self, path: &RelPath) -> bool {
-        self.paths.contains(path)
+        self.paths.binary_search(&path).is_ok()
     }
 
     /// Whether something that is known lies beneath.
     fn holds(&self, path: &RelPath) -> bool {
-        let beneath = self.paths.range::<RelPath, _>(path..).find(|known| *known != path);
-        beneath.is_some_and(|known| known.strip_prefix(path).is_some_and(|rest| !rest.is_empty()))
+        let start = self.paths.partition_point(|known| *known <= path);
+        self.paths
+            .get(start)
+            .is_some_and(|known| known.strip_prefix(path).is_some_and(|rest| !rest.is_empty()))
     }
 
     fn is_named(&self, path: &RelPath) -> bool {
@@ -68,17 +72,25 @@ impl Claimed {
 /// beside those folders, and among the mail spools.
 pub(super) fn report(reading: &mut Reading<'_>) {
     let claimed = Claimed::new(reading);
+    let of_domain = |domain: &Domain| {
+        let mut findings = Findings::default();
+        in_domain(reading.root, &domain.home, &claimed, &mut findings);
+        for account in &domain.accounts {
+            in_home(reading.root, &account.home, &claimed, &mut findings);
+        }
+        findings
+    };
+    let found: Vec<Findings> = reading.site.domains.par_iter().map(of_domain).collect();
     let mut findings = Findings::default();
+    for one in found {
+        findings.append(one);
+    }
     let mut beside = BTreeSet::new();
     for domain in &reading.site.domains {
-        in_domain(reading.root, &domain.home, &claimed, &mut findings);
         let parent = domain.home.parent();
         let is_one_of_many = parent.file_name() == "domains" || parent.file_name().len() == 1;
         if is_one_of_many && beside.insert(parent.clone()) {
             beside_domains(reading.root, &parent, &claimed, &mut findings);
-        }
-        for account in &domain.accounts {
-            in_home(reading.root, &account.home, &claimed, &mut findings);
         }
     }
     for spool in SPOOLS {
@@ -88,7 +100,7 @@ pub(super) fn report(reading: &mut Reading<'_>) {
 }
 
 /// A domain's folder, and the one-letter folders that vpopmail spreads its accounts over.
-fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
     for entry in root.list(folder).unwrap_or_default() {
         let path = folder.join(&entry.name);
         let known = entry.name.starts_with(b".qmail")
@@ -106,7 +118,7 @@ fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed, findings: &mut Fi
 }
 
 /// In an account's home only mail counts: the rest is its owner's.
-fn in_home(root: &Root, home: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+fn in_home(root: &Root, home: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
     let folders = root.list(home).unwrap_or_default().into_iter();
     for entry in folders.filter(|entry| entry.kind == Kind::Folder) {
         let path = home.join(&entry.name);
@@ -117,7 +129,7 @@ fn in_home(root: &Root, home: &RelPath, claimed: &Claimed, findings: &mut Findin
 }
 
 /// Folders beside those of the known domains.
-fn beside_domains(root: &Root, folder: &RelPath, claimed: &Claimed, findings: &mut Findings) {
+fn beside_domains(root: &Root, folder: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
     let folders = root.list(folder).unwrap_or_default().into_iter();
     for entry in folders.filter(|entry| entry.kind == Kind::Folder && entry.name.len() > 1) {
         let path = folder.join(&entry.name);

@@ -8,6 +8,7 @@ use crate::model::{Origin, RelPath, Sourced, shown};
 use crate::source::{Error, Reading, cdb, lines, read_file};
 use bstr::{BString, ByteSlice as _};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a control file is read.
 enum Form {
@@ -171,9 +172,9 @@ fn malformed(
 }
 
 /// Entries `key:value`; the key in lower case, of equal keys the last one counts.
-fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> Vec<(BString, Sourced<BString>)> {
+fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> BTreeMap<BString, Sourced<BString>> {
     let bytes = read_file(reading.root, path, &mut reading.findings).unwrap_or_default();
-    let mut entries: Vec<(BString, Sourced<BString>)> = Vec::new();
+    let mut entries: BTreeMap<BString, Sourced<BString>> = BTreeMap::new();
     for line in lines::list(&bytes, &Origin::file(path)) {
         let Some((key, value)) = line.value.split_once_str(":") else {
             let message = "the line has no colon";
@@ -187,8 +188,8 @@ fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> Vec<(BString, Source
         };
         warn_of_carriage_return(value, &line.origin, &mut reading.findings);
         let key = BString::from(key.to_ascii_lowercase());
-        if let Some(at) = entries.iter().position(|(earlier, _)| *earlier == key) {
-            let (_, earlier) = entries.remove(at);
+        let entry = Sourced::new(value.into(), line.origin.clone());
+        if let Some(earlier) = entries.insert(key.clone(), entry) {
             let message = format!("a later line, {}, is for the same name", line.origin.line);
             let excerpt = [key.as_bytes(), b":", earlier.value.as_bytes()].concat();
             reading.findings.push(malformed(
@@ -198,7 +199,6 @@ fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> Vec<(BString, Source
                 "qmail goes by the last line",
             ));
         }
-        entries.push((key, Sourced::new(value.into(), line.origin)));
     }
     entries
 }
@@ -275,8 +275,7 @@ fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
     };
     match cdb::records(&bytes) {
         Ok(records) => {
-            let keys: std::collections::BTreeSet<BString> =
-                records.into_iter().map(|(key, _)| key).collect();
+            let keys: BTreeSet<BString> = records.into_iter().map(|(key, _)| key).collect();
             for line in lines.iter().filter(|line| !keys.contains(&line.value)) {
                 reading.findings.push(Finding::new(
                     &code::SITE_CONTROL_STALE,
@@ -287,9 +286,11 @@ fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
                     "the old server refuses mail for it from outside",
                 ));
             }
+            // Of equal lines the first counts.
+            let by_name = lines.iter().rev().map(|line| (&line.value, &line.origin));
+            let by_name: BTreeMap<&BString, &Origin> = by_name.collect();
             let origin = |key: &BString| {
-                let line = lines.iter().find(|line| line.value == *key);
-                line.map_or_else(|| Origin::file(&database), |line| line.origin.clone())
+                by_name.get(key).map_or_else(|| Origin::file(&database), |line| (*line).clone())
             };
             let sourced = keys.iter().map(|key| Sourced::new(key.clone(), origin(key)));
             reading.site.control.more_rcpthosts = sourced.collect();

@@ -81,14 +81,13 @@ fn restore_owners(reading: &mut Reading<'_>, first: usize, file: &Origin) {
 
 fn parse(line: &[u8], origin: Origin) -> Option<UnixUser> {
     let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
-    let [name, password, uid, gid, gecos, home, _shell] = fields.as_slice() else {
+    let [name, password, uid, gid, _gecos, home, _shell] = fields.as_slice() else {
         return None;
     };
     Some(UnixUser {
         name: (*name).into(),
         uid: uid.to_str().ok()?.parse().ok()?,
         gid: gid.to_str().ok()?.parse().ok()?,
-        gecos: (*gecos).into(),
         home: RelPath::new(home),
         password: Password::read(password),
         gets_mail: false,

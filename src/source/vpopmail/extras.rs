@@ -102,7 +102,7 @@ fn report_who_relays(reading: &mut Reading<'_>, own: &RelPath) {
                     &code::SITE_POP_BEFORE_SMTP,
                     Disposition::Dropped,
                     account.origin.clone(),
-                    Address::new(&account.name, &domain.name).to_bytes(),
+                    Address::of(&account.name, &domain.name).to_bytes(),
                     "the account was last used from an address that may relay without logging in",
                     "its mail program has to log in on the new server to send mail",
                 ));

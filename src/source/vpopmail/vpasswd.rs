@@ -2,7 +2,7 @@
 
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
-use crate::model::password::{Password, Secret};
+use crate::model::password::Password;
 use crate::model::quota::{Quota, atoi, leading_number};
 use crate::model::restrictions::Restrictions;
 use crate::model::{Account, Address, DomainName, LocalPart, Origin, RelPath};
@@ -165,7 +165,7 @@ fn account(
 ) -> Option<Account> {
     let fields: Vec<&[u8]> = row.rest.splitn(7, |&b| b == b':').collect();
     // A row without the quota field still gets mail and can log in, without a quota.
-    let [password, uid, gid, gecos, home, more @ ..] = fields.as_slice() else {
+    let [password, uid, gid, _gecos, home, more @ ..] = fields.as_slice() else {
         findings.push(malformed(row.origin, "the line has too few fields"));
         return None;
     };
@@ -187,10 +187,9 @@ fn account(
     Some(Account {
         name: LocalPart::new(name),
         password: Password::read(password),
-        clear: more.get(1).filter(|clear| !clear.is_empty()).map(Secret::new),
+        has_clear: more.get(1).is_some_and(|clear| !clear.is_empty()),
         apop: leading_number(uid) == 2,
         restrictions: Restrictions(gid),
-        gecos: (*gecos).into(),
         home,
         quota: more.first().map_or_else(Quota::default, |quota| Quota::parse(quota)),
         reachable,
@@ -229,7 +228,7 @@ mod tests {
         let eve = &found[0];
         assert_eq!(eve.quota, Quota { bytes: 5120, messages: 10 });
         assert_eq!(eve.home, RelPath::new("d/example.org/0/eve"));
-        assert_eq!(eve.clear.as_ref().unwrap().reveal(), "se:cret");
+        assert!(eve.has_clear);
         assert!(eve.restrictions.contains(Restrictions::NO_POP));
     }
 

@@ -3,21 +3,21 @@
 use crate::model::design::{Design, Mailbox};
 use crate::policy::Dovecot;
 use bstr::{BString, ByteSlice as _};
-use std::collections::BTreeMap;
 
 /// The rows, sorted by name.
 pub(super) fn render(design: &Design, version: Dovecot) -> Vec<u8> {
-    let mut rows: BTreeMap<BString, BString> = BTreeMap::new();
-    for mailbox in design.mailboxes.values().filter(|mailbox| mailbox.is_reachable) {
-        let rest = row(mailbox, design.ids.mail, version);
-        for name in names(mailbox) {
-            rows.entry(name).or_insert_with(|| rest.clone());
-        }
-    }
+    let mailboxes = design.mailboxes.values().filter(|mailbox| mailbox.is_reachable);
+    let named = |mailbox| names(mailbox).into_iter().map(move |name| (name, mailbox));
+    let mut rows: Vec<(BString, &Mailbox)> = mailboxes.flat_map(named).collect();
+    // Stable: of equal names the first mailbox counts.
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.dedup_by(|a, b| a.0 == b.0);
     let mut text = b"# user:{scheme}hash:uid:gid::home::extra\n# Written by unqmail.\n".to_vec();
-    for (name, rest) in rows {
+    for (name, mailbox) in rows {
+        let rest = row(mailbox, design.ids.mail, version);
         text.extend_from_slice(&[name.as_slice(), b":", &rest, b"\n"].concat());
     }
+    text.shrink_to_fit();
     text
 }
 

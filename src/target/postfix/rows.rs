@@ -6,24 +6,48 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// A table that is compiled: one value for each key.
+///
+/// It may have a row for each of a million accounts: the rows lie one behind the other in one text.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    rows: BTreeMap<BString, BString>,
+    text: Vec<u8>,
+    rows: Vec<At>,
+}
+
+/// Where in the text a row's key begins and ends, and its value ends.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    start: usize,
+    middle: usize,
+    end: usize,
 }
 
 impl Table {
     /// Adds a row unless the key has one. Keys are folded as postmap(1) folds them.
     pub(super) fn add(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let key = key.as_ref().to_ascii_lowercase().into();
-        self.rows.entry(key).or_insert_with(|| value.as_ref().into());
+        let start = self.text.len();
+        self.text.extend(key.as_ref().iter().map(u8::to_ascii_lowercase));
+        let middle = self.text.len();
+        self.text.extend_from_slice(value.as_ref());
+        self.rows.push(At { start, middle, end: self.text.len() });
+    }
+
+    fn part(&self, from: usize, to: usize) -> &[u8] {
+        self.text.get(from..to).unwrap_or_default()
     }
 
     pub(super) fn artifact(&self, name: &str, about: &str) -> Artifact {
+        let key = |row: &At| self.part(row.start, row.middle);
+        let mut rows: Vec<&At> = self.rows.iter().collect();
+        // Stable: of equal keys the first row stays.
+        rows.sort_by(|a, b| key(a).cmp(key(b)));
+        rows.dedup_by(|a, b| key(a) == key(b));
         let mut text = head(name, about);
-        for (key, value) in &self.rows {
-            text.extend_from_slice(key);
+        text.reserve_exact(self.text.len() + 2 * rows.len());
+        for row in rows {
+            text.extend_from_slice(key(row));
             text.push(b' ');
-            text.extend_from_slice(value);
+            text.extend_from_slice(self.part(row.middle, row.end));
             text.push(b'\n');
         }
         Artifact::text(&format!("etc/postfix/unqmail/{name}"), text)

@@ -188,7 +188,7 @@ impl Tables {
             let names = std::iter::once(&mailbox.address.domain)
                 .chain(domains.of(&mailbox.address.domain).iter().copied());
             for name in names {
-                self.extensions.add(address(&Address::new(&mailbox.address.local, name)), &target);
+                self.extensions.add(address(&Address::of(&mailbox.address.local, name)), &target);
             }
         }
     }
@@ -339,7 +339,7 @@ impl Tables {
                     .map(|mailbox| address(&mailbox.inner_address()))
                     .or_else(|| Some(inner(to))),
                 Target::SameLocal(domain) => {
-                    own.map(|own| address(&Address::new(&own.local, domain)))
+                    own.map(|own| address(&Address::of(&own.local, domain)))
                 }
                 Target::ListCommand(list) => Some(address(list)),
                 Target::Discard => Some(discarding().into()),
