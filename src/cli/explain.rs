@@ -2,9 +2,11 @@
 
 use super::args::{ExplainArgs, Format};
 use super::term::{self, Reader};
-use super::{Exit, make_plan};
+use super::{Exit, open_site};
 use crate::finding::code;
+use crate::plan::Plan;
 use crate::report;
+use anyhow::Context as _;
 use bstr::{BString, ByteSlice as _};
 use std::ffi::OsString;
 use std::io::{BufRead as _, Write};
@@ -40,7 +42,14 @@ fn explain_addresses(
     args: &ExplainArgs,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let (_, plan) = make_plan(site, None, args.config.as_deref())?;
+    let (root, policy, dovecot) = open_site(site, None, args.config.as_deref())?;
+    let named: Vec<BString> = addresses.iter().map(|address| address.as_bytes().into()).collect();
+    let plan = if named.iter().any(|address| address == "-") {
+        Plan::make(&root, policy, dovecot)
+    } else {
+        Plan::for_addresses(&root, policy, dovecot, &named)
+    };
+    let plan = plan.context("reading the old server")?;
     let resolver = plan.resolver();
     let mut one = |address: BString| -> anyhow::Result<()> {
         let explanation = plan.explain(&resolver, address.as_bstr());

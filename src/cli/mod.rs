@@ -53,6 +53,17 @@ fn make_plan(
     target: Option<&Path>,
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Plan)> {
+    let (root, policy, dovecot) = open_site(site, target, config)?;
+    let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
+    Ok((root, plan))
+}
+
+/// Opens the site and reads the settings.
+fn open_site(
+    site: &Path,
+    target: Option<&Path>,
+    config: Option<&Path>,
+) -> anyhow::Result<(Root, Policy, Dovecot)> {
     let policy = match config {
         Some(path) => {
             let text = crate::fsys::read_text(path)?;
@@ -66,8 +77,7 @@ fn make_plan(
     }
     let dovecot = policy.new.dovecot.unwrap_or_else(installed_dovecot);
     term::say(&format!("reading {} ...", site.display()));
-    let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
-    Ok((root, plan))
+    Ok((root, policy, dovecot))
 }
 
 /// The language of the Dovecot that is installed here, else the newest.

@@ -19,7 +19,7 @@ const BATCH: usize = 4096;
 const MOST_RECIPIENTS: usize = 200;
 
 /// One address before and after.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressRow {
     /// The address, as it was asked for.
     pub address: BString,
@@ -38,7 +38,7 @@ pub struct AddressRow {
 }
 
 /// An address with the way to each outcome.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The table's row.
     pub row: AddressRow,
@@ -142,7 +142,7 @@ impl Plan {
     }
 
     /// Codes of findings about an address, or about a group that it is in.
-    fn codes_for(&self, recipient: &BStr) -> BTreeSet<&'static str> {
+    pub(super) fn codes_for(&self, recipient: &BStr) -> BTreeSet<&'static str> {
         let address = Address::parse(recipient)
             .unwrap_or_else(|| Address::new(recipient, &self.site.control.envnoathost()));
         let real = self.design.real(&address);

@@ -2,6 +2,7 @@
 //! out, `verify` holds the target against it.
 
 mod addresses;
+mod part;
 mod probes;
 mod verdict;
 
@@ -104,15 +105,28 @@ impl Plan {
     /// # Errors
     /// Where the folder is no root of a qmail host.
     pub fn make(root: &Root, policy: Policy, dovecot: Dovecot) -> Result<Self, Error> {
-        let layout = Layout { qmail: RelPath::new(&policy.old.qmail) };
-        let (site, mut findings) = source::read_site(root, &layout)?;
+        let (site, findings) = source::read_site(root, &layout(&policy, None))?;
+        let mut plan = Self::of(site, findings, policy, dovecot)?;
+        plan.report_accounts();
+        plan.report_addresses();
+        plan.findings.sort();
+        Ok(plan)
+    }
+
+    /// What shall become of a site, without the findings that come of comparing both servers.
+    fn of(
+        site: Site,
+        mut findings: Findings,
+        policy: Policy,
+        dovecot: Dovecot,
+    ) -> Result<Self, Error> {
         let (design, more) = translate::translate(&site, &policy);
         findings.append(more);
         let choices = Choices { dovecot, map_type: policy.new.map_type };
         let (artifacts, more) = target::emit(&design, choices);
         findings.append(more);
         let new = read_back(&design, &artifacts)?;
-        let mut plan = Self {
+        Ok(Self {
             explained: explained(&findings),
             full: full(&site),
             verdicts: BTreeMap::new(),
@@ -122,11 +136,7 @@ impl Plan {
             findings,
             new,
             policy,
-        };
-        plan.report_accounts();
-        plan.report_addresses();
-        plan.findings.sort();
-        Ok(plan)
+        })
     }
 
     /// The old server's rules.
@@ -318,6 +328,10 @@ impl Plan {
         }
         self.verdicts = verdicts;
     }
+}
+
+fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
+    Layout { qmail: RelPath::new(&policy.old.qmail), only }
 }
 
 /// Reads the planned files as the programs will.

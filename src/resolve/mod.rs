@@ -9,6 +9,7 @@ mod commands;
 mod follow;
 mod lists;
 mod local;
+mod needs;
 mod owners;
 mod program;
 mod send;

@@ -18,6 +18,7 @@ use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{self, root::Root};
 use crate::model::site::Site;
 use crate::model::{Origin, RelPath};
+use std::collections::BTreeSet;
 
 /// Files larger than this are no configuration of a mail server: 64 MiB.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -27,11 +28,21 @@ const LARGEST_FILE: u64 = 64 << 20;
 pub struct Layout {
     /// qmail's home, usually `var/qmail`.
     pub qmail: RelPath,
+    /// The homes of virtual domains that are read; all where it is `None`. Of the others it is only
+    /// seen that they are there.
+    pub only: Option<BTreeSet<RelPath>>,
+}
+
+impl Layout {
+    /// Whether a virtual domain's home is to be read.
+    pub fn covers(&self, home: &RelPath) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(home))
+    }
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { qmail: RelPath::new("var/qmail") }
+        Self { qmail: RelPath::new("var/qmail"), only: None }
     }
 }
 

@@ -105,8 +105,7 @@ impl Translator<'_> {
             // Refusing is what happens to an unknown name anyway, unless something wider takes it.
             let wider =
                 names.prefixes.iter().any(|other| other != prefix && prefix.starts_with(other));
-            let wider = wider || self.rules.has_user_extensions();
-            if refuses(&hop) && !catches && !wider {
+            if refuses(&hop) && !catches && !wider && !self.is_extension(prefix, &sample) {
                 continue;
             }
             let is_writable = Self::is_writable(&Address::new(prefix.as_slice(), &sample));
@@ -127,6 +126,13 @@ impl Translator<'_> {
             hops.push((Pattern { domain, local: LocalPattern::Any }, any));
         }
         self.report_unusable(&unusable);
+    }
+
+    /// Whether an account would take what stands behind a front.
+    fn is_extension(&self, front: &BString, domain: &DomainName) -> bool {
+        let account = front.split_once_str("-").map(|(user, _)| LocalPart::new(user));
+        let domain = self.site.domain(domain).filter(|_| self.rules.has_user_extensions());
+        domain.zip(account).is_some_and(|(domain, name)| domain.account(&name).is_some())
     }
 
     /// What is done with an address may depend on its domain: an entry of `virtualdomains` for it

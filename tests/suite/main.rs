@@ -25,6 +25,7 @@ mod cli;
 mod clients;
 mod golden;
 mod hostile;
+mod part;
 mod property;
 mod registry;
 mod resume;

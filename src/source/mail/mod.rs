@@ -37,7 +37,9 @@ impl Source for Mail {
             reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
             reading.findings.append(findings);
         }
-        unclaimed::report(reading);
+        if reading.layout.only.is_none() {
+            unclaimed::report(reading);
+        }
         Ok(())
     }
 }

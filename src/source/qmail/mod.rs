@@ -10,7 +10,9 @@ mod tcprules;
 
 use super::{Error, Reading, Source, cdb, home};
 use crate::finding::{Disposition, Finding, code};
+use crate::model::assignment::Assignment;
 use crate::model::{Origin, RelPath};
+use bstr::BString;
 use std::collections::BTreeSet;
 
 /// The reader of qmail itself.
@@ -30,7 +32,9 @@ impl Source for Qmail {
         tcprules::read(reading, &scripts);
         read_homes(reading);
         aliases::read(reading);
-        queue::read(reading);
+        if reading.layout.only.is_none() {
+            queue::read(reading);
+        }
         Ok(())
     }
 }
@@ -38,8 +42,13 @@ impl Source for Qmail {
 /// Reads the `.qmail` files of everybody whom a local address can lead to.
 fn read_homes(reading: &mut Reading<'_>) {
     let site = &reading.site;
-    let assigned =
-        site.assignments.iter().flat_map(|all| all.exact.values().chain(all.wild.values()));
+    let is_wanted = |(name, assignment): &(&BString, &Assignment)| {
+        // A virtual domain, as vpopmail knows it, has a dot in its name.
+        !name.contains(&b'.') || reading.layout.covers(&assignment.home)
+    };
+    let assigned = site.assignments.iter().flat_map(|all| {
+        all.exact.values().chain(all.wild.iter().filter(is_wanted).map(|(_, record)| record))
+    });
     let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
     let homes: BTreeSet<RelPath> =
         assigned.map(|a| &a.home).chain(users.map(|user| &user.home)).cloned().collect();

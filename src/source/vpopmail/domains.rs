@@ -7,7 +7,7 @@ use crate::fsys::root::Root;
 use crate::model::assignment::Assignment;
 use crate::model::dot_qmail::DotQmail;
 use crate::model::site::Home;
-use crate::model::{Domain, DomainAlias, DomainName, Origin, RelPath};
+use crate::model::{Domain, DomainAlias, DomainName, Limits, Origin, RelPath};
 use crate::source::{Reading, home, unlistable};
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
@@ -59,12 +59,16 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
             ));
         }
     }
-    let root = reading.root;
+    let (root, layout) = (reading.root, reading.layout);
     let found: Vec<Found> = real
         .into_par_iter()
         .map(|(name, assignment)| {
             let aliases = aliases.get(&name).cloned().unwrap_or_default();
-            read_domain(root, name, aliases, assignment, default_limits.as_ref())
+            if layout.covers(&assignment.home) {
+                read_domain(root, name, aliases, assignment, default_limits.as_ref())
+            } else {
+                unread_domain(name, aliases, assignment)
+            }
         })
         .collect();
     for one in found {
@@ -124,12 +128,26 @@ fn is_gone(reading: &Reading<'_>, assignment: &Assignment) -> bool {
     reading.site.homes.get(&assignment.home).is_some_and(|home| home.mode.is_none())
 }
 
+/// A domain of which no more is asked than that it is there.
+fn unread_domain(name: DomainName, aliases: Vec<DomainAlias>, assignment: &Assignment) -> Found {
+    let domain = Domain {
+        name,
+        aliases,
+        home: assignment.home.clone(),
+        accounts: Vec::new(),
+        is_damaged: false,
+        limits: Limits::default(),
+        origin: assignment.origin.clone(),
+    };
+    Found { domain, homes: Vec::new(), user_extensions: None, findings: Findings::default() }
+}
+
 fn read_domain(
     root: &Root,
     name: DomainName,
     aliases: Vec<DomainAlias>,
     assignment: &Assignment,
-    default_limits: Option<&crate::model::Limits>,
+    default_limits: Option<&Limits>,
 ) -> Found {
     let mut findings = Findings::default();
     let folder = &assignment.home;

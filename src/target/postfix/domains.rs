@@ -19,11 +19,14 @@ pub(super) struct Domains<'a> {
     refused: BTreeMap<&'a DomainPattern, Vec<&'a [u8]>>,
     /// The alias domains of a domain.
     aliases: BTreeMap<&'a DomainName, Vec<&'a DomainName>>,
+    /// All alias domains.
+    alias_names: BTreeSet<&'a DomainName>,
     /// Single addresses that have a route.
     pub(super) routed: BTreeSet<Address>,
     names: BTreeSet<&'a DomainName>,
     suffixes: Vec<&'a [u8]>,
-    has_extensions: bool,
+    /// Mailboxes with a row for `name-anything`.
+    extended: BTreeSet<&'a Address>,
 }
 
 impl<'a> Domains<'a> {
@@ -33,13 +36,14 @@ impl<'a> Domains<'a> {
             prefixes: BTreeMap::new(),
             refused: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            alias_names: BTreeSet::new(),
             routed: BTreeSet::new(),
             names: BTreeSet::new(),
             suffixes: Vec::new(),
-            has_extensions: design
-                .mailboxes
-                .values()
-                .any(|mailbox| mailbox.extensions != Extensions::Unknown),
+            extended: { design.mailboxes.values() }
+                .filter(|mailbox| mailbox.extensions != Extensions::Unknown)
+                .map(|mailbox| &mailbox.address)
+                .collect(),
         };
         for route in &design.routes {
             match &route.pattern.local {
@@ -67,6 +71,7 @@ impl<'a> Domains<'a> {
             }
             if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
                 domains.aliases.entry(real).or_default().push(name);
+                domains.alias_names.insert(name);
             }
         }
         domains
@@ -105,8 +110,10 @@ impl<'a> Domains<'a> {
         let local = at.local.as_bstr();
         let fronts = local.find_iter("-").filter_map(|end| local.get(..end));
         self.catching.contains(&domain)
-            || self.aliases.values().flatten().any(|alias| **alias == at.domain)
-            || (self.has_extensions && local.contains(&b'-'))
+            || self.alias_names.contains(&at.domain)
+            || local
+                .split_once_str("-")
+                .is_some_and(|(front, _)| self.extended.contains(&Address::new(front, &at.domain)))
             || self
                 .prefixes
                 .get(&domain)
