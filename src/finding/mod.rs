@@ -79,7 +79,7 @@ pub struct Finding {
     /// What became of the thing.
     pub disposition: Disposition,
     /// The line itself, where showing it helps; never one that holds a hash.
-    pub excerpt: Option<BString>,
+    pub excerpt: Option<Box<BString>>,
 }
 
 impl Finding {
@@ -106,7 +106,7 @@ impl Finding {
     /// Shows the offending line with the finding.
     #[must_use]
     pub fn with_excerpt(mut self, line: &BStr) -> Self {
-        self.excerpt = Some(line.to_owned());
+        self.excerpt = Some(Box::new(line.to_owned()));
         self
     }
 

@@ -78,15 +78,6 @@ impl Control {
         }
     }
 
-    /// Whether a domain's users are the host's own.
-    pub fn is_local(&self, name: &DomainName) -> bool {
-        if self.lists.contains_key("locals") {
-            self.list_has("locals", name.as_bstr())
-        } else {
-            self.me().is_some_and(|me| me == *name)
-        }
-    }
-
     /// Whether a list file holds `key`, which must be in lower case.
     pub fn list_has(&self, name: &str, key: &BStr) -> bool {
         let entries = self.lists.get(name);

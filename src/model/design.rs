@@ -7,7 +7,7 @@ use super::network::Network;
 use super::password::{Scheme, Secret};
 use super::quota::Quota;
 use super::store::StoreKind;
-use super::{Address, DomainName, LocalPart, Origin, RelPath, Sourced};
+use super::{Address, DomainName, LocalPart, Origin, RelPath, Sourced, component};
 use bstr::{BStr, BString};
 use std::collections::BTreeMap;
 
@@ -139,8 +139,6 @@ pub enum Role {
 pub struct Mailbox {
     /// Its address, which is the login name too.
     pub address: Address,
-    /// Its home on the new host; the mail is in `Maildir` beneath.
-    pub home: RelPath,
     /// The hash, if anybody may log in.
     pub password: Option<(Scheme, Secret)>,
     /// Other names to log in by.
@@ -336,7 +334,18 @@ impl Default for Ids {
 /// the world.
 pub const INSIDE: &str = "unqmail.invalid";
 
+/// The home of a mailbox on the new host, `var/vmail/DOMAIN/USER`.
+pub fn mailbox_home(address: &Address) -> RelPath {
+    let (domain, user) = (component(address.domain.as_ref()), component(address.local.as_ref()));
+    RelPath::new([b"var/vmail/".as_slice(), &domain, b"/", &user].concat())
+}
+
 impl Mailbox {
+    /// Its home on the new host; the mail is in `Maildir` beneath. Told by the address, not kept.
+    pub fn home(&self) -> RelPath {
+        mailbox_home(&self.address)
+    }
+
     /// The address that leads into the mailbox past its address's own rules: `user=domain` in the
     /// domain [`INSIDE`].
     pub fn inner_address(&self) -> Address {

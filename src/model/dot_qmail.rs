@@ -3,6 +3,7 @@
 use super::command::{Word, simple_commands};
 use super::{Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeMap;
 
 /// A `.qmail` file as it lies on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,53 @@ pub struct DotQmail {
     pub mode: u32,
     /// Every line without its LF; empty for a file of 0 bytes.
     pub lines: Vec<BString>,
+}
+
+/// The `.qmail` files of a home, by what follows `.qmail` in their name.
+///
+/// Most homes have one file or none, and in a `BTreeMap` one takes the room of eleven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DotFiles(Vec<(BString, DotQmail)>);
+
+impl DotFiles {
+    /// The file of a name.
+    pub fn get(&self, name: &BStr) -> Option<&DotQmail> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_bstr().cmp(name)).ok()?;
+        self.0.get(at).map(|(_, file)| file)
+    }
+
+    /// All of them, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&BString, &DotQmail)> {
+        self.0.iter().map(|(name, file)| (name, file))
+    }
+
+    /// Their names, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &BString> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// The files, sorted by name.
+    pub fn values(&self) -> impl Iterator<Item = &DotQmail> {
+        self.iter().map(|(_, file)| file)
+    }
+
+    /// What follows `start` in the names that begin with it.
+    pub fn behind(&self, start: &BStr) -> impl Iterator<Item = &BStr> {
+        let at = self.0.partition_point(|(name, _)| name.as_bstr() < start);
+        let names = self.0.get(at..).unwrap_or_default().iter();
+        names.map_while(move |(name, _)| name.strip_prefix(start.as_bytes()).map(BStr::new))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<BTreeMap<BString, DotQmail>> for DotFiles {
+    fn from(files: BTreeMap<BString, DotQmail>) -> Self {
+        Self(files.into_iter().collect())
+    }
 }
 
 /// What one line asks for.

@@ -9,6 +9,7 @@ pub mod address;
 pub mod assignment;
 pub mod command;
 pub mod command_address;
+mod component;
 pub mod control;
 pub mod design;
 pub mod dot_qmail;
@@ -32,6 +33,7 @@ pub mod unix;
 
 pub use account::{Account, Domain, DomainAlias, Limits};
 pub use address::{Address, DomainName, LocalPart};
+pub use component::component;
 pub use origin::{Origin, Sourced};
 pub use path::RelPath;
 pub use shown::shown;

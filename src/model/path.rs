@@ -38,7 +38,8 @@ impl RelPath {
         if name.starts_with(b"/") || self.0.is_empty() {
             return Self::new(name);
         }
-        let mut bytes = self.0.clone();
+        let mut bytes = BString::from(Vec::with_capacity(self.0.len() + 1 + name.len()));
+        bytes.extend_from_slice(&self.0);
         for part in components(name) {
             bytes.push(b'/');
             bytes.extend_from_slice(part);

@@ -3,7 +3,7 @@
 use super::access::Barrier;
 use super::assignment::{Assignments, Compiled};
 use super::control::Control;
-use super::dot_qmail::DotQmail;
+use super::dot_qmail::DotFiles;
 use super::list::List;
 use super::store::Store;
 use super::unix::UnixUser;
@@ -58,8 +58,8 @@ pub struct Site {
 pub struct Home {
     /// Permission bits, `None` where the folder is missing.
     pub mode: Option<u32>,
-    /// Its `.qmail` files by what follows `.qmail` in their name.
-    pub files: BTreeMap<BString, DotQmail>,
+    /// Its `.qmail` files.
+    pub files: DotFiles,
 }
 
 /// An alias database.

@@ -18,7 +18,7 @@ use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
 use crate::model::site::Site;
 use crate::model::store::Store;
-use crate::model::{Account, Address, Origin, RelPath};
+use crate::model::{Account, Address, DomainName, Origin, RelPath};
 use crate::policy::{Dovecot, Policy};
 use crate::predict::{self, NewServer};
 use crate::resolve::Resolver;
@@ -26,6 +26,7 @@ use crate::source::{self, Layout};
 use crate::target::{self, Artifact, Choices};
 use crate::translate;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What was read, what shall be, and the files that make it so.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Plan {
     new: NewServer,
     /// Findings that explain why an address behaves differently, by what they are about.
     explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>>,
+    /// The domains of the host's own users.
+    locals: BTreeSet<DomainName>,
     /// Accounts that take no more mail.
     full: BTreeSet<Address>,
     /// How many addresses of the table there are of each verdict.
@@ -128,6 +131,7 @@ impl Plan {
         let new = read_back(&design, &artifacts)?;
         Ok(Self {
             explained: explained(&findings),
+            locals: site.control.locals().into_iter().map(|local| local.value).collect(),
             full: full(&site),
             verdicts: BTreeMap::new(),
             site,
@@ -155,7 +159,7 @@ impl Plan {
     /// Where a file is missing or holds a line that its program would refuse.
     pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
         const LARGEST: u64 = 1 << 30;
-        let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?);
+        let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?.map(Arc::new));
         NewServer::read(&files, &self.spools())
     }
 
@@ -231,7 +235,7 @@ impl Plan {
         let DomainPattern::Domain(name) = pattern else {
             return "local";
         };
-        let is_local = self.site.control.is_local(name);
+        let is_local = self.locals.contains(name);
         let is_alias = self.design.domain(name).is_some_and(|domain| domain.role != Role::Own);
         match () {
             () if is_local => "local",
@@ -338,7 +342,7 @@ fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
 fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
     let by_path: BTreeMap<&RelPath, &Artifact> =
         artifacts.iter().map(|file| (&file.path, file)).collect();
-    let files = |path: &RelPath| Ok(by_path.get(path).map(|file| file.bytes().to_vec()));
+    let files = |path: &RelPath| Ok(by_path.get(path).map(|file| file.shared()));
     let spools: Vec<RelPath> = design.lists.values().map(|list| list.folder.clone()).collect();
     NewServer::read(&files, &spools)
 }

@@ -1,11 +1,13 @@
 //! Reads Dovecot's passwd-file (AuthDatabase/PasswdFile).
 
 use super::Error;
+use super::rows::Rows;
 use crate::model::RelPath;
 use crate::model::password::Secret;
 use crate::model::quota::Quota;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::fmt;
+use std::sync::Arc;
 
 /// A row `user:{SCHEME}hash:uid:gid:gecos:home:shell:extra`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,78 +28,55 @@ pub struct User {
 
 /// Every user, by login name in lower case.
 ///
-/// There may be millions: what stands in their rows is kept as it is, and divided when it is asked
-/// for.
-pub struct Users {
-    text: Vec<u8>,
-    /// Sorted by name.
-    rows: Vec<At>,
-}
-
-/// Where in the text a user's name begins and ends and the row ends, and the line it stood on.
-#[derive(Clone, Copy)]
-struct At {
-    start: usize,
-    middle: usize,
-    end: usize,
-    line: u32,
-}
+/// There may be millions: a row is divided when it is asked for.
+pub struct Users(Rows);
 
 impl fmt::Debug for Users {
     /// The text holds hashes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} users", self.rows.len())
+        write!(f, "{} users", self.0.all().len())
     }
 }
 
 impl Users {
     /// Reads the file. A row that Dovecot would refuse and a name that stands there twice are
     /// errors.
-    pub(super) fn read(path: &RelPath, text: &[u8]) -> Result<Self, Error> {
+    pub(super) fn read(path: &RelPath, bytes: &Arc<Vec<u8>>) -> Result<Self, Error> {
         let malformed = |line: u32, what: &str| Error::Malformed {
             path: path.clone(),
             line,
             what: what.to_owned(),
         };
-        let mut users = Self { text: Vec::with_capacity(text.len()), rows: Vec::new() };
-        for (line, row) in (1..).zip(text.split_str("\n")) {
+        let mut rows = Rows::new(bytes);
+        let mut next = 0;
+        for (line, row) in (1..).zip(bytes.split_str("\n")) {
+            let at = next;
+            next += row.len() + 1;
             if row.is_empty() || row.starts_with(b"#") || row.starts_with(b":") {
                 continue;
             }
             let (name, rest) = row.split_once_str(":").unwrap_or((row, b""));
             User::parse(rest, line).map_err(|what| malformed(line, what))?;
-            let start = users.text.len();
-            // Dovecot puts a backslash before a quote when it looks a name up.
-            users.text.extend(name.to_ascii_lowercase().replace("\\'", "'"));
-            let middle = users.text.len();
-            users.text.extend_from_slice(rest);
-            users.rows.push(At { start, middle, end: users.text.len(), line });
+            if name.iter().any(|byte| byte.is_ascii_uppercase() || *byte == b'\\') {
+                // Dovecot puts a backslash before a quote when it looks a name up.
+                rows.add_changed(line, &name.to_ascii_lowercase().replace("\\'", "'"), rest);
+            } else {
+                rows.add(line, (at, name), (at + name.len() + 1, rest));
+            }
         }
-        let mut rows = std::mem::take(&mut users.rows);
-        rows.sort_by(|a, b| users.name(a).cmp(users.name(b)));
-        let is_same = |pair: &&[At]| matches!(pair, [a, b] if users.name(a) == users.name(b));
-        let twice = rows.windows(2).filter(is_same).filter_map(|pair| pair.last());
-        if let Some(second) = twice.min_by_key(|row| row.line) {
-            return Err(malformed(second.line, "the user stands here for the second time"));
-        }
-        Ok(Self { rows, ..users })
+        let twice = |line| malformed(line, "the user stands here for the second time");
+        Ok(Self(rows.index().map_err(twice)?))
     }
 
     /// The user of a login name, in whatever case it is asked for.
     pub fn get(&self, name: &BString) -> Option<User> {
-        let name = name.to_ascii_lowercase();
-        let at = self.rows.binary_search_by(|row| self.name(row).cmp(name.as_bstr())).ok()?;
-        let row = self.rows.get(at)?;
-        User::parse(self.text.get(row.middle..row.end)?, row.line).ok()
+        let row = self.0.find(&name.to_ascii_lowercase())?;
+        User::parse(self.0.rest(row), row.line).ok()
     }
 
-    /// All login names, sorted.
+    /// All login names, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &BStr> {
-        self.rows.iter().map(|row| self.name(row))
-    }
-
-    fn name(&self, row: &At) -> &BStr {
-        self.text.get(row.start..row.middle).unwrap_or_default().as_bstr()
+        self.0.all().iter().map(|row| self.0.name(row).as_bstr())
     }
 }
 
@@ -159,7 +138,7 @@ mod tests {
     #[test]
     fn both_versions_of_a_quota_are_read() {
         let text = b"# c\na@x:{MD5-CRYPT}$1$a$b:5000:5000::/var/vmail/x/%2Ea::userdb_quota_rule=*:bytes=5:messages=6\nb@x::1:2::/h::userdb_quota_storage_size=7B userdb_quota_message_count=8\n";
-        let users = Users::read(&RelPath::new("u"), text).unwrap();
+        let users = Users::read(&RelPath::new("u"), &text.to_vec().into()).unwrap();
         let a = users.get(&"A@x".into()).unwrap();
         assert_eq!(
             (a.scheme.as_deref(), a.quota),
@@ -182,7 +161,8 @@ mod tests {
             "a@x::1:2::/h::userdb_quota_rule=*:bytes=x",
             "a@x::1:2::/h::\nb@x::1:2::/h::\nA@x::1:2::/h::",
         ] {
-            assert!(Users::read(&RelPath::new("u"), bad.as_bytes()).is_err(), "{bad}");
+            let bytes = bad.as_bytes().to_vec().into();
+            assert!(Users::read(&RelPath::new("u"), &bytes).is_err(), "{bad}");
         }
     }
 }

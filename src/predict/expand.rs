@@ -204,7 +204,8 @@ mod tests {
                 })),
                 "a" => Some(aliases.as_bytes().to_vec()),
                 _ => Some(Vec::new()),
-            })
+            }
+            .map(Arc::new))
         };
         NewServer::read(&files, &[]).unwrap()
     }

@@ -139,7 +139,7 @@ mod tests {
                 "l/nomailsubs.d/d" => "dan@b.example\n",
                 _ => return Ok(None),
             };
-            Ok(Some(text.as_bytes().to_vec()))
+            Ok(Some(text.as_bytes().to_vec().into()))
         };
         let spool = read(&RelPath::new("l"), &files).unwrap().unwrap();
         assert_eq!(spool.subscribers.len(), 3);

@@ -12,6 +12,7 @@ mod main_cf;
 mod mlmmj;
 mod postfix;
 mod regexp;
+mod rows;
 mod table;
 
 pub use dovecot::{User, Users};
@@ -23,9 +24,10 @@ pub use postfix::{Reached, Step, Steps};
 use crate::model::RelPath;
 use bstr::BString;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Gives the files of the new server; `None` where there is none.
-pub type Files<'a> = dyn Fn(&RelPath) -> Result<Option<Vec<u8>>, Error> + 'a;
+pub type Files<'a> = dyn Fn(&RelPath) -> Result<Option<Arc<Vec<u8>>>, Error> + 'a;
 
 /// Why the new server's files cannot be understood.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ use crate::model::{Address, DomainName, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// One step of the way to an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +160,7 @@ fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, E
 
 impl Map {
     fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
-        let file = |path: &str| -> Result<(RelPath, Vec<u8>), Error> {
+        let file = |path: &str| -> Result<(RelPath, Arc<Vec<u8>>), Error> {
             let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
             let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
             Ok((path, text))

@@ -39,7 +39,7 @@ impl Patterns {
         // Open blocks, the outermost first: condition and what is in them so far.
         let mut open: Vec<(Condition, Vec<Part>)> = vec![(None, Vec::new())];
         let mut conditions: Vec<BString> = Vec::new();
-        for (line, text) in logical_lines(text) {
+        for (line, _, text) in logical_lines(text) {
             let trimmed = text.trim_ascii().as_bstr();
             if trimmed.eq_ignore_ascii_case(b"endif") {
                 let (Some((Some((regex, negated)), parts)), Some(outer)) =

@@ -1,27 +1,23 @@
 //! Reads the source of an indexed table as postmap(1) does.
 
 use super::Error;
+use super::rows::Rows;
 use crate::model::{RelPath, shown};
 use bstr::{BStr, ByteSlice as _};
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 /// An indexed table: keys in lower case.
-///
-/// It may have millions of rows: they lie one behind the other in one text, and are sorted by key.
-#[derive(Debug)]
 pub(super) struct Table {
     pub(super) path: RelPath,
-    text: Vec<u8>,
-    rows: Vec<At>,
+    rows: Rows,
 }
 
-/// Where in the text a row's key begins and ends and its value ends, and the line it stood on.
-#[derive(Clone, Copy, Debug)]
-struct At {
-    start: usize,
-    middle: usize,
-    end: usize,
-    line: u32,
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} rows", self.path, self.rows.all().len())
+    }
 }
 
 /// A row that was found.
@@ -36,61 +32,45 @@ pub(super) struct Row<'t> {
 impl Table {
     /// Reads rows `key value`. What postmap would warn of is an error here: a duplicate, a key
     /// without a value, an unbalanced quote, bytes that are not UTF-8.
-    pub(super) fn parse(path: &RelPath, text: &[u8]) -> Result<Self, Error> {
+    pub(super) fn parse(path: &RelPath, bytes: &Arc<Vec<u8>>) -> Result<Self, Error> {
         let malformed = |line: u32, what: &str| Error::Malformed {
             path: path.clone(),
             line,
             what: what.to_owned(),
         };
-        let mut table =
-            Self { path: path.clone(), text: Vec::with_capacity(text.len()), rows: Vec::new() };
-        for (line, text) in logical_lines(text) {
-            if text.to_str().is_err() {
-                let what = format!("bytes that are not UTF-8 in {}", shown(&text));
+        let mut rows = Rows::new(bytes);
+        for (line, at, row) in logical_lines(bytes) {
+            if row.to_str().is_err() {
+                let what = format!("bytes that are not UTF-8 in {}", shown(&row));
                 return Err(malformed(line, &what));
             }
-            let end = key_end(text.as_bstr());
+            let end = key_end(row.as_bstr());
             let end = end.ok_or_else(|| malformed(line, "a quote is not closed"))?;
-            let (key, value) = text.split_at_checked(end).unwrap_or_default();
-            let value = value.trim_ascii();
+            let (key, rest) = row.split_at_checked(end).unwrap_or_default();
+            let value = rest.trim_ascii_start();
+            let value_at = at + row.len() - value.len();
+            let value = value.trim_ascii_end();
             if value.is_empty() {
                 return Err(malformed(line, "a key without a value"));
             }
-            let start = table.text.len();
-            table.text.extend(key.iter().map(u8::to_ascii_lowercase));
-            table.text.extend_from_slice(value);
-            let (middle, end) = (start + key.len(), table.text.len());
-            table.rows.push(At { start, middle, end, line });
+            if matches!(row, Cow::Borrowed(_)) && !key.iter().any(u8::is_ascii_uppercase) {
+                rows.add(line, (at, key), (value_at, value));
+            } else {
+                rows.add_changed(line, &key.to_ascii_lowercase(), value);
+            }
         }
-        let mut rows = std::mem::take(&mut table.rows);
-        rows.sort_by(|a, b| table.key(a).cmp(table.key(b)));
-        let is_same = |pair: &&[At]| matches!(pair, [a, b] if table.key(a) == table.key(b));
-        let twice = rows.windows(2).filter(is_same).filter_map(|pair| pair.last());
-        if let Some(second) = twice.min_by_key(|row| row.line) {
-            return Err(malformed(second.line, "the key stands here for the second time"));
-        }
-        Ok(Self { rows, ..table })
+        let twice = |line| malformed(line, "the key stands here for the second time");
+        Ok(Self { path: path.clone(), rows: rows.index().map_err(twice)? })
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<Row<'_>> {
-        let key = key.to_ascii_lowercase();
-        let at = self.rows.binary_search_by(|row| self.key(row).cmp(&key)).ok()?;
-        let row = self.rows.get(at)?;
-        let value = self.part(row.middle, row.end).as_bstr();
-        Some(Row { key: self.key(row).as_bstr(), value })
+        let row = self.rows.find(&key.to_ascii_lowercase())?;
+        Some(Row { key: self.rows.name(row).as_bstr(), value: self.rows.rest(row).as_bstr() })
     }
 
     /// Every value, by key.
     pub(super) fn values(&self) -> impl Iterator<Item = &BStr> {
-        self.rows.iter().map(|row| self.part(row.middle, row.end).as_bstr())
-    }
-
-    fn key(&self, row: &At) -> &[u8] {
-        self.part(row.start, row.middle)
-    }
-
-    fn part(&self, from: usize, to: usize) -> &[u8] {
-        self.text.get(from..to).unwrap_or_default()
+        self.rows.all().iter().map(|row| self.rows.rest(row).as_bstr())
     }
 }
 
@@ -110,24 +90,30 @@ fn key_end(text: &BStr) -> Option<usize> {
     (!quoted).then_some(text.len())
 }
 
-/// Lines without comments and empty ones; a line that begins with a blank goes on with the one
-/// before it.
-pub(super) fn logical_lines(text: &[u8]) -> impl Iterator<Item = (u32, Cow<'_, [u8]>)> {
-    let is_said = |(_, line): &(u32, &[u8])| {
+/// Lines without comments and empty ones, with their number and where they begin; a line that
+/// begins with a blank goes on with the one before it.
+pub(super) fn logical_lines(text: &[u8]) -> impl Iterator<Item = (u32, usize, Cow<'_, [u8]>)> {
+    type Line<'t> = (u32, usize, &'t [u8]);
+    let is_said = |(_, _, line): &Line<'_>| {
         let trimmed = line.trim_ascii();
         !trimmed.is_empty() && !trimmed.starts_with(b"#")
     };
-    let mut lines = (1..).zip(text.split_str("\n")).filter(is_said).peekable();
+    let placed = (1..).zip(text.split_str("\n")).scan(0, |next, (number, line)| {
+        let at = *next;
+        *next += line.len() + 1;
+        Some((number, at, line))
+    });
+    let mut lines = placed.filter(is_said).peekable();
     std::iter::from_fn(move || {
-        let (number, line) = lines.next()?;
+        let (number, at, line) = lines.next()?;
         let mut whole = Cow::Borrowed(line);
-        let goes_on = |(_, next): &(u32, &[u8])| next.starts_with(b" ") || next.starts_with(b"\t");
-        while let Some((_, more)) = lines.next_if(goes_on) {
+        let goes_on = |(_, _, next): &Line<'_>| next.starts_with(b" ") || next.starts_with(b"\t");
+        while let Some((_, _, more)) = lines.next_if(goes_on) {
             let text = whole.to_mut();
             text.push(b' ');
             text.extend_from_slice(more.trim_ascii());
         }
-        Some((number, whole))
+        Some((number, at, whole))
     })
 }
 
@@ -138,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parse(text: &str) -> Result<Table, super::Error> {
-        Table::parse(&RelPath::new("t"), text.as_bytes())
+        Table::parse(&RelPath::new("t"), &text.as_bytes().to_vec().into())
     }
 
     #[test]
@@ -159,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(text in proptest::collection::vec(any::<u8>(), 0..300)) {
-            drop(Table::parse(&RelPath::new("t"), &text));
+            drop(Table::parse(&RelPath::new("t"), &text.into()));
         }
     }
 }

@@ -101,7 +101,7 @@ fn one(finding: &Finding, first: &Finding, out: &mut dyn Write) -> io::Result<()
     if let Some(line) = &finding.excerpt {
         let number = finding.origin.line.to_string();
         let gap = " ".repeat(number.len());
-        writeln!(out, "  {gap} |\n  {number} | {}\n  {gap} |", shown(line))?;
+        writeln!(out, "  {gap} |\n  {number} | {}\n  {gap} |", shown(line.as_slice()))?;
     }
     if finding.message != first.message {
         writeln!(out, "   = {}", finding.message)?;

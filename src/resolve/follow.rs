@@ -165,7 +165,7 @@ fn settled(mut outcomes: BTreeSet<Outcome>) -> Vec<Outcome> {
 pub struct Followed {
     /// By recipient; `None` for one that leads into a loop, whose end depends on where the message
     /// came from.
-    known: BTreeMap<BString, Option<Arc<BTreeSet<Outcome>>>>,
+    known: BTreeMap<BString, Option<Box<[Outcome]>>>,
     /// Messages followed for looping addresses so far.
     looping: usize,
 }
@@ -176,6 +176,8 @@ struct Open {
     forwards: std::vec::IntoIter<BString>,
     outcomes: BTreeSet<Outcome>,
     loops: bool,
+    /// It has one outcome and forwards nothing, and is asked for again as easily as remembered.
+    is_end: bool,
 }
 
 impl Followed {
@@ -203,7 +205,7 @@ impl Followed {
                 }
                 continue;
             }
-            let Some(Open { recipient, outcomes, loops, .. }) = path.pop() else { break };
+            let Some(Open { recipient, outcomes, loops, is_end, .. }) = path.pop() else { break };
             on_path.remove(&recipient);
             let Some(parent) = path.last_mut() else {
                 // The address that was asked for; most of those nobody forwards to.
@@ -211,7 +213,9 @@ impl Followed {
             };
             parent.loops |= loops;
             parent.outcomes.extend(outcomes.iter().cloned());
-            self.known.insert(recipient, (!loops).then(|| Arc::new(outcomes)));
+            if !is_end {
+                self.known.insert(recipient, (!loops).then(|| outcomes.into_iter().collect()));
+            }
         }
         Vec::new()
     }
@@ -227,5 +231,6 @@ fn open(rules: &Resolver<'_>, recipient: BString) -> Open {
             action => outcomes.extend(rules.outcome(action, recipient.as_bstr())),
         }
     }
-    Open { recipient, forwards: forwards.into_iter(), outcomes, loops: false }
+    let is_end = forwards.is_empty() && outcomes.len() <= 1;
+    Open { recipient, forwards: forwards.into_iter(), outcomes, loops: false, is_end }
 }

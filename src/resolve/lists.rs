@@ -68,7 +68,7 @@ impl Resolver<'_> {
         let asked = context.extension().to_ascii_lowercase();
         let takes_posts = |front: &[u8]| {
             let key = BString::from([context.dash(), &front.replace(".", ":")].concat());
-            let file = home.files.get(&key);
+            let file = home.files.get(key.as_bstr());
             file.is_some_and(|file| {
                 file.lines.iter().any(|line| self.posts_to(line.as_bstr(), list))
             })

@@ -171,15 +171,16 @@ pub(super) fn choose<'h>(
 ) -> Option<(&'h DotQmail, Option<usize>)> {
     let safe: BString = extension.to_ascii_lowercase().replace(".", ":").into();
     let name = |rest: &[u8]| BString::from([dash, rest].concat());
-    if let Some(file) = home.files.get(&name(&safe)) {
+    if let Some(file) = home.files.get(name(&safe).as_bstr()) {
         let literal = safe.strip_suffix(b"default").map(<[u8]>::len);
         return Some((file, literal));
     }
     (0..=safe.len()).rev().find_map(|end| {
         let front = safe.get(..end)?;
         let may_end = front.last().is_none_or(|last| *last == b'-');
-        let file =
-            may_end.then(|| home.files.get(&name(&[front, b"default"].concat()))).flatten()?;
+        let file = may_end
+            .then(|| home.files.get(name(&[front, b"default"].concat()).as_bstr()))
+            .flatten()?;
         Some((file, Some(end)))
     })
 }

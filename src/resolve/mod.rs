@@ -143,6 +143,12 @@ impl Hop {
         Self { steps: Some(Vec::new()), ..Self::default() }
     }
 
+    /// Its effects alone, for whoever keeps many.
+    #[must_use]
+    pub fn without_marks(self) -> Self {
+        Self { marks: Vec::new(), ..self }
+    }
+
     fn step(&mut self, text: fmt::Arguments<'_>, origin: Option<&Origin>) {
         if let Some(steps) = &mut self.steps {
             steps.push(Step::new(text.to_string(), origin));
@@ -222,6 +228,11 @@ impl<'a> Resolver<'a> {
         self.site
     }
 
+    /// Whether a domain's users are the host's own.
+    pub fn is_local(&self, domain: &DomainName) -> bool {
+        self.locals.contains_key(domain)
+    }
+
     /// Whether `user-anything` is taken to reach `user`.
     pub fn has_user_extensions(&self) -> bool {
         self.user_extensions
@@ -248,7 +259,7 @@ impl<'a> Resolver<'a> {
     /// Looks for the programs that many names stand behind, once and not for every domain.
     fn add_handing_files(&mut self) {
         for (path, home) in &self.site.homes {
-            for (key, file) in &home.files {
+            for (key, file) in home.files.iter() {
                 if file.leads_to_accounts() {
                     self.to_accounts.entry(path).or_default().push(key);
                 }

@@ -196,7 +196,7 @@ impl Resolver<'_> {
             std::iter::once(spelled(&rest.replace(":", "."))).chain(own).collect::<Vec<_>>()
         };
         let begin = BString::from([dash, &pre].concat());
-        for (rest, _) in behind(files, begin.as_bstr()) {
+        for rest in files.behind(begin.as_bstr()) {
             // What `default` is cut from must still begin with `pre`.
             if [pre.as_slice(), rest].concat().ends_with(b"default") {
                 let rest = rest.strip_suffix(b"default").filter(|rest| !rest.is_empty());

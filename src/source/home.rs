@@ -3,7 +3,7 @@
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
-use crate::model::dot_qmail::DotQmail;
+use crate::model::dot_qmail::{DotFiles, DotQmail};
 use crate::model::site::Home;
 use crate::model::{Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
 /// folder `.qmail-x` may hold the files of addresses with a `/` in them.
 pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
-    let missing = Home { mode: None, files: BTreeMap::new() };
+    let missing = Home { mode: None, files: DotFiles::default() };
     let stat = match root.stat(path) {
         Ok(Some(stat)) if stat.kind == Kind::Folder => stat,
         Ok(_) => return missing,
@@ -25,7 +25,7 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
     };
     let mut files = BTreeMap::new();
     read_files(root, path, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
-    Home { mode: Some(stat.mode), files }
+    Home { mode: Some(stat.mode), files: files.into() }
 }
 
 /// Reads the names in `folder` that begin with `start`, under keys that begin with `key`.
@@ -50,7 +50,10 @@ fn read_files(
         match root.stat(&path) {
             Ok(Some(stat)) if stat.kind == Kind::File => {
                 let Some(bytes) = read_file(root, &path, findings) else { continue };
-                let lines = super::lines::numbered(&bytes).map(|(_, line)| line.into()).collect();
+                let lines = super::lines::numbered(&bytes).map(|(_, line)| line.into());
+                let mut lines: Vec<BString> = lines.collect();
+                // Most files have one line, and a vector room for four.
+                lines.shrink_to_fit();
                 let origin = Origin::file(&path);
                 warn_if_unreachable(key.as_bstr(), &origin, findings);
                 let is_link = entry.kind == Kind::Link;

@@ -10,6 +10,7 @@ use crate::finding::Findings;
 use crate::model::RelPath;
 use crate::model::design::Design;
 use crate::policy::{Dovecot, MapType};
+use std::sync::Arc;
 
 /// A file, folder or link of the new server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub struct Artifact {
 /// What is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A file with all its bytes.
-    File(Vec<u8>),
+    /// A file with all its bytes, which whoever reads them back need not copy.
+    File(Arc<Vec<u8>>),
     /// A folder that some program expects, perhaps empty.
     Folder,
     /// A symbolic link to a path of the new host.
@@ -95,10 +96,17 @@ pub fn emit(design: &Design, choices: Choices) -> (Vec<Artifact>, Findings) {
     (files, findings)
 }
 
+impl Content {
+    /// A file with these bytes.
+    pub fn file(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::File(Arc::new(bytes.into()))
+    }
+}
+
 impl Artifact {
     /// A text that everybody may read.
     pub fn text(path: &str, text: impl Into<Vec<u8>>) -> Self {
-        let content = Content::File(text.into());
+        let content = Content::file(text);
         Self { path: RelPath::new(path), content, audience: Audience::Everybody }
     }
 
@@ -107,6 +115,14 @@ impl Artifact {
         match &self.content {
             Content::File(bytes) => bytes,
             Content::Folder | Content::Link(_) => &[],
+        }
+    }
+
+    /// The same, to keep.
+    pub fn shared(&self) -> Arc<Vec<u8>> {
+        match &self.content {
+            Content::File(bytes) => Arc::clone(bytes),
+            Content::Folder | Content::Link(_) => Arc::default(),
         }
     }
 }

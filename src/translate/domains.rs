@@ -60,7 +60,7 @@ impl Translator<'_> {
     /// A vpopmail alias domain shares every address of its real domain, and all local domains share
     /// the host's users.
     fn role(&self, name: &DomainName) -> Role {
-        if self.site.control.is_local(name) {
+        if self.rules.is_local(name) {
             return match self.site.unix_domain() {
                 Some(first) if first != *name => Role::AliasOf(first),
                 _ => Role::Own,
@@ -77,7 +77,7 @@ impl Translator<'_> {
 
     fn serves_as_usual(&self, name: &DomainName) -> bool {
         let entry = self.site.control.virtual_domains.get(name.as_bstr());
-        !self.site.control.is_local(name)
+        !self.rules.is_local(name)
             && entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()))
     }
 

@@ -1,11 +1,11 @@
 //! Lists: where each lives, and what its rules lose.
 
-use super::{Translator, component};
+use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::MailingList;
 use crate::model::list::List;
-use crate::model::{Address, RelPath};
+use crate::model::{Address, RelPath, component};
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;

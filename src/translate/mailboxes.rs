@@ -1,6 +1,6 @@
 //! Accounts become mailboxes: homes, hashes, quotas, restrictions and login names.
 
-use super::{Translator, component};
+use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::design::{Denied, Extensions, Mailbox};
 use crate::model::password::{Password, Scheme, Secret};
@@ -27,12 +27,17 @@ const WITHOUT_COUNTERPART: Restrictions = Restrictions(
 impl Translator<'_> {
     pub(super) fn translate_mailboxes(&mut self) {
         let site = self.site;
+        let count = site.domains.iter().map(|domain| domain.accounts.len()).sum();
+        let mut mailboxes = Vec::with_capacity(count);
         for domain in &site.domains {
             let aliases = Self::login_domains(domain);
             for account in &domain.accounts {
-                self.translate_account(domain, account, &aliases);
+                let mailbox = self.translate_account(domain, account, &aliases);
+                mailboxes.push((mailbox.address.clone(), mailbox));
             }
         }
+        // Built at once, a map has no gaps; one that grows in order is half empty.
+        self.design.mailboxes = mailboxes.into_iter().collect();
         self.translate_unix_users();
         self.report_secrets();
     }
@@ -42,7 +47,12 @@ impl Translator<'_> {
         domain.aliases.iter().map(|alias| alias.name.clone()).filter(DomainName::is_plain).collect()
     }
 
-    fn translate_account(&mut self, domain: &Domain, account: &Account, aliases: &[DomainName]) {
+    fn translate_account(
+        &mut self,
+        domain: &Domain,
+        account: &Account,
+        aliases: &[DomainName],
+    ) -> Mailbox {
         let address = Address::of(&account.name, &domain.name);
         let is_reachable = account.reachable && self.is_usable_or_told(&address, &account.origin);
         let restrictions = domain.login_restrictions(account);
@@ -56,8 +66,7 @@ impl Translator<'_> {
         self.report_shared_store(account, &address);
         let password = self.password(&account.password, &address, &account.origin);
         let logins = aliases.iter().map(|alias| Address::of(&account.name, alias).to_bytes());
-        let mailbox = Mailbox {
-            home: home_of(&address),
+        Mailbox {
             password: password.filter(|_| is_reachable),
             logins: if is_reachable { logins.collect() } else { Vec::new() },
             quota: account.quota,
@@ -68,8 +77,7 @@ impl Translator<'_> {
             is_direct: false,
             origin: account.origin.clone(),
             address,
-        };
-        self.design.mailboxes.insert(mailbox.address.clone(), mailbox);
+        }
     }
 
     /// Two accounts on one store: its mail can only go to one of them.
@@ -215,7 +223,6 @@ impl Translator<'_> {
             let password = self.password(&user.password, &address, &user.origin);
             let is_reachable = self.is_usable_or_told(&address, &user.origin);
             let mailbox = Mailbox {
-                home: home_of(&address),
                 password,
                 logins,
                 quota: Quota::default(),
@@ -266,10 +273,4 @@ impl Translator<'_> {
             }
         }
     }
-}
-
-/// `var/vmail/DOMAIN/USER`.
-pub(super) fn home_of(address: &Address) -> RelPath {
-    let root = RelPath::new("var/vmail");
-    root.join(component(address.domain.as_ref())).join(component(address.local.as_ref()))
 }

@@ -7,7 +7,6 @@ mod domains;
 mod lists;
 mod loops;
 mod mailboxes;
-mod names;
 mod pop3;
 mod programs;
 mod routes;
@@ -15,8 +14,6 @@ mod senders;
 mod server;
 mod stores;
 mod system;
-
-pub use names::component;
 
 use crate::finding::{Code, Disposition, Finding, Findings};
 use crate::model::design::{Design, Ids, LOGIN_NAME_BYTES};

@@ -1,10 +1,9 @@
 //! Which stored mail goes into which mailbox.
 
 use super::Translator;
-use super::mailboxes::home_of;
 use crate::finding::{Disposition, code};
 use crate::model::design::{
-    Denied, DomainPattern, Extensions, LocalPattern, MailCopy, Mailbox, Pattern,
+    Denied, DomainPattern, Extensions, LocalPattern, MailCopy, Mailbox, Pattern, mailbox_home,
 };
 use crate::model::folder::{is_portable, portable};
 use crate::model::quota::{Quota, Usage};
@@ -37,6 +36,9 @@ impl Translator<'_> {
                 }
             }
         }
+        if wanted.is_empty() {
+            return BTreeMap::new();
+        }
         let mut taken: BTreeSet<Address> = self.design.mailboxes.keys().cloned().collect();
         taken.extend(self.design.lists.keys().cloned());
         let mut adopted = BTreeMap::new();
@@ -53,7 +55,6 @@ impl Translator<'_> {
                 format!("it becomes the mailbox {address}; nobody can log in to it until it gets a password"),
             );
             let mailbox = Mailbox {
-                home: home_of(&address),
                 password: None,
                 logins: Vec::new(),
                 quota: Quota::default(),
@@ -120,7 +121,7 @@ impl Translator<'_> {
                 self.report_orphan(path, store.messages());
                 continue;
             };
-            let home = home_of(&owner);
+            let home = mailbox_home(&owner);
             // A folder that some address delivers to is copied with the Maildir it lies in.
             let is_folder_of_another =
                 store.kind == StoreKind::Maildir && site.stores.contains_key(&path.parent());

@@ -54,8 +54,9 @@ fn check_one(
         let tell = |quota: Quota| format!("{} bytes, {} messages", quota.bytes, quota.messages);
         verified.differ("quota", name, tell(quota), tell(user.quota));
     }
-    if user.home != mailbox.home {
-        verified.differ("home", name, mailbox.home.to_string(), user.home.to_string());
+    let home = mailbox.home();
+    if user.home != home {
+        verified.differ("home", name, home.to_string(), user.home.to_string());
     }
     if user.ids != plan.design.ids.mail {
         verified.differ(

@@ -19,7 +19,7 @@ pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) -> fsys
                     continue;
                 }
                 match target.read(&file.path, 1 << 30) {
-                    Ok(found) if found == *bytes => {}
+                    Ok(found) if found == **bytes => {}
                     Ok(found) => compare(file, bytes, &found, verified),
                     Err(error) => {
                         verified.differ("file", file.path.as_bstr(), "readable", error.to_string());

@@ -111,7 +111,7 @@ impl Shared {
 
 fn secret(name: &str, text: impl Into<Vec<u8>>) -> Artifact {
     let path = RelPath::new(format!("etc/dovecot/unqmail/{name}"));
-    Artifact { path, content: Content::File(text.into()), audience: Audience::Group("dovecot") }
+    Artifact { path, content: Content::file(text), audience: Audience::Group("dovecot") }
 }
 
 fn report_weak_hashes(design: &Design, findings: &mut Findings) {

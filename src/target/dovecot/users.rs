@@ -37,7 +37,8 @@ fn row(mailbox: &Mailbox, (uid, gid): (u32, u32), version: Dovecot) -> BString {
         None => "{CRYPT}*".to_owned(),
     };
     // The field is taken literally but for a colon, which no path component holds: see below.
-    let home = mailbox.home.as_bstr().to_str_lossy();
+    let home = mailbox.home();
+    let home = home.as_bstr().to_str_lossy();
     format!("{password}:{uid}:{gid}::/{home}::{}", quota(mailbox, version)).into()
 }
 

@@ -49,17 +49,17 @@ pub(super) fn emit(
     }
     add("text", Content::Link(TEXTS));
     let last = last_post(&list.list);
-    add("index", Content::File(format!("{last}\n").into_bytes()));
+    add("index", Content::file(format!("{last}\n")));
     // Posts up to here have been in digests before.
-    add("lastdigest", Content::File(format!("{last}:0:0\n").into_bytes()));
+    add("lastdigest", Content::file(format!("{last}:0:0\n")));
     for (name, text) in control(list, aliases, findings) {
-        add(&format!("control/{name}"), Content::File(text.into_bytes()));
+        add(&format!("control/{name}"), Content::file(text));
     }
     for (folder, members) in
         [("subscribers.d", &list.list.subscribers), ("digesters.d", &list.list.digest)]
     {
         for (first, text) in by_first_byte(members) {
-            add(&format!("{folder}/{}", char::from(first)), Content::File(text));
+            add(&format!("{folder}/{}", char::from(first)), Content::file(text));
         }
     }
 }

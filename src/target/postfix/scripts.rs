@@ -69,7 +69,7 @@ fn quoted(word: &str) -> String {
 
 fn script(name: &str, text: String) -> Artifact {
     let path = RelPath::new(format!("etc/postfix/unqmail/{name}"));
-    Artifact { path, content: Content::File(text.into_bytes()), audience: Audience::Command }
+    Artifact { path, content: Content::file(text), audience: Audience::Command }
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ impl Tables {
         let own = address(&mailbox.address);
         let is_served = design.domain(&mailbox.address.domain).is_some();
         if mailbox.is_plain {
-            self.add_final(&mailbox.address, below_mail(&mailbox.home), domains, design);
+            self.add_final(&mailbox.address, below_mail(&mailbox.home()), domains, design);
             if domains.refuses_around(&mailbox.address) {
                 self.transport.add(&own, LMTP);
             }

@@ -9,7 +9,7 @@ const LONGEST: usize = 200;
 /// not UTF-8 become `%XX`; the result is never empty, `.` or `..`, and no two names share one.
 ///
 /// ```
-/// use unqmail::translate::component;
+/// use unqmail::model::component;
 /// assert_eq!(component(b"jean.dupont"), "jean.dupont");
 /// assert_eq!(component(b"../a/b"), "%2E./a/b".replace('/', "%2F"));
 /// ```
