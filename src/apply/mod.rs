@@ -4,19 +4,21 @@
 
 mod files;
 mod journal;
+mod mailboxes;
+mod only;
 
-use crate::finding::{Disposition, Finding, Findings, code};
+pub use crate::mail::Pass;
+pub use only::Only;
+
+use crate::finding::Findings;
 use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
 use crate::fsys::tree::Tree;
 use crate::fsys::{self};
-use crate::mail::{self, Moved, Progress};
-use crate::model::design::MailCopy;
-use crate::model::store::Store;
-use crate::model::{Origin, RelPath};
+use crate::mail::{self, Job, Moved, Progress};
+use crate::model::RelPath;
 use crate::plan::Plan;
 use journal::Journal;
-use rayon::prelude::*;
 
 /// What a run did.
 #[derive(Debug, Default)]
@@ -56,7 +58,18 @@ impl Applied {
 /// Where the run keeps what the next one must know.
 pub const STATE: &str = "var/lib/unqmail";
 
-/// Brings the target up to date, on `jobs` threads.
+/// How a run is made.
+#[derive(Debug)]
+pub struct Options {
+    /// Which pass it is.
+    pub pass: Pass,
+    /// The accounts and lists whose mail is moved.
+    pub only: Only,
+    /// Threads that copy mail.
+    pub jobs: usize,
+}
+
+/// Brings the target up to date.
 ///
 /// # Errors
 /// Where another run is at work on the target, or its own state cannot be kept there. Everything
@@ -65,16 +78,28 @@ pub fn apply(
     plan: &Plan,
     root: &Root,
     tree: &Tree,
-    jobs: usize,
+    options: &Options,
     progress: &dyn Progress,
 ) -> fsys::Result<Applied> {
     let state = RelPath::new(STATE);
     let _lock = Lock::take(tree, &state.join("lock"))?;
     let mut journal = Journal::open(tree, &state.join("journal.jsonl"))?;
     let mut applied = Applied { without_owners: !tree.may_chown(), ..Applied::default() };
-    files::write(plan, tree, &mut journal, &mut applied)?;
-    copy_mail(plan, root, tree, jobs, progress, &mut applied);
-    copy_posts(plan, root, tree, progress, &mut applied);
+    if options.pass != Pass::Late {
+        files::write(plan, tree, &mut journal, &mut applied)?;
+    }
+    let job = Job {
+        root,
+        tree,
+        pass: options.pass,
+        ids: plan.design.ids.mail,
+        pop3: plan.design.pop3,
+        progress,
+    };
+    mailboxes::copy(plan, &job, options, &mut applied);
+    if options.pass != Pass::Late {
+        copy_posts(plan, &job, &options.only, &mut applied);
+    }
     if applied.changed() {
         tree.sync()?;
     }
@@ -82,68 +107,15 @@ pub fn apply(
     Ok(applied)
 }
 
-/// Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
-fn copy_mail(
-    plan: &Plan,
-    root: &Root,
-    tree: &Tree,
-    jobs: usize,
-    progress: &dyn Progress,
-    applied: &mut Applied,
-) {
-    let stores: Vec<(&MailCopy, &Store)> = plan
-        .copies()
-        .iter()
-        .filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)))
-        .collect();
-    let mut mailboxes: Vec<&[(&MailCopy, &Store)]> =
-        stores.chunk_by(|(a, _), (b, _)| a.to == b.to).collect();
-    let size = |stores: &[(&MailCopy, &Store)]| -> u64 {
-        stores.iter().map(|(_, store)| store.messages()).sum()
-    };
-    mailboxes.sort_by_key(|stores| std::cmp::Reverse(size(stores)));
-    let (ids, pop3) = (plan.design.ids.mail, plan.design.pop3);
-    let work = || -> Vec<Moved> {
-        let one =
-            |stores: &&[(&MailCopy, &Store)]| mail::copy(root, tree, stores, ids, pop3, progress);
-        mailboxes.par_iter().map(one).collect()
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-    // Without threads of its own the work is done on the shared ones.
-    let moved = pool.map_or_else(|_| work(), |pool| pool.install(work));
-    for (stores, one) in mailboxes.iter().zip(moved) {
-        if one.numbered_anew > 0
-            && let Some((copy, _)) = stores.first()
-        {
-            applied.findings.push(numbered_anew(copy, one.numbered_anew));
-        }
-        applied.moved.add(one);
-    }
-}
-
-fn numbered_anew(copy: &MailCopy, messages: usize) -> Finding {
-    Finding::new(
-        &code::UID_NUMBERED_ANEW,
-        Disposition::Adapted,
-        Origin::file(&copy.home.join("Maildir")),
-        copy.to.to_bytes(),
-        format!("{messages} messages that the old server had numbered have other numbers here"),
-        "Dovecot has opened the folder since; clients that knew these messages download them again",
-    )
-}
-
-fn copy_posts(
-    plan: &Plan,
-    root: &Root,
-    tree: &Tree,
-    progress: &dyn Progress,
-    applied: &mut Applied,
-) {
-    for (from, to) in plan.archives() {
-        if progress.stopped() {
+fn copy_posts(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
+    for (list, from, to) in plan.archives() {
+        if job.progress.stopped() {
             return;
         }
-        match mail::copy_post(root, tree, from, &to, plan.design.ids.lists) {
+        if !only.covers(list) {
+            continue;
+        }
+        match mail::copy_post(job.root, job.tree, from, &to, plan.design.ids.lists) {
             Ok(copied) => applied.posts += u64::from(copied),
             Err(error) => applied.failures.push(error),
         }

@@ -73,6 +73,18 @@ pub(super) struct MigrateArgs {
     /// Settings; every one has a default.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// The last pass, made while the old server is stopped: what is gone there goes here too.
+    /// Refused while anything on the old server still moves or waits in its queue.
+    #[arg(long = "final", conflicts_with = "late")]
+    pub(super) last: bool,
+    /// After the switch: only add messages that reached the old server late, and change nothing
+    /// else in TARGET, which Dovecot may be serving.
+    #[arg(long)]
+    pub(super) late: bool,
+    /// Only the mail of these: user@domain, @domain or domain; may be given more than once.
+    /// Configuration files are written whole all the same.
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) only: Vec<OsString>,
     /// Threads that copy mail; by default one for each processor.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,

@@ -39,6 +39,9 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         site: site.clone(),
         target: target.clone(),
         config: Some(config.clone()),
+        last: false,
+        late: false,
+        only: Vec::new(),
         jobs: None,
     })?;
     if migrated != Exit::Done {

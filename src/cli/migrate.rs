@@ -3,7 +3,7 @@
 use super::args::MigrateArgs;
 use super::progress::Bar;
 use super::{Exit, activate, make_plan, term};
-use crate::apply::{self, Applied};
+use crate::apply::{self, Applied, Only, Options, Pass};
 use crate::finding::Severity;
 use crate::fsys::tree::Tree;
 use crate::plan::Plan;
@@ -17,7 +17,17 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         term::say("unqmail: SITE and TARGET are the same folder; nothing is ever written to SITE");
         return Ok(Exit::WrongUse);
     }
+    let pass = match () {
+        () if args.last => Pass::Final,
+        () if args.late => Pass::Late,
+        () => Pass::Update,
+    };
+    let only = Only::new(args.only.iter().map(|pattern| pattern.as_encoded_bytes()));
     let (root, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
+    if let Some(pattern) = only.idle(&plan.with_mail()).first() {
+        term::say(&format!("unqmail: --only {pattern}: no account or list is meant by it"));
+        return Ok(Exit::WrongUse);
+    }
     if plan.refusing().next().is_some() {
         let mut err = anstream::stderr().lock();
         report::text::plan(&plan, false, &mut err)?;
@@ -26,7 +36,8 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
     let bar = Bar::new("copied", plan.totals().messages);
-    let applied = apply::apply(&plan, &root, &tree, jobs(args.jobs), &bar);
+    let options = Options { pass, only, jobs: jobs(args.jobs) };
+    let applied = apply::apply(&plan, &root, &tree, &options, &bar);
     bar.finish();
     let applied = applied.context("migrating")?;
     let unwaived = applied.findings.refusing(plan.waivers()).next().is_some();
@@ -83,6 +94,21 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
                 counted(applied.removed, "file", "files")
             )?;
         }
+        if moved.deleted + moved.folders_removed > 0 {
+            writeln!(
+                out,
+                "Removed: {} and {} that the old server has no more.",
+                counted(moved.deleted, "message", "messages"),
+                counted(moved.folders_removed, "folder", "folders")
+            )?;
+        }
+        if moved.followed > 0 {
+            writeln!(
+                out,
+                "Moved: {} into another folder.",
+                counted(moved.followed, "message", "messages")
+            )?;
+        }
         if moved.renamed > 0 {
             writeln!(
                 out,
@@ -90,7 +116,7 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
                 counted(moved.renamed, "message", "messages")
             )?;
         }
-    } else if failed.clone().count() == 0 {
+    } else if failed.clone().count() == 0 && !applied.stopped {
         writeln!(out, "Nothing to do: the new server is up to date.")?;
     }
     writeln!(
@@ -112,6 +138,13 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
         count(Severity::Warning),
         count(Severity::Note)
     )?;
+    if applied.moved.vanished > 0 {
+        writeln!(
+            out,
+            "Moved away while they were read: {}; the next pass follows.",
+            counted(applied.moved.vanished, "message", "messages")
+        )?;
+    }
     if applied.without_owners {
         writeln!(out, "Owners are left as they are: only root can set them.")?;
     }

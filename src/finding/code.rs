@@ -91,6 +91,7 @@ codes! {
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";
+    MESSAGE_FOREIGN = "message-foreign", Warning, "look at the messages; remove them by hand if nobody wants them";
     MESSAGE_NAME_ODD = "message-name-odd", Note, "nothing to do";
     MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
     MESSAGE_SIZE_WRONG = "message-size-wrong", Note, "nothing to do";
@@ -130,6 +131,7 @@ codes! {
     SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";
     STORE_ORPHANED = "store-orphaned", Error, "give the store to an account by a .qmail line, or waive the code for its path";
+    STORE_UNRECORDED = "store-unrecorded", Error, "run migrate without --late for the account, with --only ADDRESS, or name the accounts that have moved with --only";
     UID_NOT_KEPT = "uid-not-kept", Warning, "nothing to do; clients download this mail once more";
     UID_NUMBERED_ANEW = "uid-numbered-anew", Warning, "if nobody works on the new server yet, stop Dovecot, remove its dovecot* files from the mailbox and run migrate again";
 }

@@ -104,30 +104,37 @@ impl Tree {
 
     /// Writes a file under a temporary name beside its place.
     pub fn prepare(&self, path: &RelPath, bytes: &[u8], access: Access) -> Result<Prepared> {
-        let write = || {
-            let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
-            let name = temporary(path);
-            let create = || {
-                let flags = OFlags::WRONLY
-                    | OFlags::CREATE
-                    | OFlags::EXCL
-                    | OFlags::NOFOLLOW
-                    | OFlags::CLOEXEC;
-                rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(0o600))
-            };
-            let fd = match create() {
-                // Left behind by a run that was killed.
-                Err(Errno::EXIST) => {
-                    rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::empty())
-                        .and_then(|()| create())
-                }
-                result => result,
-            }
-            .map_err(|e| Error::new("create", path, e))?;
-            self.set_access(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
-            File::from(fd).write_all(bytes).map_err(|e| Error::new("write", path, e))
+        let (mut file, prepared) = self.prepare_open(path, access)?;
+        file.write_all(bytes).map_err(|e| Error::new("write", path, e))?;
+        Ok(prepared)
+    }
+
+    /// Opens a file under a temporary name beside its place, for writing.
+    pub fn prepare_open(&self, path: &RelPath, access: Access) -> Result<(File, Prepared)> {
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        let name = temporary(path);
+        let create = || {
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(0o600))
         };
-        write().map(|()| Prepared { path: path.clone() })
+        let fd = match create() {
+            // Left behind by a run that was killed.
+            Err(Errno::EXIST) => rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::empty())
+                .and_then(|()| create()),
+            result => result,
+        }
+        .map_err(|e| Error::new("create", path, e))?;
+        self.set_access(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
+        Ok((File::from(fd), Prepared { path: path.clone() }))
+    }
+
+    /// Removes a prepared file that shall not be put in place.
+    pub fn give_up(&self, prepared: Prepared) -> Result<()> {
+        let path = prepared.path;
+        let parent = self.root.folder(&path.parent())?.into_fd();
+        rustix::fs::unlinkat(&parent, temporary(&path).as_slice(), AtFlags::empty())
+            .map_err(|e| Error::new("remove what was to become", &path, e))
     }
 
     /// Puts a prepared file in its place; what was there before is gone at that moment.
@@ -245,6 +252,29 @@ impl Tree {
         let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
         rustix::fs::unlinkat(&parent, path.file_name().as_bytes(), AtFlags::empty())
             .map_err(|e| Error::new("remove", path, e))
+    }
+
+    /// Removes a name from an open folder; `false` where it was not there.
+    pub fn remove_in(&self, folder: &OwnedFd, name: &[u8]) -> io::Result<bool> {
+        match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes a folder if it is empty; `false` where it is not, or is not there.
+    pub fn remove_empty(&self, path: &RelPath) -> Result<bool> {
+        let parent = match self.root.folder(&path.parent()) {
+            Ok(parent) => parent.into_fd(),
+            Err(error) if error.is_missing() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match rustix::fs::unlinkat(&parent, path.file_name().as_bytes(), AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            Err(error) => Err(Error::new("remove folder", path, error)),
+        }
     }
 
     /// Makes a named pipe.

@@ -1,14 +1,14 @@
 //! mbox to Maildir: each message becomes a file of the INBOX.
 
-use super::maildir::open_target;
-use super::name::base;
-use super::{Mailbox, Moved, Progress};
-use crate::fsys::root::Root;
-use crate::fsys::{Error, Result};
+use super::compare::Wanted;
+use super::maildir::Target;
+use super::{Job, Mailbox, Moved};
+use crate::fsys::{Error, Result, Stat};
 use crate::model::mbox::{Message, Messages};
 use crate::model::store::Store;
 use bstr::BString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{BufReader, Read};
 
 /// Gives each message of an mbox a name that is the same at every run: its date, a digest of its
@@ -32,36 +32,55 @@ impl Converted {
     }
 }
 
-/// Copies the messages of an mbox into the INBOX.
-pub(super) fn copy(
-    root: &Root,
+/// The names that the messages of an mbox get.
+pub(super) fn names(job: &Job<'_>, store: &Store) -> Result<Vec<BString>> {
+    let mut names = Converted::default();
+    let named = |message: std::io::Result<Message>| {
+        let message = message.map_err(|e| Error::new("read", &store.path, e))?;
+        Ok(names.name(&message).0)
+    };
+    read(job, store)?.map(named).collect()
+}
+
+/// Copies the messages of an mbox that are wanted.
+pub(super) fn copy<'w>(
+    job: &Job<'_>,
     mailbox: &Mailbox<'_>,
     store: &Store,
-    progress: &dyn Progress,
+    target: &Target,
+    wanted: impl Iterator<Item = &'w Wanted>,
     moved: &mut Moved,
 ) -> Result<()> {
-    let (file, _) = root.folder(&store.path.parent())?.open(store.path.file_name())?;
-    let target = open_target(mailbox, &BString::default(), moved)?;
     let [_, cur] = &target.parts;
+    let wanted: BTreeSet<&BString> = wanted.map(|wanted| wanted.names.new_name()).collect();
     let mut names = Converted::default();
-    for message in Messages::new(BufReader::with_capacity(256 << 10, file)) {
-        if progress.stopped() {
+    for message in read(job, store)? {
+        if job.progress.stopped() {
             break;
         }
         let message = message.map_err(|e| Error::new("read", &store.path, e))?;
         let (name, date) = names.name(&message);
+        if !wanted.contains(&name) {
+            continue;
+        }
         let size = u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
-        progress.done(1, size);
-        if target.known.contains_key(base(&name)) {
+        job.progress.done(1, size);
+        let tree = mailbox.tree;
+        let is_same = |found: Stat| found.size == size && found.mtime == (date, 0);
+        if tree.stat_in(cur, &name)?.is_some_and(is_same) {
             moved.present += 1;
             continue;
         }
         let mut bytes: &mut dyn Read = &mut message.bytes.as_slice();
-        let tree = mailbox.tree;
         tree.copy_in(&mut bytes, &target.tmp, cur, &name, mailbox.file_access(), (date, 0))
             .map_err(|e| Error::new("write", &mailbox.home.join("cur").join(&name), e))?;
         moved.copied += 1;
         moved.bytes += size;
     }
     Ok(())
+}
+
+fn read(job: &Job<'_>, store: &Store) -> Result<Messages<BufReader<File>>> {
+    let (file, _) = job.root.folder(&store.path.parent())?.open(store.path.file_name())?;
+    Ok(Messages::new(BufReader::with_capacity(256 << 10, file)))
 }

@@ -1,69 +1,52 @@
-//! A folder of a mailbox: its messages first, then what clients know of them.
+//! What clients know of a folder, written after its messages.
 
-use super::keywords::Letters;
-use super::numbers::Former;
-use super::{Mailbox, Moved, Part, Progress, convert, maildir, numbers};
+use super::compare::Work;
+use super::{Job, Mailbox, Moved, Part, numbers};
 use crate::fsys::Result;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
-use crate::model::memory::Pop3;
 use crate::source::courier;
 use crate::target::dovecot;
 use bstr::BString;
 
-/// Brings one folder up to date; INBOX has no name.
-pub(super) fn copy(
-    root: &Root,
+/// Brings over what clients know of a folder, once its messages are there.
+pub(super) fn remember(
+    job: &Job<'_>,
     mailbox: &Mailbox<'_>,
-    name: &BString,
+    work: &Work,
     parts: &[Part<'_>],
-    pop3: Pop3,
-    progress: &dyn Progress,
     moved: &mut Moved,
 ) -> Result<()> {
-    let path = mailbox.folder(name);
-    let is_served = is_served(mailbox, &path)?;
-    let mut formers = Former::new();
-    let letters = Letters::read(root, mailbox, &path, parts, is_served);
-    for part in parts {
-        let copied = if part.is_maildir() {
-            maildir::copy(
-                root,
-                mailbox,
-                (part.folder, name),
-                &letters,
-                &mut formers,
-                progress,
-                moved,
-            )
-        } else {
-            convert::copy(root, mailbox, part.store, progress, moved)
-        };
-        moved.failures.extend(copied.err());
-    }
-    // What is not there yet cannot be numbered; the next run does it.
-    if progress.stopped() {
-        return Ok(());
-    }
-    if !is_served {
-        if !letters.names.is_empty() {
-            let text = dovecot::keywords::render(letters.names.iter());
-            mailbox.write(&path.join(dovecot::keywords::FILE), &text, moved)?;
-        }
+    let path = &work.path;
+    if !work.is_served {
+        let keywords = dovecot::keywords::render(work.keywords.iter());
+        let keywords = Some(keywords).filter(|text| !text.is_empty());
+        write_or_remove(mailbox, &path.join(dovecot::keywords::FILE), keywords, moved)?;
         let grants = parts.iter().filter(|part| part.is_maildir()).find_map(|part| {
             let path = part.folder.path.join(courier::ACL);
-            let bytes = root.read_if_there(&path, courier::LARGEST).ok().flatten()?;
+            let bytes = job.root.read_if_there(&path, courier::LARGEST).ok().flatten()?;
             Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
         });
-        let file = path.join(dovecot::acl::FILE);
-        match grants {
-            Some(grants) => mailbox.write(&file, &dovecot::acl::render(&grants), moved)?,
-            // Rights that were taken back since the last run are gone here too.
-            None if mailbox.tree.stat(&file)?.is_some() => mailbox.tree.remove(&file)?,
-            None => {}
-        }
+        let grants = grants.map(|grants| dovecot::acl::render(&grants));
+        write_or_remove(mailbox, &path.join(dovecot::acl::FILE), grants, moved)?;
     }
-    numbers::write(root, mailbox, &path, (parts, &formers), pop3, is_served, moved)
+    let (known, served) = ((parts, &work.formers), work.is_served);
+    numbers::write(job.root, mailbox, path, known, job.pop3, served, moved)
+}
+
+/// What is gone on the old server since the last run goes here too.
+fn write_or_remove(
+    mailbox: &Mailbox<'_>,
+    file: &RelPath,
+    text: Option<Vec<u8>>,
+    moved: &mut Moved,
+) -> Result<()> {
+    match text {
+        Some(text) => mailbox.write(file, &text, moved)?,
+        None if mailbox.tree.stat(file)?.is_some() => mailbox.tree.remove(file)?,
+        None => {}
+    }
+    Ok(())
 }
 
 /// Writes which folders the owner's mail program shows.
@@ -84,16 +67,16 @@ pub(super) fn subscribe(
             folders.extend(own.map(|name| part.copy.folder(&name).clone()));
         }
     }
-    if is_known && !is_served(mailbox, &mailbox.home)? {
-        let text = dovecot::subscriptions::render(folders.iter());
-        mailbox.write(&mailbox.home.join(dovecot::subscriptions::FILE), &text, moved)?;
+    if is_served(mailbox, &mailbox.home)? {
+        return Ok(());
     }
-    Ok(())
+    let text = is_known.then(|| dovecot::subscriptions::render(folders.iter()));
+    write_or_remove(mailbox, &mailbox.home.join(dovecot::subscriptions::FILE), text, moved)
 }
 
 /// Whether Dovecot has opened a folder: then it has files of its own there, and what clients know
 /// is Dovecot's to say.
-fn is_served(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {
+pub(super) fn is_served(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {
     let entries = match mailbox.tree.root().list(path) {
         Ok(entries) => entries,
         Err(error) if error.is_missing() => return Ok(false),

@@ -1,42 +1,14 @@
-//! Maildir to Maildir, folder by folder.
+//! Maildir to Maildir: carries out what a comparison found.
 
-use super::keywords::Letters;
+use super::compare::{Wanted, Work};
 use super::name::base;
-use super::numbers::Former;
-use super::{Mailbox, Moved, Progress};
-use crate::fsys::root::{Folder as Open, Root};
-use crate::fsys::tree::Access;
+use super::{Job, Mailbox, Moved, PARTS, Part, convert};
+use crate::fsys::root::Folder as Open;
 use crate::fsys::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
-use crate::model::message::{is_plain, renamed};
-use crate::model::store::Folder;
-use bstr::BString;
-use std::collections::{BTreeMap, BTreeSet};
+use bstr::{BString, ByteSlice as _};
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-
-/// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
-/// meanwhile is then met in `cur`.
-const PARTS: [&str; 2] = ["new", "cur"];
-
-/// A message's name on the old server and on the new one.
-struct Names {
-    old: BString,
-    /// Where it is another one: because of keywords, or because Dovecot would misread the old one.
-    new: Option<BString>,
-}
-
-impl Names {
-    fn new(old: BString, letters: &Letters) -> Self {
-        let new = renamed(&old, letters.of(base(&old)));
-        // A name that would be too long for a file goes without its keywords.
-        let new = if new.len() > 255 { renamed(&old, b"") } else { new };
-        Self { new: Some(new).filter(|new| *new != old), old }
-    }
-
-    fn new_name(&self) -> &BString {
-        self.new.as_ref().unwrap_or(&self.old)
-    }
-}
 
 /// A folder of the target with its parts open.
 pub(super) struct Target {
@@ -44,59 +16,51 @@ pub(super) struct Target {
     /// `new` and `cur`.
     pub(super) parts: [OwnedFd; 2],
     pub(super) tmp: OwnedFd,
-    /// Messages by the part of their name that stays: which part of the folder, and the whole name.
-    pub(super) known: BTreeMap<BString, Vec<(usize, BString)>>,
 }
 
-/// Copies the messages of one folder into another; INBOX has no name.
-pub(super) fn copy(
-    root: &Root,
+/// Messages of earlier passes that left their folder on the old server, by unique name: the path of
+/// `new` or `cur` and the whole name. One that is met in another folder only moved.
+pub(super) type Departed = BTreeMap<BString, Vec<(RelPath, BString)>>;
+
+/// Brings the messages of one folder that are not there as they should be.
+pub(super) fn bring(
+    job: &Job<'_>,
     mailbox: &Mailbox<'_>,
-    (folder, name): (&Folder, &BString),
-    letters: &Letters,
-    formers: &mut Former,
-    progress: &dyn Progress,
+    work: &Work,
+    parts: &[Part<'_>],
+    departed: &mut Departed,
     moved: &mut Moved,
 ) -> Result<()> {
-    let mut target = open_target(mailbox, name, moved)?;
-    let mut sources = Vec::new();
-    let mut messages: Vec<(usize, Names)> = Vec::new();
-    for (part, name) in PARTS.iter().enumerate() {
-        let listed = root.folder(&folder.path.join(name)).and_then(|open| Ok((open.list()?, open)));
-        match listed {
-            Ok((entries, open)) => {
-                let files = entries
-                    .into_iter()
-                    .filter(|entry| entry.kind == Kind::File && !entry.name.starts_with(b"."));
-                messages.extend(files.map(|entry| (part, Names::new(entry.name, letters))));
-                sources.push(Some(open));
-            }
-            Err(error) => {
-                if !error.is_missing() {
-                    moved.failures.push(error);
-                }
-                sources.push(None);
-            }
+    if work.is_there && work.wanted.is_empty() && work.stale.is_empty() {
+        return Ok(());
+    }
+    if parts.is_empty() && !work.is_there {
+        return Ok(());
+    }
+    let target = open_target(mailbox, &work.name, moved)?;
+    for name in &work.stale {
+        let removed = mailbox.tree.remove_in(&target.tmp, name);
+        removed.map_err(|e| Error::new("remove", &work.path.join("tmp").join(name), e))?;
+    }
+    for (from, part) in parts.iter().enumerate() {
+        let mut own = work.wanted.iter().filter(|wanted| wanted.from == from).peekable();
+        if own.peek().is_none() {
+            continue;
         }
-    }
-    for (_, names) in messages.iter().filter(|(_, names)| !is_plain(&names.old)) {
-        formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
-    }
-    // What the source still has under its name is not another message renamed.
-    let current: BTreeSet<(usize, &BString)> =
-        messages.iter().map(|(part, names)| (*part, names.new_name())).collect();
-    for named in target.known.values_mut() {
-        named.retain(|(part, name)| !current.contains(&(*part, name)));
-    }
-    for (part, names) in &messages {
-        if progress.stopped() {
-            break;
+        if !part.is_maildir() {
+            let copied = convert::copy(job, mailbox, part.store, &target, own, moved);
+            moved.failures.extend(copied.err());
+            continue;
         }
-        let Some(Some(source)) = sources.get(*part) else { continue };
-        if let Err(error) =
-            copy_message(mailbox, source, &mut target, *part, names, progress, moved)
-        {
-            moved.failures.push(error);
+        let sources = PARTS.map(|sub| job.root.folder(&part.folder.path.join(sub)));
+        for wanted in own {
+            if job.progress.stopped() {
+                return Ok(());
+            }
+            // A part that is gone since the listing has no messages any more.
+            let Some(Ok(source)) = sources.get(wanted.part) else { continue };
+            let copied = bring_message(job, mailbox, source, &target, wanted, departed, moved);
+            moved.failures.extend(copied.err());
         }
     }
     Ok(())
@@ -116,9 +80,6 @@ pub(super) fn open_target(
         moved.folders += 1;
     }
     tree.make_folder(&path, access)?;
-    let open = |part: &str| tree.make_folder(&path.join(part), access);
-    let parts = [open("new")?, open("cur")?];
-    let tmp = open("tmp")?;
     if !name.is_empty() {
         // Tells Maildir++ programs that this is no account's Maildir.
         let marker = path.join("maildirfolder");
@@ -126,71 +87,128 @@ pub(super) fn open_target(
             tree.place(tree.prepare(&marker, b"", mailbox.file_access())?)?;
         }
     }
-    let mut known = BTreeMap::new();
-    for (part, folder) in PARTS.iter().enumerate() {
-        for entry in tree.root().list(&path.join(folder))? {
-            let names: &mut Vec<_> = known.entry(base(&entry.name).to_owned()).or_default();
-            names.push((part, entry.name));
-        }
-    }
-    Ok(Target { path, parts, tmp, known })
+    let open = |part: &str| tree.make_folder(&path.join(part), access);
+    let parts = [open("new")?, open("cur")?];
+    // The last of all: where it is, the folder is complete.
+    let tmp = open("tmp")?;
+    Ok(Target { path, parts, tmp })
 }
 
 /// The domain's folder and the home belong to the mail user, the folder above them to root.
 fn make_above(mailbox: &Mailbox<'_>) -> Result<()> {
     let home = mailbox.home.parent();
     let access = mailbox.folder_access();
-    let above = Access { mode: 0o755, owner: access.owner };
+    let above = crate::fsys::tree::Access { mode: 0o755, owner: access.owner };
     mailbox.tree.make_folder(&home.parent().parent(), above)?;
     mailbox.tree.make_folder(&home.parent(), access)?;
     mailbox.tree.make_folder(&home, access)?;
     Ok(())
 }
 
-fn copy_message(
+fn bring_message(
+    job: &Job<'_>,
     mailbox: &Mailbox<'_>,
     source: &Open,
-    target: &mut Target,
-    part: usize,
-    names: &Names,
-    progress: &dyn Progress,
+    target: &Target,
+    wanted: &Wanted,
+    departed: &mut Departed,
     moved: &mut Moved,
 ) -> Result<()> {
-    let (old, name) = (&names.old, names.new_name());
+    let (old, name) = (&wanted.names.old, wanted.names.new_name());
     let Some(stat) = source.stat(old)?.filter(|stat| stat.kind == Kind::File) else {
         // Moved or deleted since the listing: the next pass sees what became of it.
+        moved.vanished += 1;
         return Ok(());
     };
     let tree = mailbox.tree;
-    let Some(to) = target.parts.get(part) else { return Ok(()) };
-    let path = target.path.join(PARTS.get(part).copied().unwrap_or_default()).join(name);
-    if tree.stat_in(to, name)?.is_some_and(|found| is_same(&found, &stat)) {
+    let Some(to) = target.parts.get(wanted.part) else { return Ok(()) };
+    let path = target.path.join(PARTS.get(wanted.part).copied().unwrap_or_default()).join(name);
+    let is_same = |found: Option<Stat>| found.is_some_and(|found| is_same(&found, &stat));
+    if is_same(tree.stat_in(to, name)?) {
         moved.present += 1;
-        progress.done(1, stat.size);
+        job.progress.done(1, stat.size);
         return Ok(());
     }
-    let others = target.known.get_mut(base(name));
-    for (at, (there, known)) in others.iter().flat_map(|others| others.iter()).enumerate() {
-        let Some(from) = target.parts.get(*there) else { continue };
-        if tree.stat_in(from, known)?.is_some_and(|found| is_same(&found, &stat)) {
-            tree.rename(from, known, to, name).map_err(|e| Error::new("rename", &path, e))?;
-            moved.renamed += 1;
-            progress.done(1, stat.size);
-            others.map(|others| others.swap_remove(at));
+    let other = wanted.other.as_ref();
+    let other = other.and_then(|other| Some((target.parts.get(other.part)?, &other.name)));
+    if let Some((from, known)) = other
+        && is_same(tree.stat_in(from, known)?)
+    {
+        tree.rename(from, known, to, name).map_err(|e| Error::new("rename", &path, e))?;
+        moved.renamed += 1;
+        job.progress.done(1, stat.size);
+        return Ok(());
+    }
+    let elsewhere = departed.get_mut(wanted.unique());
+    if let Some((folder, known)) = elsewhere.and_then(Vec::pop) {
+        let from = tree.root().folder(&folder)?.into_fd();
+        if is_same(tree.stat_in(&from, &known)?) {
+            tree.rename(&from, &known, to, name).map_err(|e| Error::new("move", &path, e))?;
+            moved.followed += 1;
+            job.progress.done(1, stat.size);
             return Ok(());
         }
+        departed.entry(wanted.unique().to_owned()).or_default().push((folder, known));
     }
+    if copy_message(mailbox, source, old, target, wanted.part, name, moved)? {
+        job.progress.done(1, stat.size);
+        if let Some((from, known)) = other.filter(|_| wanted.is_ours) {
+            // What a crash left of it under its former name.
+            tree.remove_in(from, known).map_err(|e| Error::new("remove", &path, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a message; `false` where it is gone.
+pub(super) fn copy_message(
+    mailbox: &Mailbox<'_>,
+    source: &Open,
+    old: &BString,
+    target: &Target,
+    part: usize,
+    name: &BString,
+    moved: &mut Moved,
+) -> Result<bool> {
+    let Some(to) = target.parts.get(part) else { return Ok(false) };
     let (mut file, stat) = match source.open(old) {
         Ok(open) => open,
-        Err(error) if error.is_missing() => return Ok(()),
+        Err(error) if error.is_missing() => {
+            moved.vanished += 1;
+            return Ok(false);
+        }
         Err(error) => return Err(error),
     };
-    tree.copy_in(&mut file, &target.tmp, to, name, mailbox.file_access(), stat.mtime)
-        .map_err(|e| Error::new("copy to", &path, e))?;
+    let access = mailbox.file_access();
+    mailbox.tree.copy_in(&mut file, &target.tmp, to, name, access, stat.mtime).map_err(|e| {
+        let sub = PARTS.get(part).copied().unwrap_or_default();
+        Error::new("copy to", &target.path.join(sub).join(name), e)
+    })?;
     moved.copied += 1;
     moved.bytes += stat.size;
-    progress.done(1, stat.size);
-    Ok(())
+    Ok(true)
+}
+
+/// Notes the messages that left a folder.
+pub(super) fn depart(work: &mut Work, departed: &mut Departed) {
+    for there in work.departed.drain(..) {
+        let folder = work.path.join(PARTS.get(there.part).copied().unwrap_or_default());
+        departed.entry(base(&there.name).to_owned()).or_default().push((folder, there.name));
+    }
+}
+
+/// Removes the messages that are gone from the old server.
+pub(super) fn remove(mailbox: &Mailbox<'_>, departed: &Departed, moved: &mut Moved) {
+    for (folder, name) in departed.values().flatten() {
+        let removed = mailbox.tree.root().folder(folder).and_then(|open| {
+            let removed = mailbox.tree.remove_in(&open.into_fd(), name.as_bytes());
+            removed.map_err(|e| Error::new("remove", &folder.join(name), e))
+        });
+        match removed {
+            Ok(removed) => moved.deleted += u64::from(removed),
+            Err(error) => moved.failures.push(error),
+        }
+    }
 }
 
 /// Date and size tell a whole message from one that was cut short: the date is set last.

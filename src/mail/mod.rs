@@ -3,16 +3,23 @@
 //! half-written is ever seen there.
 
 mod archive;
+mod compare;
 mod convert;
 mod folder;
+mod gone;
 mod keywords;
+mod late;
 mod maildir;
 mod name;
 mod numbers;
+mod pass;
+mod record;
 
 pub use archive::copy_post;
 pub use convert::Converted;
+pub use gone::recorded;
 pub use name::base;
+pub use pass::Pass;
 
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
@@ -22,7 +29,10 @@ use crate::model::design::MailCopy;
 use crate::model::memory::Pop3;
 use crate::model::store::{Folder, Store, StoreKind};
 use bstr::BString;
-use std::collections::BTreeMap;
+use compare::{Wanted, Work, compare};
+use maildir::Departed;
+use record::Record;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of the messages of a mailbox.
 #[derive(Debug, Default)]
@@ -33,10 +43,22 @@ pub struct Moved {
     pub bytes: u64,
     /// Messages whose name followed a change of flags or folder part.
     pub renamed: u64,
+    /// Messages that followed one which moved to another folder.
+    pub followed: u64,
+    /// Messages removed, because the old server has them no more.
+    pub deleted: u64,
     /// Messages that were there already.
     pub present: u64,
+    /// Messages that were gone between listing and opening; the next pass sees what became of them.
+    pub vanished: u64,
+    /// Messages on the target that no pass brought.
+    pub foreign: u64,
+    /// Messages of a mailbox that no pass has completed, where only late ones were asked for.
+    pub unrecorded: u64,
     /// Folders created.
     pub folders: u64,
+    /// Folders removed, because the old server has them no more.
+    pub folders_removed: u64,
     /// Files written that tell what clients know of a folder.
     pub remembered: u64,
     /// Messages whose number of the old server is another one in Dovecot's own list.
@@ -51,8 +73,14 @@ impl Moved {
         self.copied += other.copied;
         self.bytes += other.bytes;
         self.renamed += other.renamed;
+        self.followed += other.followed;
+        self.deleted += other.deleted;
         self.present += other.present;
+        self.vanished += other.vanished;
+        self.foreign += other.foreign;
+        self.unrecorded += other.unrecorded;
         self.folders += other.folders;
+        self.folders_removed += other.folders_removed;
         self.remembered += other.remembered;
         self.numbered_anew += other.numbered_anew;
         self.failures.append(&mut other.failures);
@@ -60,12 +88,13 @@ impl Moved {
 
     /// Whether anything on the target changed.
     pub fn changed(&self) -> bool {
-        self.copied + self.renamed + self.folders + self.remembered > 0
+        let messages = self.copied + self.renamed + self.followed + self.deleted;
+        messages + self.folders + self.folders_removed + self.remembered > 0
     }
 }
 
 /// Hears of messages as they are done; called from many threads.
-pub trait Progress: Sync {
+pub trait Progress: Sync + std::fmt::Debug {
     /// So many messages of so many bytes are done.
     fn done(&self, messages: u64, bytes: u64);
     /// Whether to stop at the next message, because somebody asked for it.
@@ -88,39 +117,163 @@ impl Part<'_> {
     }
 }
 
-/// Brings a mailbox up to date with its stores, one folder after the other. Never deletes a
-/// message, and never touches the stores. The stores are those of one mailbox; of several the first
-/// gives a folder its numbers.
-pub fn copy(
-    root: &Root,
-    tree: &Tree,
-    stores: &[(&MailCopy, &Store)],
-    ids: (u32, u32),
-    pop3: Pop3,
-    progress: &dyn Progress,
-) -> Moved {
+/// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
+/// meanwhile is then met in `cur`.
+const PARTS: [&str; 2] = ["new", "cur"];
+
+/// What the mailboxes of a run have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The old server.
+    pub root: &'a Root,
+    /// The new one.
+    pub tree: &'a Tree,
+    /// Which pass it is.
+    pub pass: Pass,
+    /// User and group that own the mail.
+    pub ids: (u32, u32),
+    /// The program whose POP3 clients shall find their mail again.
+    pub pop3: Pop3,
+    /// Who hears of it.
+    pub progress: &'a dyn Progress,
+}
+
+/// The folders of a mailbox by their name on the target, with those of the old server that go into
+/// each.
+type Folders<'a> = BTreeMap<BString, Vec<Part<'a>>>;
+
+/// Brings a mailbox up to date with its stores, and never touches them. Of several stores the first
+/// gives a folder its numbers; without any, all that earlier passes brought is gone on the old
+/// server.
+pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Moved {
     let mut moved = Moved::default();
-    let Some((first, _)) = stores.first() else { return moved };
-    let mailbox = Mailbox { tree, home: first.home.join("Maildir"), ids };
-    let mut folders: BTreeMap<&BString, Vec<Part<'_>>> = BTreeMap::new();
+    let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids };
+    let mut folders = Folders::new();
     for (copy, store) in stores {
         for folder in &store.folders {
-            let parts = folders.entry(copy.folder(&folder.name)).or_default();
+            let parts = folders.entry(copy.folder(&folder.name).clone()).or_default();
             parts.push(Part { copy, store, folder });
         }
     }
-    for (name, parts) in &folders {
-        if progress.stopped() {
-            return moved;
+    let copied = Record::open(job.tree, home).and_then(|record| {
+        if job.pass == Pass::Late {
+            late::add(job, &mailbox, &folders, record, &mut moved)
+        } else {
+            update(job, &mailbox, home, &folders, record, &mut moved)
         }
-        let copied = folder::copy(root, &mailbox, name, parts, pop3, progress, &mut moved);
-        moved.failures.extend(copied.err());
-        if name.is_empty() {
-            let subscribed = folder::subscribe(root, &mailbox, parts, &mut moved);
-            moved.failures.extend(subscribed.err());
+    });
+    moved.failures.extend(copied.err());
+    moved
+}
+
+/// Compares folder by folder, then carries out what differs. A mailbox that is new is done folder by
+/// folder at once, so that no more than one is in memory; a later pass first knows all that left a
+/// folder, so that a message which only moved is followed.
+fn update(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    home: &RelPath,
+    folders: &Folders<'_>,
+    mut record: Record<'_>,
+    moved: &mut Moved,
+) -> Result<()> {
+    let is_new = record.is_new();
+    let parts_of = |name: &BString| folders.get(name).map(Vec::as_slice).unwrap_or_default();
+    let (mut works, mut departed) = (Vec::new(), Departed::new());
+    let mut seen = BTreeSet::new();
+    let mut wanted = folders.keys().peekable();
+    loop {
+        let next = wanted.peek().map(|name| (**name).clone());
+        let Some(name) = record.next().into_iter().chain(next).min() else { break };
+        wanted.next_if(|wanted| **wanted == name);
+        if job.progress.stopped() {
+            return record.finish(false);
+        }
+        let known = record.take(&name)?;
+        let parts = parts_of(&name);
+        let (mut work, kept) = match compare(job, mailbox, &name, parts, &known, moved) {
+            Ok(compared) => compared,
+            Err(error) => {
+                moved.failures.push(error);
+                continue;
+            }
+        };
+        let is_gone = parts.is_empty() && (job.pass == Pass::Final || !work.is_there);
+        record.keep(&name, &known, (!is_gone).then_some(kept.as_slice()))?;
+        if !work.wanted.is_empty() {
+            record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
+        }
+        maildir::depart(&mut work, &mut departed);
+        if is_new {
+            bring(job, mailbox, &work, parts, &mut departed, moved);
+            remember(job, mailbox, &work, parts, moved);
+        } else {
+            works.push(work);
+        }
+        seen.insert(name);
+    }
+    for work in &works {
+        bring(job, mailbox, work, parts_of(&work.name), &mut departed, moved);
+    }
+    let is_final = job.pass == Pass::Final && moved.failures.is_empty() && !job.progress.stopped();
+    if is_final {
+        maildir::remove(mailbox, &departed, moved);
+        moved.foreign += gone::foreign(mailbox, &seen)?;
+    }
+    // Folders within others come last by name: they go first.
+    for work in works.iter().rev() {
+        let parts = parts_of(&work.name);
+        if !parts.is_empty() {
+            remember(job, mailbox, work, parts, moved);
+        } else if is_final {
+            let removed = if work.name.is_empty() {
+                gone::remove_mailbox(mailbox)
+            } else {
+                gone::remove_folder(mailbox, &work.path)
+            };
+            match removed {
+                Ok(removed) => moved.folders_removed += u64::from(removed && work.is_there),
+                Err(error) => moved.failures.push(error),
+            }
         }
     }
-    moved
+    let is_complete = moved.failures.is_empty() && !job.progress.stopped();
+    record.finish(is_complete)?;
+    if is_complete && is_final && folders.is_empty() {
+        Record::forget(job.tree, home)?;
+    }
+    Ok(())
+}
+
+fn bring(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    work: &Work,
+    parts: &[Part<'_>],
+    departed: &mut Departed,
+    moved: &mut Moved,
+) {
+    let brought = maildir::bring(job, mailbox, work, parts, departed, moved);
+    moved.failures.extend(brought.err());
+}
+
+/// What is not there yet cannot be numbered; the next run does it.
+fn remember(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    work: &Work,
+    parts: &[Part<'_>],
+    moved: &mut Moved,
+) {
+    if job.progress.stopped() {
+        return;
+    }
+    let remembered = folder::remember(job, mailbox, work, parts, moved);
+    moved.failures.extend(remembered.err());
+    if work.name.is_empty() {
+        let subscribed = folder::subscribe(job.root, mailbox, parts, moved);
+        moved.failures.extend(subscribed.err());
+    }
 }
 
 /// A Maildir on the new server.

@@ -188,11 +188,18 @@ impl Plan {
         &self.design.copies
     }
 
-    /// Archived posts to copy: from the old server's file to the new one's.
-    pub fn archives(&self) -> impl Iterator<Item = (&RelPath, RelPath)> {
-        self.design.lists.values().flat_map(|list| {
+    /// The addresses whose mail can be moved: accounts and lists.
+    pub fn with_mail(&self) -> Vec<&Address> {
+        self.design.mailboxes.keys().chain(self.design.lists.keys()).collect()
+    }
+
+    /// Archived posts to copy: the list, the old server's file and the new one's.
+    pub fn archives(&self) -> impl Iterator<Item = (&Address, &RelPath, RelPath)> {
+        self.design.lists.iter().flat_map(|(address, list)| {
             let posts = list.list.archive.posts.iter();
-            posts.map(|(number, from)| (from, list.folder.join(format!("archive/{number}"))))
+            posts.map(move |(number, from)| {
+                (address, from, list.folder.join(format!("archive/{number}")))
+            })
         })
     }
 

@@ -60,7 +60,7 @@ pub(super) fn check(
         *verified.checked.entry("bytes").or_insert(0) += one.bytes;
         verified.differences.append(&mut one.differences);
     }
-    for (from, to) in plan.archives() {
+    for (_, from, to) in plan.archives() {
         *verified.checked.entry("posts").or_insert(0) += 1;
         let same = digest_at(site, from).and_then(|old| Ok(old == digest_at(target, &to)?));
         match same {

@@ -1,0 +1,102 @@
+//! Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
+
+use super::{Applied, Options};
+use crate::finding::{Code, Disposition, Finding, code};
+use crate::mail::{self, Job, Moved, Pass};
+use crate::model::design::MailCopy;
+use crate::model::store::Store;
+use crate::model::{Origin, RelPath};
+use crate::plan::Plan;
+use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+
+/// Where the homes of mailboxes lie (the layout of a target).
+const HOMES: &str = "var/vmail";
+
+/// A mailbox and what goes into it.
+struct Task<'a> {
+    home: RelPath,
+    subject: BString,
+    stores: &'a [(&'a MailCopy, &'a Store)],
+}
+
+/// Brings the mailboxes up to date; at the final pass also those that the old server has no more.
+pub(super) fn copy(plan: &Plan, job: &Job<'_>, options: &Options, applied: &mut Applied) {
+    let stores: Vec<(&MailCopy, &Store)> = plan
+        .copies()
+        .iter()
+        .filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)))
+        .collect();
+    let mut tasks = Vec::new();
+    let mut homes = BTreeSet::new();
+    for stores in stores.chunk_by(|(a, _), (b, _)| a.to == b.to) {
+        let Some((first, _)) = stores.first() else { continue };
+        homes.insert(first.home.clone());
+        if options.only.covers(&first.to) {
+            let subject = first.to.to_bytes();
+            tasks.push(Task { home: first.home.clone(), subject, stores });
+        }
+    }
+    if job.pass == Pass::Final {
+        match mail::recorded(job.tree, &RelPath::new(HOMES)) {
+            Ok(recorded) => {
+                let gone = recorded.into_iter().filter(|home| !homes.contains(home));
+                tasks.extend(gone.filter_map(|home| gone_mailbox(home, options)));
+            }
+            Err(error) => applied.failures.push(error),
+        }
+    }
+    let size = |task: &Task<'_>| -> u64 { task.stores.iter().map(|(_, s)| s.messages()).sum() };
+    tasks.sort_by_key(|task| std::cmp::Reverse(size(task)));
+    let work = || -> Vec<Moved> {
+        tasks.par_iter().map(|task| mail::copy(job, &task.home, task.stores)).collect()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
+    // Without threads of its own the work is done on the shared ones.
+    let moved = pool.map_or_else(|_| work(), |pool| pool.install(work));
+    for (task, one) in tasks.iter().zip(moved) {
+        report(task, &one, job.pass, applied);
+        applied.moved.add(one);
+    }
+}
+
+/// A mailbox that only the record of earlier passes knows. Its home is `DOMAIN/USER`.
+fn gone_mailbox<'a>(home: RelPath, options: &Options) -> Option<Task<'a>> {
+    let (user, domain) = (home.file_name(), home.parent());
+    let subject = BString::from([user.as_bytes(), b"@", domain.file_name().as_bytes()].concat());
+    options.only.covers_text(&subject).then_some(Task { home, subject, stores: &[] })
+}
+
+fn report(task: &Task<'_>, moved: &Moved, pass: Pass, applied: &mut Applied) {
+    let mut push = |code: &'static Code, disposition, message: String, effect: &'static str| {
+        let origin = Origin::file(&task.home.join("Maildir"));
+        let subject = &task.subject;
+        applied.findings.push(Finding::new(code, disposition, origin, subject, message, effect));
+    };
+    if moved.numbered_anew > 0 {
+        let messages = moved.numbered_anew;
+        push(
+            &code::UID_NUMBERED_ANEW,
+            Disposition::Adapted,
+            format!("{messages} messages that the old server had numbered have other numbers here"),
+            "Dovecot has opened the folder since; clients that knew these messages download them again",
+        );
+    }
+    if moved.foreign > 0 && pass == Pass::Final {
+        push(
+            &code::MESSAGE_FOREIGN,
+            Disposition::Manual,
+            format!("messages in the mailbox that unqmail did not bring: {}", moved.foreign),
+            "they stay where they are",
+        );
+    }
+    if moved.unrecorded > 0 {
+        push(
+            &code::STORE_UNRECORDED,
+            Disposition::Manual,
+            format!("messages of an account that no pass has completed: {}", moved.unrecorded),
+            "none of them is added: nobody knows what its reader has deleted since",
+        );
+    }
+}

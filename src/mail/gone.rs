@@ -1,0 +1,93 @@
+//! Folders and mailboxes that the old server has no more: they go when the pass is the final one
+//! and nothing is left in them but what unqmail and Dovecot keep for themselves.
+
+use super::Mailbox;
+use super::compare::listed;
+use crate::fsys::{Error, Kind, Result};
+use crate::model::RelPath;
+use bstr::{BString, ByteSlice as _};
+use std::collections::BTreeSet;
+
+/// Removes a folder; `false` where something is in it that somebody may want.
+pub(super) fn remove_folder(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {
+    let tree = mailbox.tree;
+    let entries = match tree.root().list(path) {
+        Ok(entries) => entries,
+        Err(error) if error.is_missing() => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let is_inbox = *path == mailbox.home;
+    let is_nobodys = |name: &[u8]| {
+        name == b"maildirfolder"
+            || name.starts_with(b"dovecot")
+            || (is_inbox && name == b"subscriptions")
+    };
+    let (parts, others): (Vec<_>, Vec<_>) = entries.iter().partition(|e| {
+        e.kind == Kind::Folder && matches!(e.name.as_slice(), b"new" | b"cur" | b"tmp")
+    });
+    if others.iter().any(|entry| entry.kind != Kind::File || !is_nobodys(&entry.name)) {
+        return Ok(false);
+    }
+    let (messages, stale, _) = listed(mailbox, path)?;
+    if !messages.is_empty() {
+        return Ok(false);
+    }
+    let tmp = path.join("tmp");
+    for name in stale {
+        tree.remove(&tmp.join(name))?;
+    }
+    for part in parts {
+        if !tree.remove_empty(&path.join(&part.name))? {
+            return Ok(false);
+        }
+    }
+    for entry in others {
+        tree.remove(&path.join(&entry.name))?;
+    }
+    tree.remove_empty(path)
+}
+
+/// Removes a mailbox's Maildir, and its home and its domain's folder where they are empty then.
+pub(super) fn remove_mailbox(mailbox: &Mailbox<'_>) -> Result<bool> {
+    let is_gone = remove_folder(mailbox, &mailbox.home)?;
+    let home = mailbox.home.parent();
+    if is_gone && mailbox.tree.remove_empty(&home)? {
+        mailbox.tree.remove_empty(&home.parent())?;
+    }
+    Ok(is_gone)
+}
+
+/// Counts the messages in folders of the mailbox that neither the old server nor a pass knows.
+pub(super) fn foreign(mailbox: &Mailbox<'_>, known: &BTreeSet<BString>) -> Result<u64> {
+    let entries = match mailbox.tree.root().list(&mailbox.home) {
+        Ok(entries) => entries,
+        Err(error) if error.is_missing() => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut count = 0;
+    for entry in entries {
+        let is_folder = entry.kind == Kind::Folder && entry.name.starts_with(b".");
+        if is_folder && !known.contains(&entry.name) {
+            let (messages, _, _) = listed(mailbox, &mailbox.home.join(&entry.name))?;
+            count += u64::try_from(messages.len()).unwrap_or(u64::MAX);
+        }
+    }
+    Ok(count)
+}
+
+/// The homes of all mailboxes of which there is a record.
+pub fn recorded(tree: &crate::fsys::tree::Tree, homes: &RelPath) -> Result<Vec<RelPath>> {
+    let records = RelPath::new(super::record::RECORDS);
+    let list = |path: &RelPath| match tree.root().list(path) {
+        Ok(entries) => Ok(entries),
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        Err(error) => Err(Error { action: "list the records in", ..error }),
+    };
+    let mut found = Vec::new();
+    for domain in list(&records)? {
+        for user in list(&records.join(&domain.name))? {
+            found.push(homes.join(domain.name.as_bytes()).join(user.name.as_bytes()));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,126 @@
+//! Messages that reached the old server late: they are added beside what the new server's users
+//! have done since, and nothing else changes.
+
+use super::compare::{Wanted, listed, messages};
+use super::keywords::Letters;
+use super::maildir::{copy_message, open_target};
+use super::name::base;
+use super::record::Record;
+use super::{Folders, Job, Mailbox, Moved, PARTS, convert, folder};
+use crate::fsys::Result;
+use bstr::BString;
+use std::collections::BTreeSet;
+
+/// Adds what no pass has brought yet. What one has brought does not come back, wherever its reader
+/// has put it since.
+pub(super) fn add(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    folders: &Folders<'_>,
+    mut record: Record<'_>,
+    moved: &mut Moved,
+) -> Result<()> {
+    if !record.is_complete() {
+        // Nobody knows what its reader has deleted.
+        moved.unrecorded = folders.values().flatten().map(|part| part.folder.messages).sum();
+        return Ok(());
+    }
+    let mut everywhere = None;
+    let mut wanted_folders = folders.keys().peekable();
+    loop {
+        let wanted = wanted_folders.peek().map(|name| (**name).clone());
+        let Some(name) = record.next().into_iter().chain(wanted).min() else { break };
+        wanted_folders.next_if(|wanted| **wanted == name);
+        if job.progress.stopped() {
+            return record.finish(false);
+        }
+        let known = record.take(&name)?;
+        let parts = folders.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let path = mailbox.folder(&name);
+        let is_served = folder::is_served(mailbox, &path)?;
+        let letters = Letters::read(job.root, mailbox, &path, parts, is_served);
+        let mut late = messages(job, parts, &letters, moved);
+        late.retain(|wanted| !known.is_brought(&wanted.unique().to_owned()));
+        if late.is_empty() {
+            record.keep(&name, &known, Some(&known.brought))?;
+            continue;
+        }
+        let mut names = known.brought.clone();
+        names.extend(late.iter().map(|wanted| wanted.unique().to_owned()));
+        names.sort_unstable();
+        names.dedup();
+        let mut there: BTreeSet<BString> = BTreeSet::new();
+        if late.iter().any(|wanted| known.begun.contains(wanted.unique())) {
+            // A pass that was killed may have brought them, and their reader may have moved them.
+            let all = match everywhere.take() {
+                Some(all) => all,
+                None => all_messages(mailbox)?,
+            };
+            late.retain(|wanted| {
+                !(known.begun.contains(wanted.unique()) && all.contains(wanted.unique()))
+            });
+            everywhere = Some(all);
+        }
+        there.extend(listed(mailbox, &path)?.0.iter().map(|there| base(&there.name).to_owned()));
+        late.retain(|wanted| !there.contains(wanted.unique()));
+        record.begin(&name, late.iter().map(Wanted::unique))?;
+        let added = add_to(job, mailbox, &name, parts, &late, moved);
+        moved.failures.extend(added.err());
+        record.keep(&name, &known, Some(&names))?;
+    }
+    // One that vanished between listing and opening has moved; it is late still.
+    let is_complete = moved.failures.is_empty() && moved.vanished == 0 && !job.progress.stopped();
+    record.finish(is_complete)
+}
+
+fn add_to(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    name: &BString,
+    parts: &[super::Part<'_>],
+    late: &[Wanted],
+    moved: &mut Moved,
+) -> Result<()> {
+    if late.is_empty() {
+        return Ok(());
+    }
+    let target = open_target(mailbox, name, moved)?;
+    for (from, part) in parts.iter().enumerate() {
+        let own = late.iter().filter(|wanted| wanted.from == from);
+        if !part.is_maildir() {
+            convert::copy(job, mailbox, part.store, &target, own, moved)?;
+            continue;
+        }
+        let sources = PARTS.map(|sub| job.root.folder(&part.folder.path.join(sub)));
+        for wanted in own {
+            if job.progress.stopped() {
+                return Ok(());
+            }
+            let Some(Ok(source)) = sources.get(wanted.part) else { continue };
+            let new = wanted.names.new_name();
+            let copied =
+                copy_message(mailbox, source, &wanted.names.old, &target, wanted.part, new, moved);
+            match copied {
+                Ok(_) => job.progress.done(1, 0),
+                Err(error) => moved.failures.push(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The unique names of all messages in the mailbox.
+fn all_messages(mailbox: &Mailbox<'_>) -> Result<BTreeSet<BString>> {
+    let mut all = BTreeSet::new();
+    let folders = match mailbox.tree.root().list(&mailbox.home) {
+        Ok(folders) => folders,
+        Err(error) if error.is_missing() => return Ok(all),
+        Err(error) => return Err(error),
+    };
+    let named = folders.into_iter().map(|entry| entry.name).filter(|name| name.starts_with(b"."));
+    for name in std::iter::once(BString::default()).chain(named) {
+        let (messages, _, _) = listed(mailbox, &mailbox.folder(&name))?;
+        all.extend(messages.iter().map(|there| base(&there.name).to_owned()));
+    }
+    Ok(all)
+}
