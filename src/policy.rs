@@ -35,6 +35,8 @@ pub struct Old {
     pub user_extensions: Option<bool>,
     /// The program that served POP3; by default what the site's files tell.
     pub pop3: Option<Pop3>,
+    /// For so many seconds nothing may change on it before the last pass.
+    pub quiet_seconds: u64,
 }
 
 /// Choices for the new server.
@@ -99,7 +101,7 @@ pub struct Login {
 
 impl Default for Old {
     fn default() -> Self {
-        Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None }
+        Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None, quiet_seconds: 5 }
     }
 }
 

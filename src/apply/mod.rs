@@ -6,9 +6,11 @@ mod files;
 mod journal;
 mod mailboxes;
 mod only;
+mod quiet;
 
 pub use crate::mail::Pass;
 pub use only::Only;
+pub use quiet::prove;
 
 use crate::finding::Findings;
 use crate::fsys::lock::Lock;
@@ -19,6 +21,7 @@ use crate::mail::{self, Job, Moved, Progress};
 use crate::model::RelPath;
 use crate::plan::Plan;
 use journal::Journal;
+use std::time::{Duration, Instant};
 
 /// What a run did.
 #[derive(Debug, Default)]
@@ -31,6 +34,8 @@ pub struct Applied {
     pub unchanged: usize,
     /// What became of the messages.
     pub moved: Moved,
+    /// How long the mail took, from the first mailbox to the last.
+    pub took: Duration,
     /// Archived posts of lists that were copied.
     pub posts: u64,
     /// What could not be done; the next run tries again.
@@ -47,6 +52,14 @@ impl Applied {
     /// Whether the target changed.
     pub fn changed(&self) -> bool {
         self.written > 0 || self.removed > 0 || self.posts > 0 || self.moved.changed()
+    }
+
+    /// How long the mail of a pass with nothing new would take: this one without the time in which
+    /// something was brought.
+    pub fn unchanged_mail(&self) -> Duration {
+        let spent = self.moved.spent.as_secs_f64();
+        let share = if spent > 0.0 { 1.0 - self.moved.bringing.as_secs_f64() / spent } else { 0.0 };
+        self.took.mul_f64(share.clamp(0.0, 1.0))
     }
 
     /// Whether something could not be done.
@@ -96,7 +109,9 @@ pub fn apply(
         pop3: plan.design.pop3,
         progress,
     };
+    let begun = Instant::now();
     mailboxes::copy(plan, &job, options, &mut applied);
+    applied.took = begun.elapsed();
     if options.pass != Pass::Late {
         copy_posts(plan, &job, &options.only, &mut applied);
     }

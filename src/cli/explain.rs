@@ -4,6 +4,7 @@ use super::args::{ExplainArgs, Format};
 use super::term::{self, Reader};
 use super::{Exit, open_site};
 use crate::finding::code;
+use crate::fsys::root::Root;
 use crate::plan::Plan;
 use crate::report;
 use anyhow::Context as _;
@@ -42,7 +43,11 @@ fn explain_addresses(
     args: &ExplainArgs,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let (root, policy, dovecot) = open_site(site, None, args.config.as_deref())?;
+    let (root, policy, dovecot) = open_site(
+        Root::open(site).context("opening the old server's root")?,
+        None,
+        args.config.as_deref(),
+    )?;
     let named: Vec<BString> = addresses.iter().map(|address| address.as_bytes().into()).collect();
     let plan = if named.iter().any(|address| address == "-") {
         Plan::make(&root, policy, dovecot)

@@ -2,15 +2,17 @@
 
 use super::args::MigrateArgs;
 use super::progress::Bar;
-use super::{Exit, activate, make_plan, term};
+use super::{Exit, activate, make_plan_of, term};
 use crate::apply::{self, Applied, Only, Options, Pass};
-use crate::finding::Severity;
+use crate::finding::{Findings, Severity};
+use crate::fsys::root::Root;
 use crate::fsys::tree::Tree;
 use crate::plan::Plan;
-use crate::report::{self, counted, size};
+use crate::report::{self, counted, duration, size};
 use anyhow::Context as _;
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     if is_same_folder(&args.site, &args.target) {
@@ -23,7 +25,13 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         () => Pass::Update,
     };
     let only = Only::new(args.only.iter().map(|pattern| pattern.as_encoded_bytes()));
-    let (root, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
+    let begun = Instant::now();
+    let mut root = Root::open(&args.site).context("opening the old server's root")?;
+    if pass == Pass::Final {
+        root.watch();
+    }
+    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref())?;
+    let reading = begun.elapsed();
     if let Some(pattern) = only.idle(&plan.with_mail()).first() {
         term::say(&format!("unqmail: --only {pattern}: no account or list is meant by it"));
         return Ok(Exit::WrongUse);
@@ -34,12 +42,28 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         writeln!(err, "\nRefused: nothing was written.")?;
         return Ok(Exit::Refused);
     }
+    let mut before = Findings::default();
+    if pass == Pass::Final {
+        let seconds = plan.quiet_seconds();
+        term::say(&format!("looking whether anything changes within {seconds} s ..."));
+        before = apply::prove(&plan, &root, seconds).context("looking whether SITE is quiet")?;
+        if before.refusing(plan.waivers()).next().is_some() {
+            let mut err = anstream::stderr().lock();
+            report::text::findings(&before, plan.waivers(), true, &mut err)?;
+            writeln!(
+                err,
+                "Refused: this is not the moment for the last pass. Nothing was written."
+            )?;
+            return Ok(Exit::Refused);
+        }
+    }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
     let bar = Bar::new("copied", plan.totals().messages);
     let options = Options { pass, only, jobs: jobs(args.jobs) };
     let applied = apply::apply(&plan, &root, &tree, &options, &bar);
     bar.finish();
-    let applied = applied.context("migrating")?;
+    let mut applied = applied.context("migrating")?;
+    applied.findings.append(before);
     let unwaived = applied.findings.refusing(plan.waivers()).next().is_some();
     let earned = match () {
         () if applied.failed() || unwaived => Exit::Failed,
@@ -48,6 +72,10 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     };
     term::print(None, term::Reader::Person, earned, |out| {
         summary(&plan, &applied, out)?;
+        durations(&applied, begun.elapsed(), reading, out)?;
+        if pass == Pass::Late {
+            return Ok(());
+        }
         if earned == Exit::Done {
             activate::steps(&args.target, applied.without_owners, out)?;
         }
@@ -66,6 +94,25 @@ pub(super) fn jobs(asked: Option<usize>) -> usize {
     asked
         .filter(|jobs| *jobs > 0)
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// What the pass took, and what the next one will.
+fn durations(
+    applied: &Applied,
+    all: Duration,
+    reading: Duration,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "This pass took {}: {} to read the old server, {} for the mail.\n\
+         The next one takes about {}, and more for what is new by then.",
+        duration(all),
+        duration(reading),
+        duration(applied.took),
+        duration(reading + applied.unchanged_mail()),
+    )?;
+    Ok(())
 }
 
 /// What was done, what was found, what failed.

@@ -53,14 +53,23 @@ fn make_plan(
     target: Option<&Path>,
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Plan)> {
-    let (root, policy, dovecot) = open_site(site, target, config)?;
+    make_plan_of(Root::open(site).context("opening the old server's root")?, target, config)
+}
+
+/// Reads the settings and makes the plan of an open site.
+fn make_plan_of(
+    root: Root,
+    target: Option<&Path>,
+    config: Option<&Path>,
+) -> anyhow::Result<(Root, Plan)> {
+    let (root, policy, dovecot) = open_site(root, target, config)?;
     let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
     Ok((root, plan))
 }
 
-/// Opens the site and reads the settings.
+/// Reads the settings of an open site.
 fn open_site(
-    site: &Path,
+    mut root: Root,
     target: Option<&Path>,
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Policy, Dovecot)> {
@@ -71,12 +80,11 @@ fn open_site(
         }
         None => Policy::default(),
     };
-    let mut root = Root::open(site).context("opening the old server's root")?;
     if let Some(target) = target {
         root.hide(target);
     }
     let dovecot = policy.new.dovecot.unwrap_or_else(installed_dovecot);
-    term::say(&format!("reading {} ...", site.display()));
+    term::say(&format!("reading {} ...", root.path().display()));
     Ok((root, policy, dovecot))
 }
 

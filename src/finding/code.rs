@@ -115,6 +115,7 @@ codes! {
     SITE_EXTENSIONS_UNPROVEN = "site-extensions-unproven", Warning, "set `user_extensions` under [old] in unqmail.toml";
     SITE_NO_CERTIFICATE = "site-no-certificate", Warning, "set `certificate` and `key` under [tls] in unqmail.toml";
     SITE_NO_NAME = "site-no-name", Error, "set `hostname` in unqmail.toml";
+    SITE_NOT_QUIET = "site-not-quiet", Error, "stop what still runs on the old server, copy its disk again if SITE is a copy, and run migrate --final again";
     SITE_OPEN_RELAY = "site-open-relay", Warning, "nothing to do; clients that must relay are named in tcp.smtp or log in";
     SITE_OWNERS_LOST = "site-owners-lost", Warning, "copy the disk as root, with its owners, and plan again";
     SITE_PASSWD_MALFORMED = "site-passwd-malformed", Warning, "repair the line with vipw";
@@ -122,6 +123,7 @@ codes! {
     SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";
     SITE_POP3_UNSURE = "site-pop3-unsure", Warning, "set `pop3` under [old] in unqmail.toml to the program that served POP3 last";
     SITE_QUEUE_NOT_EMPTY = "site-queue-not-empty", Warning, "let the old server deliver what it holds before the switch";
+    SITE_QUEUE_UNDELIVERED = "site-queue-undelivered", Error, "let the old server deliver what it holds, or waive the code for recipients that can wait";
     SITE_RECIPIENT_RULE_DROPPED = "site-recipient-rule-dropped", Warning, "write the pattern into a check_recipient_access table of type regexp";
     SITE_ROUTE_CREDENTIALS = "site-route-credentials", Warning, "set smtp_sasl_auth_enable and smtp_sasl_password_maps";
     SITE_ROUTE_ODD = "site-route-odd", Warning, "correct the line in smtproutes";

@@ -5,6 +5,7 @@
 pub mod lock;
 pub mod root;
 pub mod tree;
+mod watch;
 
 use crate::model::RelPath;
 use std::io;

@@ -1,6 +1,7 @@
 //! Reading beneath a folder: a link, a `..` or a race never leads out of it, and a FIFO or device
 //! is never opened.
 
+use super::watch::{Stamp, Watch};
 use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
@@ -31,6 +32,7 @@ pub struct Root {
     path: PathBuf,
     /// A folder that is left out of every listing, by name, device and inode.
     hidden: Option<(BString, (u64, u64))>,
+    watch: Option<Watch>,
 }
 
 /// A name in a folder.
@@ -59,7 +61,7 @@ impl Root {
             path: path.display().to_string(),
             source: error.into(),
         })?;
-        Ok(Self { dir, path: path.to_owned(), hidden: None })
+        Ok(Self { dir, path: path.to_owned(), hidden: None, watch: None })
     }
 
     /// The path it was opened by.
@@ -77,6 +79,22 @@ impl Root {
         {
             self.hidden = Some((name.as_encoded_bytes().into(), stat.inode));
         }
+    }
+
+    /// Remembers from now on how everything was that is looked at.
+    pub fn watch(&mut self) {
+        self.watch = Some(Watch::default());
+    }
+
+    /// What is not any more as it was at the first look at it, sorted; nothing where [`Root::watch`]
+    /// was not asked for.
+    pub fn changed(&self) -> Vec<RelPath> {
+        let seen = self.watch.as_ref().map(Watch::all).unwrap_or_default();
+        let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
+            let now = self.open_untold(path, OFlags::PATH, true).ok();
+            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
+        };
+        seen.into_iter().filter(is_other).map(|(path, _)| path).collect()
     }
 
     /// Tells what is at a path, links followed; `None` where nothing is.
@@ -160,8 +178,20 @@ impl Root {
         rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve).is_ok()
     }
 
-    /// One system call where the kernel has `openat2` (Linux 5.6), else a walk by hand.
     fn open_at(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
+        let opened = self.open_untold(path, flags, follow);
+        if let Some(watch) = self.watch.as_ref().filter(|_| follow) {
+            // Before it is read, so that what changes meanwhile is seen too.
+            match &opened {
+                Ok(fd) => watch.note(path, Some(rustix::fs::fstat(fd)?.into())),
+                Err(_) => watch.note(path, None),
+            }
+        }
+        opened
+    }
+
+    /// One system call where the kernel has `openat2` (Linux 5.6), else a walk by hand.
+    fn open_untold(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let open =
             |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
@@ -443,6 +473,20 @@ mod tests {
         assert_eq!(entries.len(), 3);
         let folder = root.folder(&RelPath::new("home/joe")).unwrap();
         assert!(folder.open("passwd").is_err());
+    }
+
+    #[test]
+    fn what_changes_after_it_was_looked_at_is_told() {
+        let (dir, mut root) = site();
+        root.watch();
+        root.list(&RelPath::new("home/joe")).unwrap();
+        root.read(&RelPath::new("home/joe/file"), 100).unwrap();
+        assert!(root.read_if_there(&RelPath::new("home/none"), 100).unwrap().is_none());
+        assert!(root.changed().is_empty());
+        std::fs::write(dir.path().join("home/joe/file"), "longer than before").unwrap();
+        std::fs::write(dir.path().join("home/none"), "").unwrap();
+        let changed: Vec<_> = root.changed().iter().map(ToString::to_string).collect();
+        assert_eq!(changed, ["home/joe/file", "home/none"]);
     }
 
     #[test]

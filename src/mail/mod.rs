@@ -33,6 +33,7 @@ use compare::{Wanted, Work, compare};
 use maildir::Departed;
 use record::Record;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// What became of the messages of a mailbox.
 #[derive(Debug, Default)]
@@ -63,6 +64,10 @@ pub struct Moved {
     pub remembered: u64,
     /// Messages whose number of the old server is another one in Dovecot's own list.
     pub numbered_anew: usize,
+    /// Time that one thread needs for it.
+    pub spent: Duration,
+    /// The part of it in which messages were brought or removed.
+    pub bringing: Duration,
     /// What could not be done; the next run tries again.
     pub failures: Vec<fsys::Error>,
 }
@@ -83,6 +88,8 @@ impl Moved {
         self.folders_removed += other.folders_removed;
         self.remembered += other.remembered;
         self.numbered_anew += other.numbered_anew;
+        self.spent += other.spent;
+        self.bringing += other.bringing;
         self.failures.append(&mut other.failures);
     }
 
@@ -146,6 +153,7 @@ type Folders<'a> = BTreeMap<BString, Vec<Part<'a>>>;
 /// gives a folder its numbers; without any, all that earlier passes brought is gone on the old
 /// server.
 pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Moved {
+    let begun = Instant::now();
     let mut moved = Moved::default();
     let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids };
     let mut folders = Folders::new();
@@ -163,6 +171,7 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Mo
         }
     });
     moved.failures.extend(copied.err());
+    moved.spent = begun.elapsed();
     moved
 }
 
@@ -253,7 +262,9 @@ fn bring(
     departed: &mut Departed,
     moved: &mut Moved,
 ) {
+    let begun = Instant::now();
     let brought = maildir::bring(job, mailbox, work, parts, departed, moved);
+    moved.bringing += begun.elapsed();
     moved.failures.extend(brought.err());
 }
 

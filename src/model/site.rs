@@ -39,6 +39,8 @@ pub struct Site {
     /// What keeps deliveries out of homes, `.qmail` files, and the paths that lines and accounts
     /// deliver to; most have nothing.
     pub barriers: BTreeMap<RelPath, Barrier>,
+    /// What waits in the queue.
+    pub queue: Vec<Waiting>,
     /// Every file belongs to whoever made the copy, so owners and permissions say nothing.
     pub owners_lost: bool,
     /// `user-anything` reaches `user`: `Some` names the file that proves it.
@@ -93,6 +95,15 @@ pub enum Spot {
     Room(RelPath),
     /// Something that no delivery can use.
     Unusable,
+}
+
+/// A message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its file.
+    pub path: RelPath,
+    /// Who is still to get it.
+    pub recipients: Vec<BString>,
 }
 
 /// What a test of a path finds.

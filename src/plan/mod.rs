@@ -2,11 +2,13 @@
 //! out, `verify` holds the target against it.
 
 mod addresses;
+mod cost;
 mod part;
 mod probes;
 mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
+pub use cost::Cost;
 
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
@@ -171,6 +173,11 @@ impl Plan {
 
     fn spools(&self) -> Vec<RelPath> {
         self.design.lists.values().map(|list| list.folder.clone()).collect()
+    }
+
+    /// For so many seconds nothing may change on the old server before the last pass.
+    pub fn quiet_seconds(&self) -> u64 {
+        self.policy.old.quiet_seconds
     }
 
     /// What the sysadmin accepts.

@@ -85,6 +85,16 @@ impl Serialize for PlanReport<'_> {
                 "bytes": totals.bytes,
             }),
         )?;
+        let cost = plan.cost();
+        map.serialize_entry(
+            "cost",
+            &serde_json::json!({
+                "first_seconds": cost.first_seconds,
+                "last_seconds": cost.last_seconds,
+                "files": cost.files,
+                "free": cost.free,
+            }),
+        )?;
         map.serialize_entry("domains", &Sequence(|| domains(plan)))?;
         map.serialize_entry("accounts", &Sequence(|| plan.accounts().map(AccountEntry)))?;
         map.serialize_entry("lists", &Sequence(|| plan.design.lists.values().map(ListEntry)))?;

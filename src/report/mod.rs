@@ -4,6 +4,8 @@ pub mod csv;
 pub mod json;
 pub mod text;
 
+use std::time::Duration;
+
 /// A number with a comma after each group of three digits: `5,156`.
 pub fn grouped(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(u64::MAX).to_string();
@@ -36,6 +38,17 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A time for a person: `0.3 s`, `12 s`, `3 min 12 s`, `2 h 5 min`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{seconds}.{} s", time.subsec_millis() / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
 /// `1 account`, `2 accounts`.
 pub fn counted(number: impl TryInto<u64>, one: &str, many: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
@@ -44,7 +57,17 @@ pub fn counted(number: impl TryInto<u64>, one: &str, many: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, size};
+    use super::{duration, grouped, size};
+    use std::time::Duration;
+
+    #[test]
+    fn times_have_two_parts_at_most() {
+        let told = |seconds| duration(Duration::from_millis(seconds));
+        assert_eq!(
+            [told(345), told(12_900), told(192_000), told(7_500_000)],
+            ["0.3 s", "12 s", "3 min 12 s", "2 h 5 min"]
+        );
+    }
 
     #[test]
     fn numbers_are_grouped_by_three() {

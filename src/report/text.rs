@@ -1,6 +1,6 @@
 //! Text for a person: what matters first, everything with its place.
 
-use super::{counted, grouped, size};
+use super::{counted, duration, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::shown;
@@ -10,6 +10,7 @@ use crate::verify::Verified;
 use anstyle::{AnsiColor, Style};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Findings of one code that are shown whole; the others are counted.
 const SHOWN: usize = 3;
@@ -44,7 +45,21 @@ fn totals(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     for (name, count, more) in rows {
         writeln!(out, "{}", format!("{name:<10} {count:>12}   {more}").trim_end())?;
     }
-    Ok(())
+    let cost = plan.cost();
+    // A prediction knows no tenths.
+    let time = |seconds| match seconds {
+        0..10 => format!("{seconds} s"),
+        _ => duration(Duration::from_secs(seconds)),
+    };
+    writeln!(
+        out,
+        "first pass  about {}, while the old server runs; {} and {} inodes must be free\n\
+         last pass   about {} of downtime; each pass measures what it takes",
+        time(cost.first_seconds),
+        size(cost.free),
+        grouped(cost.files),
+        time(cost.last_seconds),
+    )
 }
 
 /// Findings by code, most serious first.

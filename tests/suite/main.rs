@@ -26,6 +26,7 @@ mod clients;
 mod golden;
 mod hostile;
 mod part;
+mod passes;
 mod property;
 mod registry;
 mod resume;
