@@ -385,6 +385,43 @@ fn killed_during_the_final_pass_the_next_one_completes_it() {
     }
 }
 
+#[test]
+fn a_source_that_changes_while_it_is_read_is_complete_after_the_next_pass() {
+    let joe = Joe::new("");
+    for n in 10..400 {
+        joe.put(&format!("new/{n}.x"), "text");
+    }
+    let moving = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in
+                (10..400).cycle().take_while(|_| moving.load(std::sync::atomic::Ordering::Relaxed))
+            {
+                let [new, cur, kept, flagged] = [
+                    format!("new/{n}.x"),
+                    format!("cur/{n}.x:2,S"),
+                    format!(".K/cur/{n}.x:2,S"),
+                    format!("cur/{n}.x:2,FS"),
+                ]
+                .map(|name| joe.old().join(name));
+                fs::create_dir_all(kept.parent().unwrap()).unwrap();
+                // Each goes on to its next place, and from the last one to the first.
+                let ways = [(&kept, &new), (&flagged, &kept), (&cur, &flagged), (&new, &cur)];
+                assert!(ways.iter().any(|(from, to)| fs::rename(from, to).is_ok()));
+            }
+        });
+        for _ in 0..8 {
+            joe.pass(&[]);
+        }
+        moving.store(false, std::sync::atomic::Ordering::Relaxed);
+    });
+    joe.pass(&[]);
+    joe.pass(&["--final"]);
+    assert_eq!(joe.messages(), messages(&joe.old()));
+    assert_eq!(joe.messages().len(), 392);
+    assert_eq!(joe.0.verify(&[]).code, 0);
+}
+
 /// One thing that happens on the old server, or a pass.
 #[derive(Clone, Debug)]
 enum Step {
@@ -488,7 +525,7 @@ fn act(joe: &Joe, number: usize, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24), max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn after_any_changes_the_final_pass_leaves_what_a_fresh_migration_makes(
