@@ -41,8 +41,11 @@ pub(super) fn copy(plan: &Plan, job: &Job<'_>, options: &Options, applied: &mut 
     if job.pass == Pass::Final {
         match mail::recorded(job.tree, &RelPath::new(HOMES)) {
             Ok(recorded) => {
-                let gone = recorded.into_iter().filter(|home| !homes.contains(home));
+                let left: BTreeSet<RelPath> = recorded.difference(&homes).cloned().collect();
+                let unread = unread(plan, job, &left);
+                let gone = left.into_iter().filter(|home| !unread.contains(home));
                 tasks.extend(gone.filter_map(|home| gone_mailbox(home, options)));
+                applied.findings.extend(unread.iter().map(cannot_be_read));
             }
             Err(error) => applied.failures.push(error),
         }
@@ -59,6 +62,31 @@ pub(super) fn copy(plan: &Plan, job: &Job<'_>, options: &Options, applied: &mut 
         report(task, &one, job.pass, applied);
         applied.moved.add(one);
     }
+}
+
+/// Those homes whose mailbox is still on the old server and could not be read this time: no proof
+/// that its mail is gone.
+fn unread(plan: &Plan, job: &Job<'_>, homes: &BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    if homes.is_empty() {
+        return BTreeSet::new();
+    }
+    let accounts = plan.accounts().filter_map(|account| {
+        let home = plan.design.mailboxes.get(account.address)?.home();
+        let is_there = !matches!(job.root.stat_link(&account.store), Ok(None));
+        (homes.contains(&home) && is_there).then_some(home)
+    });
+    accounts.collect()
+}
+
+fn cannot_be_read(home: &RelPath) -> Finding {
+    Finding::new(
+        &code::MESSAGE_FOREIGN,
+        Disposition::Manual,
+        Origin::file(&home.join("Maildir")),
+        home.as_bstr(),
+        "the mailbox cannot be read any more on the old server",
+        "what earlier passes brought stays",
+    )
 }
 
 /// A mailbox that only the record of earlier passes knows. Its home is `DOMAIN/USER`.

@@ -21,6 +21,7 @@ use crate::mail::{self, Job, Moved, Progress};
 use crate::model::RelPath;
 use crate::plan::Plan;
 use journal::Journal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a run did.
@@ -70,6 +71,20 @@ impl Applied {
 
 /// Where the run keeps what the next one must know.
 pub const STATE: &str = "var/lib/unqmail";
+
+/// Fails at once where another run is at work on the target, before anything is read; writes
+/// nothing.
+///
+/// # Errors
+/// `WouldBlock` where one is.
+pub fn ensure_free(target: &Path) -> fsys::Result<()> {
+    let Ok(tree) = Tree::open(target) else { return Ok(()) };
+    let lock = RelPath::new(STATE).join("lock");
+    if tree.stat(&lock)?.is_some() {
+        drop(Lock::take(&tree, &lock)?);
+    }
+    Ok(())
+}
 
 /// How a run is made.
 #[derive(Debug)]

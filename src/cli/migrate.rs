@@ -25,6 +25,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         () => Pass::Update,
     };
     let only = Only::new(args.only.iter().map(|pattern| pattern.as_encoded_bytes()));
+    apply::ensure_free(&args.target).context("migrating")?;
     let begun = Instant::now();
     let mut root = Root::open(&args.site).context("opening the old server's root")?;
     if pass == Pass::Final {

@@ -76,17 +76,17 @@ pub(super) fn foreign(mailbox: &Mailbox<'_>, known: &BTreeSet<BString>) -> Resul
 }
 
 /// The homes of all mailboxes of which there is a record.
-pub fn recorded(tree: &crate::fsys::tree::Tree, homes: &RelPath) -> Result<Vec<RelPath>> {
+pub fn recorded(tree: &crate::fsys::tree::Tree, homes: &RelPath) -> Result<BTreeSet<RelPath>> {
     let records = RelPath::new(super::record::RECORDS);
     let list = |path: &RelPath| match tree.root().list(path) {
         Ok(entries) => Ok(entries),
         Err(error) if error.is_missing() => Ok(Vec::new()),
         Err(error) => Err(Error { action: "list the records in", ..error }),
     };
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     for domain in list(&records)? {
         for user in list(&records.join(&domain.name))? {
-            found.push(homes.join(domain.name.as_bytes()).join(user.name.as_bytes()));
+            found.insert(homes.join(domain.name.as_bytes()).join(user.name.as_bytes()));
         }
     }
     Ok(found)

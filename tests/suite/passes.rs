@@ -316,6 +316,34 @@ fn a_pass_tells_what_it_took_and_a_plan_what_it_will() {
 }
 
 #[test]
+fn a_mailbox_that_cannot_be_read_any_more_is_not_taken_for_gone() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    joe.rename("new", "../lost/new");
+    joe.rename("cur", "../lost/cur");
+    let waive = "[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'a trial'\n";
+    fs::write(&joe.0.config, format!("{SOON}{waive}")).unwrap();
+    let ran = joe.pass(&["--final"]);
+    assert!(ran.stdout.contains("cannot be read any more"), "{}", ran.all());
+    assert_eq!(joe.messages().len(), 2);
+}
+
+#[test]
+fn the_second_of_two_runs_is_refused_at_once() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    let tree = unqmail::fsys::tree::Tree::open(&joe.0.target).unwrap();
+    let path = unqmail::model::RelPath::new("var/lib/unqmail/lock");
+    let held = unqmail::fsys::lock::Lock::take(&tree, &path).unwrap();
+    let ran = joe.0.migrate(&["--final"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.contains("another unqmail is at work"), "{}", ran.all());
+    assert!(!ran.stderr.contains("reading"), "{}", ran.all());
+    drop(held);
+    joe.pass(&["--final"]);
+}
+
+#[test]
 fn nothing_that_a_killed_run_leaves_behind_survives() {
     let joe = Joe::new("");
     joe.pass(&[]);
