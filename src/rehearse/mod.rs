@@ -109,8 +109,9 @@ pub fn rehearse(
     for left in (0..MOST_ROUNDS).rev() {
         let round = round(plan, &new, target, asked, progress)?;
         // The rehearsal itself may have filled a small mailbox: on a new stage it has room again.
+        // And what failed for the moment is tried again, as a server does.
         let (again, settled): (Vec<_>, Vec<_>) =
-            round.into_iter().partition(|row| !row.agrees && row.meets_full_mailbox());
+            round.into_iter().partition(|row| !row.agrees && row.may_pass());
         asked = again.iter().map(|row| row.address.clone()).collect();
         let is_last = again.is_empty() || settled.is_empty() || left == 0 || progress.stopped();
         rows.extend(settled);
@@ -152,13 +153,15 @@ fn round(
 }
 
 impl Row {
-    /// Whether a mailbox on the way had no room (RFC 3463, 5.2.2).
-    fn meets_full_mailbox(&self) -> bool {
-        let is_full = |outcome: &Outcome| match outcome {
+    /// Whether another try may end otherwise: a mailbox on the way had no room (RFC 3463, 5.2.2),
+    /// or a server failed for the moment.
+    fn may_pass(&self) -> bool {
+        let is_passing = |outcome: &Outcome| match outcome {
             Outcome::Reject(text) => text.contains_str(" 5.2.2 "),
+            Outcome::Defer(_) => true,
             _ => false,
         };
-        self.seen.iter().any(is_full)
+        self.seen.iter().any(is_passing)
     }
 }
 
