@@ -1,15 +1,18 @@
 //! Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
 
+use super::commit::commit;
 use super::{Applied, Options};
 use crate::finding::{Code, Disposition, Finding, code};
-use crate::mail::{self, Job, Moved, Pass};
+use crate::mail::{self, Completed, Copied, Job, Moved, Pass, Remembered};
 use crate::model::design::MailCopy;
+use crate::model::seen::Memory;
 use crate::model::store::Store;
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::mpsc::{self, Sender};
 
 /// Where the homes of mailboxes lie (the layout of a target).
 const HOMES: &str = "var/vmail";
@@ -22,7 +25,14 @@ struct Task<'a> {
 }
 
 /// Brings the mailboxes up to date; at the final pass also those that the old server has no more.
-pub(super) fn copy(plan: &Plan, job: &Job<'_>, options: &Options, applied: &mut Applied) {
+/// Tells what the next pass shall know, once all is on the disk.
+pub(super) fn copy(
+    plan: &Plan,
+    job: &Job<'_>,
+    options: &Options,
+    memory: &Memory,
+    applied: &mut Applied,
+) -> Memory {
     let stores: Vec<(&MailCopy, &Store)> = plan
         .copies()
         .iter()
@@ -50,18 +60,56 @@ pub(super) fn copy(plan: &Plan, job: &Job<'_>, options: &Options, applied: &mut 
             Err(error) => applied.failures.push(error),
         }
     }
-    let size = |task: &Task<'_>| -> u64 { task.stores.iter().map(|(_, s)| s.messages()).sum() };
     tasks.sort_by_key(|task| std::cmp::Reverse(size(task)));
-    let work = || -> Vec<Moved> {
-        tasks.par_iter().map(|task| mail::copy(job, &task.home, task.stores)).collect()
-    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
-    // Without threads of its own the work is done on the shared ones.
-    let moved = pool.map_or_else(|_| work(), |pool| pool.install(work));
-    for (task, one) in tasks.iter().zip(moved) {
-        report(task, &one, job.pass, applied);
-        applied.moved.add(one);
+    let (tree, (done, records)) = (job.tree, mpsc::channel());
+    let copied = std::thread::scope(|scope| {
+        let committed = scope.spawn(move || commit(tree, &records));
+        let work = || -> Vec<(Moved, Remembered)> {
+            tasks.par_iter().map(|task| bring(job, task, &done)).collect()
+        };
+        // Without threads of its own the work is done on the shared ones.
+        let copied = pool.map_or_else(|_| work(), |pool| pool.install(work));
+        drop(done);
+        applied.failures.extend(committed.join().unwrap_or_default());
+        copied
+    });
+    let mut kept = Memory::default();
+    for (task, (moved, remembered)) in tasks.iter().zip(copied) {
+        report(task, &moved, job.pass, applied);
+        applied.moved.add(moved);
+        for (path, seen) in remembered {
+            if let Some(seen) = seen {
+                kept.insert(path, seen);
+            }
+        }
     }
+    for (copy, _) in stores.iter().filter(|(copy, _)| !options.only.covers(&copy.to)) {
+        memory.beneath(&copy.from).for_each(|(path, seen)| kept.insert(path.clone(), *seen));
+    }
+    kept
+}
+
+/// Brings one mailbox up to date, unless it is.
+fn bring(job: &Job<'_>, task: &Task<'_>, done: &Sender<(Completed, u64)>) -> (Moved, Remembered) {
+    if let Some(remembered) = mail::settled(job, &task.home, task.stores) {
+        let moved = Moved { present: size(task), ..Moved::default() };
+        job.progress.done(moved.present, 0);
+        return (moved, remembered);
+    }
+    let Copied { mut moved, completed, remembered } = mail::copy(job, &task.home, task.stores);
+    if !completed.is_nothing()
+        && let Err(unsent) = done.send((completed, moved.bytes))
+    {
+        // Whoever puts records in place is gone: the next pass looks at the mailbox again.
+        drop(unsent);
+        moved.pending += 1;
+    }
+    (moved, remembered)
+}
+
+fn size(task: &Task<'_>) -> u64 {
+    task.stores.iter().map(|(_, store)| store.messages()).sum()
 }
 
 /// Those homes whose mailbox is still on the old server and could not be read this time: no proof

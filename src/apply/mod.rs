@@ -2,6 +2,7 @@
 //! date, a run that was killed is completed by the next one, and where nothing has changed nothing
 //! is written.
 
+mod commit;
 mod files;
 mod journal;
 mod mailboxes;
@@ -15,10 +16,11 @@ pub use quiet::prove;
 use crate::finding::Findings;
 use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
-use crate::fsys::tree::Tree;
+use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self};
 use crate::mail::{self, Job, Moved, Progress};
 use crate::model::RelPath;
+use crate::model::seen::Memory;
 use crate::plan::Plan;
 use journal::Journal;
 use std::path::Path;
@@ -95,6 +97,25 @@ pub struct Options {
     pub only: Only,
     /// Threads that copy mail.
     pub jobs: usize,
+    /// What earlier passes remember of the folders, see [`memory`].
+    pub memory: Memory,
+}
+
+/// What earlier passes on a target remember of the old server's folders; nothing where there was
+/// none, or where it cannot be read.
+pub fn memory(target: &Root) -> Memory {
+    let text = target.read_if_there(&RelPath::new(STATE).join(MEMORY), u64::MAX - 1);
+    Memory::parse(&text.ok().flatten().unwrap_or_default())
+}
+
+/// The file in [`STATE`] that keeps them.
+const MEMORY: &str = "folders";
+
+fn remember(tree: &Tree, memory: &Memory) -> fsys::Result<()> {
+    let path = RelPath::new(STATE).join(MEMORY);
+    let prepared = tree.prepare(&path, &memory.render(), Access { mode: 0o600, owner: None })?;
+    tree.sync()?;
+    tree.place(prepared)
 }
 
 /// Brings the target up to date.
@@ -125,13 +146,18 @@ pub fn apply(
         progress,
     };
     let begun = Instant::now();
-    mailboxes::copy(plan, &job, options, &mut applied);
+    let memory = mailboxes::copy(plan, &job, options, &options.memory, &mut applied);
     applied.took = begun.elapsed();
     if options.pass != Pass::Late {
         copy_posts(plan, &job, &options.only, &mut applied);
     }
-    if applied.changed() {
+    let is_remembered = memory == options.memory;
+    if applied.changed() || !is_remembered {
         tree.sync()?;
+    }
+    if !is_remembered {
+        // Only now: what it tells of is on the disk.
+        remember(tree, &memory)?;
     }
     applied.stopped = progress.stopped();
     Ok(applied)

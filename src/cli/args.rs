@@ -85,7 +85,7 @@ pub(super) struct MigrateArgs {
     /// Configuration files are written whole all the same.
     #[arg(long, value_name = "PATTERN")]
     pub(super) only: Vec<OsString>,
-    /// Threads that copy mail; by default one for each processor.
+    /// Threads that copy mail; by default four for each processor.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,
 }

@@ -7,6 +7,7 @@ use crate::apply::{self, Applied, Only, Options, Pass};
 use crate::finding::{Findings, Severity};
 use crate::fsys::root::Root;
 use crate::fsys::tree::Tree;
+use crate::model::seen::Memory;
 use crate::plan::Plan;
 use crate::report::{self, counted, duration, size};
 use anyhow::Context as _;
@@ -28,10 +29,13 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     apply::ensure_free(&args.target).context("migrating")?;
     let begun = Instant::now();
     let mut root = Root::open(&args.site).context("opening the old server's root")?;
+    let target = Root::open(&args.target);
+    let mut memory = target.map_or_else(|_| Memory::default(), |target| apply::memory(&target));
     if pass == Pass::Final {
         root.watch();
+        memory.by_names = true;
     }
-    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref())?;
+    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref(), &memory)?;
     let reading = begun.elapsed();
     if let Some(pattern) = only.idle(&plan.with_mail()).first() {
         term::say(&format!("unqmail: --only {pattern}: no account or list is meant by it"));
@@ -60,7 +64,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
     let bar = Bar::new("copied", plan.totals().messages);
-    let options = Options { pass, only, jobs: jobs(args.jobs) };
+    let options = Options { pass, only, jobs: jobs(args.jobs), memory };
     let applied = apply::apply(&plan, &root, &tree, &options, &bar);
     bar.finish();
     let mut applied = applied.context("migrating")?;
@@ -90,11 +94,9 @@ fn is_same_folder(a: &Path, b: &Path) -> bool {
     real(a).is_some_and(|a| real(b) == Some(a))
 }
 
-/// Threads by default: one for each processor.
+/// Threads by default: four for each processor, since they wait for disks.
 pub(super) fn jobs(asked: Option<usize>) -> usize {
-    asked
-        .filter(|jobs| *jobs > 0)
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    asked.filter(|jobs| *jobs > 0).unwrap_or_else(|| 4 * super::processors())
 }
 
 /// What the pass took, and what the next one will.

@@ -15,6 +15,7 @@ mod verify;
 pub use exit::Exit;
 
 use crate::fsys::root::Root;
+use crate::model::seen::Memory;
 use crate::plan::Plan;
 use crate::policy::{Dovecot, Policy};
 use anyhow::Context as _;
@@ -33,6 +34,8 @@ pub fn run() -> Exit {
             return exit;
         }
     };
+    // Most of reading is waiting for disks. Without more threads it only takes longer.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(8 * processors()).build_global().is_ok();
     let result = match args.verb {
         Verb::Plan(args) => plan::run(&args),
         Verb::Migrate(args) => migrate::run(&args),
@@ -47,23 +50,29 @@ pub fn run() -> Exit {
     })
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Opens the site, reads the settings and makes the plan.
 fn make_plan(
     site: &Path,
     target: Option<&Path>,
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Plan)> {
-    make_plan_of(Root::open(site).context("opening the old server's root")?, target, config)
+    let root = Root::open(site).context("opening the old server's root")?;
+    make_plan_of(root, target, config, &Memory::default())
 }
 
-/// Reads the settings and makes the plan of an open site.
+/// Reads the settings and makes the plan of an open site, with what earlier passes remember of it.
 fn make_plan_of(
     root: Root,
     target: Option<&Path>,
     config: Option<&Path>,
+    memory: &Memory,
 ) -> anyhow::Result<(Root, Plan)> {
     let (root, policy, dovecot) = open_site(root, target, config)?;
-    let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
+    let plan = Plan::make_with(&root, policy, dovecot, memory).context("reading the old server")?;
     Ok((root, plan))
 }
 

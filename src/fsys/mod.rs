@@ -3,6 +3,7 @@
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
 pub mod lock;
+pub mod print;
 pub mod root;
 pub mod tree;
 mod watch;

@@ -147,9 +147,12 @@ impl Root {
 
     /// Lists a folder, sorted by name.
     pub fn list(&self, path: &RelPath) -> Result<Vec<Entry>> {
-        let folder = self.folder(path)?;
-        // Just opened: it is listed from its beginning.
-        let mut entries = folder.entries(folder.dir.as_fd())?;
+        self.list_open(&self.folder(path)?)
+    }
+
+    /// Lists a folder that is open, as [`Root::list`] does.
+    pub fn list_open(&self, folder: &Folder) -> Result<Vec<Entry>> {
+        let mut entries = folder.list()?;
         if let Some((name, inode)) = &self.hidden {
             entries.retain(|entry| {
                 entry.name != *name
@@ -254,18 +257,23 @@ impl Root {
 impl Folder {
     /// Lists the folder, sorted by name, without `.` and `..`.
     pub fn list(&self) -> Result<Vec<Entry>> {
-        // A descriptor of its own, so that a second listing starts at the beginning again.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())
-            .map_err(|e| Error::new("list", &self.path, e))?;
-        self.entries(dir.as_fd())
+        let mut entries = Vec::new();
+        self.each(|name, kind| {
+            entries.push(Entry { name: name.into(), kind });
+            Ok(())
+        })?;
+        entries.sort_unstable();
+        Ok(entries)
     }
 
-    fn entries(&self, dir: BorrowedFd<'_>) -> Result<Vec<Entry>> {
+    /// Hands each name in the folder over, in the order in which the file system tells them.
+    pub fn each(&self, mut take: impl FnMut(&[u8], Kind) -> Result<()>) -> Result<()> {
         let failed = |e: Errno| Error::new("list", &self.path, e);
-        let mut entries = Vec::new();
         let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
-        let mut names = RawDir::new(dir, &mut buffer);
+        // A descriptor of its own, so that a second listing starts at the beginning again.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).map_err(failed)?;
+        let mut names = RawDir::new(dir.as_fd(), &mut buffer);
         while let Some(entry) = names.next() {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();
@@ -279,10 +287,9 @@ impl Folder {
                 },
                 known => known.into(),
             };
-            entries.push(Entry { name: name.into(), kind });
+            take(name, kind)?;
         }
-        entries.sort_unstable();
-        Ok(entries)
+        Ok(())
     }
 
     /// Tells what a name in the folder is, a link not followed; `None` where nothing is.

@@ -39,6 +39,8 @@ pub(super) struct There {
     /// Which of [`PARTS`].
     pub(super) part: usize,
     pub(super) name: BString,
+    /// A pass completed it.
+    pub(super) is_sure: bool,
 }
 
 /// A message of the old server, and what has to be done about it.
@@ -49,6 +51,8 @@ pub(super) struct Wanted {
     /// Which of [`PARTS`].
     pub(super) part: usize,
     pub(super) names: Names,
+    /// Something has its name on the target.
+    pub(super) is_named: bool,
     /// The same message under another name.
     pub(super) other: Option<There>,
     /// An earlier pass brought it, or was about to.
@@ -159,16 +163,17 @@ pub(super) fn compare(
         }
         for (is_named, wanted) in open.drain(..) {
             let other = if is_named { None } else { theirs.pop() };
-            work.wanted.push(Wanted { other, is_ours, ..wanted });
+            work.wanted.push(Wanted { is_named, other, is_ours, ..wanted });
         }
         let departs = !theirs.is_empty() && is_ours && is_whole;
         if is_ours || !is_whole {
-            work.departed.extend(theirs.drain(..).filter(|_| departs));
+            let left = theirs.drain(..).map(|there| There { is_sure, ..there });
+            work.departed.extend(left.filter(|_| departs));
         } else {
             moved.foreign += u64::try_from(theirs.len()).unwrap_or(u64::MAX);
             theirs.clear();
         }
-        if is_kept || (departs && job.pass != Pass::Final) {
+        if is_kept || (departs && is_sure && job.pass != Pass::Final) {
             kept.push(unique);
         }
     }
@@ -183,7 +188,14 @@ pub(super) fn messages(
     moved: &mut Moved,
 ) -> Vec<Wanted> {
     let mut messages = Vec::new();
-    let wanted = |from, part, names| Wanted { from, part, names, other: None, is_ours: false };
+    let wanted = |from, part, names| Wanted {
+        from,
+        part,
+        names,
+        is_named: false,
+        other: None,
+        is_ours: false,
+    };
     for (from, part) in parts.iter().enumerate() {
         if !part.is_maildir() {
             match convert::names(job, part.store) {
@@ -238,7 +250,7 @@ pub(super) fn listed(
         let entries = list(sub)?;
         is_there &= entries.is_some();
         let entries = entries.into_iter().flatten().filter(|e| !e.name.starts_with(b"."));
-        messages.extend(entries.map(|entry| There { part, name: entry.name }));
+        messages.extend(entries.map(|entry| There { part, name: entry.name, is_sure: false }));
     }
     let tmp = list("tmp")?;
     is_there &= tmp.is_some();

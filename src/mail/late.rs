@@ -5,7 +5,7 @@ use super::compare::{Wanted, listed, messages};
 use super::keywords::Letters;
 use super::maildir::{copy_message, open_target};
 use super::name::base;
-use super::record::Record;
+use super::record::{Completed, Record};
 use super::{Folders, Job, Mailbox, Moved, PARTS, convert, folder};
 use crate::fsys::Result;
 use bstr::BString;
@@ -19,11 +19,11 @@ pub(super) fn add(
     folders: &Folders<'_>,
     mut record: Record<'_>,
     moved: &mut Moved,
-) -> Result<()> {
+) -> Result<Completed> {
     if !record.is_complete() {
         // Nobody knows what its reader has deleted.
         moved.unrecorded = folders.values().flatten().map(|part| part.folder.messages).sum();
-        return Ok(());
+        return Ok(Completed::default());
     }
     let mut everywhere = None;
     let mut wanted_folders = folders.keys().peekable();

@@ -13,14 +13,28 @@ use std::os::fd::OwnedFd;
 /// A folder of the target with its parts open.
 pub(super) struct Target {
     pub(super) path: RelPath,
+    /// INBOX has none.
+    name: BString,
     /// `new` and `cur`.
     pub(super) parts: [OwnedFd; 2],
     pub(super) tmp: OwnedFd,
+    /// Dovecot may be reading: a message appears there at once or not at all.
+    pub(super) is_served: bool,
 }
 
-/// Messages of earlier passes that left their folder on the old server, by unique name: the path of
-/// `new` or `cur` and the whole name. One that is met in another folder only moved.
-pub(super) type Departed = BTreeMap<BString, Vec<(RelPath, BString)>>;
+/// Messages of earlier passes that left their folder on the old server, by unique name. One that is
+/// met in another folder only moved.
+pub(super) type Departed = BTreeMap<BString, Vec<Left>>;
+
+/// A message on the target that left its folder on the old server.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// The path of `new` or `cur`.
+    folder: RelPath,
+    name: BString,
+    /// A pass completed it; else it may be half-written.
+    pub(super) is_sure: bool,
+}
 
 /// Brings the messages of one folder that are not there as they should be.
 pub(super) fn bring(
@@ -37,7 +51,7 @@ pub(super) fn bring(
     if parts.is_empty() && !work.is_there {
         return Ok(());
     }
-    let target = open_target(mailbox, &work.name, moved)?;
+    let target = Target { is_served: work.is_served, ..open_target(mailbox, &work.name, moved)? };
     for name in &work.stale {
         let removed = mailbox.tree.remove_in(&target.tmp, name);
         removed.map_err(|e| Error::new("remove", &work.path.join("tmp").join(name), e))?;
@@ -91,7 +105,7 @@ pub(super) fn open_target(
     let parts = [open("new")?, open("cur")?];
     // The last of all: where it is, the folder is complete.
     let tmp = open("tmp")?;
-    Ok(Target { path, parts, tmp })
+    Ok(Target { path, name: name.clone(), parts, tmp, is_served: true })
 }
 
 /// The domain's folder and the home belong to the mail user, the folder above them to root.
@@ -115,6 +129,12 @@ fn bring_message(
     moved: &mut Moved,
 ) -> Result<()> {
     let (old, name) = (&wanted.names.old, wanted.names.new_name());
+    let is_new = !wanted.is_named && wanted.other.is_none() && !wanted.is_ours;
+    if is_new && !departed.contains_key(wanted.unique().as_bytes()) {
+        let size = copy_message(mailbox, source, old, target, wanted.part, name, moved)?;
+        job.progress.done(u64::from(size.is_some()), size.unwrap_or(0));
+        return Ok(());
+    }
     let Some(stat) = source.stat(old)?.filter(|stat| stat.kind == Kind::File) else {
         // Moved or deleted since the listing: the next pass sees what became of it.
         moved.vanished += 1;
@@ -140,17 +160,17 @@ fn bring_message(
         return Ok(());
     }
     let elsewhere = departed.get_mut(wanted.unique());
-    if let Some((folder, known)) = elsewhere.and_then(Vec::pop) {
-        let from = tree.root().folder(&folder)?.into_fd();
-        if is_same(tree.stat_in(&from, &known)?) {
-            tree.rename(&from, &known, to, name).map_err(|e| Error::new("move", &path, e))?;
+    if let Some(left) = elsewhere.and_then(Vec::pop) {
+        let from = tree.root().folder(&left.folder)?.into_fd();
+        if is_same(tree.stat_in(&from, &left.name)?) {
+            tree.rename(&from, &left.name, to, name).map_err(|e| Error::new("move", &path, e))?;
             moved.followed += 1;
             job.progress.done(1, stat.size);
             return Ok(());
         }
-        departed.entry(wanted.unique().to_owned()).or_default().push((folder, known));
+        departed.entry(wanted.unique().to_owned()).or_default().push(left);
     }
-    if copy_message(mailbox, source, old, target, wanted.part, name, moved)? {
+    if copy_message(mailbox, source, old, target, wanted.part, name, moved)?.is_some() {
         job.progress.done(1, stat.size);
         if let Some((from, known)) = other.filter(|_| wanted.is_ours) {
             // What a crash left of it under its former name.
@@ -160,7 +180,7 @@ fn bring_message(
     Ok(())
 }
 
-/// Copies a message; `false` where it is gone.
+/// Copies a message and tells its size in bytes; `None` where it is gone.
 pub(super) fn copy_message(
     mailbox: &Mailbox<'_>,
     source: &Open,
@@ -169,37 +189,49 @@ pub(super) fn copy_message(
     part: usize,
     name: &BString,
     moved: &mut Moved,
-) -> Result<bool> {
-    let Some(to) = target.parts.get(part) else { return Ok(false) };
-    let (mut file, stat) = match source.open(old) {
+) -> Result<Option<u64>> {
+    let Some(to) = target.parts.get(part) else { return Ok(None) };
+    let (file, stat) = match source.open(old) {
         Ok(open) => open,
         Err(error) if error.is_missing() => {
             moved.vanished += 1;
-            return Ok(false);
+            return Ok(None);
         }
         Err(error) => return Err(error),
     };
     let access = mailbox.file_access();
-    mailbox.tree.copy_in(&mut file, &target.tmp, to, name, access, stat.mtime).map_err(|e| {
+    let tmp = target.is_served.then_some(&target.tmp);
+    let digest = mailbox.tree.copy_message(&file, &stat, tmp, to, name, access).map_err(|e| {
         let sub = PARTS.get(part).copied().unwrap_or_default();
         Error::new("copy to", &target.path.join(sub).join(name), e)
     })?;
+    mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;
     moved.copied += 1;
     moved.bytes += stat.size;
-    Ok(true)
+    Ok(Some(stat.size))
 }
 
 /// Notes the messages that left a folder.
 pub(super) fn depart(work: &mut Work, departed: &mut Departed) {
     for there in work.departed.drain(..) {
         let folder = work.path.join(PARTS.get(there.part).copied().unwrap_or_default());
-        departed.entry(base(&there.name).to_owned()).or_default().push((folder, there.name));
+        departed.entry(base(&there.name).to_owned()).or_default().push(Left {
+            folder,
+            name: there.name,
+            is_sure: there.is_sure,
+        });
     }
 }
 
 /// Removes the messages that are gone from the old server.
-pub(super) fn remove(mailbox: &Mailbox<'_>, departed: &Departed, moved: &mut Moved) {
-    for (folder, name) in departed.values().flatten() {
+pub(super) fn remove(
+    mailbox: &Mailbox<'_>,
+    departed: &Departed,
+    moved: &mut Moved,
+    goes: impl Fn(&Left) -> bool,
+) {
+    for left in departed.values().flatten().filter(|left| goes(left)) {
+        let Left { folder, name, .. } = left;
         let removed = mailbox.tree.root().folder(folder).and_then(|open| {
             let removed = mailbox.tree.remove_in(&open.into_fd(), name.as_bytes());
             removed.map_err(|e| Error::new("remove", &folder.join(name), e))

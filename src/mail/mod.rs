@@ -1,10 +1,11 @@
 //! Moving messages and what clients know of them: every message of a store appears in its mailbox
-//! with the same bytes, date and flags, under the numbers that clients know, and nothing
-//! half-written is ever seen there.
+//! with the same bytes, date and flags, under the numbers that clients know. In a folder that Dovecot
+//! serves nothing half-written is ever seen.
 
 mod archive;
 mod compare;
 mod convert;
+mod digests;
 mod folder;
 mod gone;
 mod keywords;
@@ -14,12 +15,16 @@ mod name;
 mod numbers;
 mod pass;
 mod record;
+mod settled;
 
 pub use archive::copy_post;
 pub use convert::Converted;
+pub use digests::Told;
 pub use gone::recorded;
 pub use name::base;
 pub use pass::Pass;
+pub use record::Completed;
+pub use settled::{Remembered, settled};
 
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
@@ -30,6 +35,7 @@ use crate::model::memory::Pop3;
 use crate::model::store::{Folder, Store, StoreKind};
 use bstr::BString;
 use compare::{Wanted, Work, compare};
+use digests::Digests;
 use maildir::Departed;
 use record::Record;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +62,8 @@ pub struct Moved {
     pub foreign: u64,
     /// Messages of a mailbox that no pass has completed, where only late ones were asked for.
     pub unrecorded: u64,
+    /// Messages and folders that the old server has no more, and that go at the final pass.
+    pub pending: u64,
     /// Folders created.
     pub folders: u64,
     /// Folders removed, because the old server has them no more.
@@ -84,6 +92,7 @@ impl Moved {
         self.vanished += other.vanished;
         self.foreign += other.foreign;
         self.unrecorded += other.unrecorded;
+        self.pending += other.pending;
         self.folders += other.folders;
         self.folders_removed += other.folders_removed;
         self.remembered += other.remembered;
@@ -152,10 +161,11 @@ type Folders<'a> = BTreeMap<BString, Vec<Part<'a>>>;
 /// Brings a mailbox up to date with its stores, and never touches them. Of several stores the first
 /// gives a folder its numbers; without any, all that earlier passes brought is gone on the old
 /// server.
-pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Moved {
+pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Copied {
     let begun = Instant::now();
     let mut moved = Moved::default();
-    let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids };
+    let digests = Digests::new(job.tree, home);
+    let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids, digests };
     let mut folders = Folders::new();
     for (copy, store) in stores {
         for folder in &store.folders {
@@ -170,9 +180,28 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Mo
             update(job, &mailbox, home, &folders, record, &mut moved)
         }
     });
-    moved.failures.extend(copied.err());
+    let completed = copied.unwrap_or_else(|error| {
+        moved.failures.push(error);
+        Completed::default()
+    });
+    moved.failures.extend(mailbox.digests.finish().err());
     moved.spent = begun.elapsed();
-    moved
+    let is_settled = moved.failures.is_empty()
+        && moved.pending + moved.vanished + moved.foreign + moved.unrecorded == 0
+        && !job.progress.stopped();
+    let remembered = settled::remember(job, home, stores, is_settled);
+    Copied { moved, completed, remembered }
+}
+
+/// A mailbox that a pass went through.
+#[derive(Debug)]
+pub struct Copied {
+    /// What became of its messages.
+    pub moved: Moved,
+    /// Its record, to be put in place once all of it is on the disk.
+    pub completed: Completed,
+    /// What the next pass shall know, from then on.
+    pub remembered: Remembered,
 }
 
 /// Compares folder by folder, then carries out what differs. A mailbox that is new is done folder by
@@ -185,7 +214,7 @@ fn update(
     folders: &Folders<'_>,
     mut record: Record<'_>,
     moved: &mut Moved,
-) -> Result<()> {
+) -> Result<Completed> {
     let is_new = record.is_new();
     let parts_of = |name: &BString| folders.get(name).map(Vec::as_slice).unwrap_or_default();
     let (mut works, mut departed) = (Vec::new(), Departed::new());
@@ -212,6 +241,10 @@ fn update(
         if !work.wanted.is_empty() {
             record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
         }
+        if job.pass != Pass::Final {
+            moved.pending += u64::try_from(work.departed.len()).unwrap_or(u64::MAX);
+            moved.pending += u64::from(parts.is_empty() && work.is_there);
+        }
         maildir::depart(&mut work, &mut departed);
         if is_new {
             bring(job, mailbox, &work, parts, &mut departed, moved);
@@ -226,8 +259,12 @@ fn update(
     }
     let is_final = job.pass == Pass::Final && moved.failures.is_empty() && !job.progress.stopped();
     if is_final {
-        maildir::remove(mailbox, &departed, moved);
+        maildir::remove(mailbox, &departed, moved, |_| true);
         moved.foreign += gone::foreign(mailbox, &seen)?;
+    }
+    if !is_final && moved.failures.is_empty() && !job.progress.stopped() {
+        // What a pass that was killed may have left half-written, and nothing will complete.
+        maildir::remove(mailbox, &departed, moved, |left| !left.is_sure);
     }
     // Folders within others come last by name: they go first.
     for work in works.iter().rev() {
@@ -247,11 +284,13 @@ fn update(
         }
     }
     let is_complete = moved.failures.is_empty() && !job.progress.stopped();
-    record.finish(is_complete)?;
+    let completed = record.finish(is_complete)?;
     if is_complete && is_final && folders.is_empty() {
+        completed.place(job.tree)?;
         Record::forget(job.tree, home)?;
+        return Ok(Completed::default());
     }
-    Ok(())
+    Ok(completed)
 }
 
 fn bring(
@@ -292,6 +331,7 @@ struct Mailbox<'a> {
     tree: &'a Tree,
     home: RelPath,
     ids: (u32, u32),
+    digests: Digests<'a>,
 }
 
 impl Mailbox<'_> {

@@ -41,6 +41,29 @@ impl Known {
     }
 }
 
+/// What is left to do about a record once all that it tells of is on the disk.
+#[derive(Debug, Default)]
+pub struct Completed {
+    record: Option<Prepared>,
+    begun: Option<RelPath>,
+}
+
+impl Completed {
+    /// Whether nothing is left to do.
+    pub fn is_nothing(&self) -> bool {
+        self.record.is_none() && self.begun.is_none()
+    }
+
+    /// Puts the record in its place.
+    ///
+    /// # Errors
+    /// Where a file cannot be renamed or removed.
+    pub fn place(self, tree: &Tree) -> Result<()> {
+        self.record.map_or(Ok(()), |record| tree.place(record))?;
+        self.begun.map_or(Ok(()), |begun| tree.remove(&begun))
+    }
+}
+
 /// The record of one mailbox, read folder by folder while the next one is written.
 #[derive(Debug)]
 pub(super) struct Record<'a> {
@@ -191,25 +214,27 @@ impl<'a> Record<'a> {
         Ok((new, prepared))
     }
 
-    /// Ends the pass over a mailbox. Where it is complete, the new record takes the old one's place;
-    /// where it is not, the old one stays, with what was begun.
-    pub(super) fn finish(mut self, is_complete: bool) -> Result<()> {
+    /// Ends the pass over a mailbox. Where it is complete, the new record will take the old one's
+    /// place; where it is not, the old one stays, with what was begun.
+    pub(super) fn finish(mut self, is_complete: bool) -> Result<Completed> {
         let path = self.folder.join("brought");
         let new = match self.new.take() {
             None if is_complete && self.old.is_none() => Some(self.begin_new()?),
             new => new,
         };
+        let mut completed = Completed::default();
         if let Some((new, prepared)) = new {
             if !is_complete {
-                return self.tree.give_up(prepared);
+                self.tree.give_up(prepared)?;
+                return Ok(completed);
             }
             new.into_inner().map_err(|e| Error::new("write", &path, e.into_error()))?;
-            self.tree.place(prepared)?;
+            completed.record = Some(prepared);
         }
         if is_complete && (self.had_begun || self.log.is_some()) {
-            self.tree.remove(&self.folder.join("begun"))?;
+            completed.begun = Some(self.folder.join("begun"));
         }
-        Ok(())
+        Ok(completed)
     }
 
     /// Removes the record of a mailbox that is gone.
@@ -236,7 +261,7 @@ impl<'a> Record<'a> {
 }
 
 /// Where the record of a mailbox lies: `DOMAIN/USER`, as the home on the target.
-fn folder_of(home: &RelPath) -> RelPath {
+pub(super) fn folder_of(home: &RelPath) -> RelPath {
     RelPath::new(RECORDS).join(home.parent().file_name()).join(home.file_name())
 }
 
@@ -251,7 +276,7 @@ fn open(tree: &Tree, path: &RelPath) -> Result<Option<BufReader<File>>> {
 
 /// The line that begins a folder. No name of a message begins with a slash; what a line cannot hold
 /// is written as %XX.
-fn line_of(folder: &BString) -> Vec<u8> {
+pub(super) fn line_of(folder: &BString) -> Vec<u8> {
     let mut line = vec![b'/'];
     for byte in folder.iter() {
         if *byte == b'%' || byte.is_ascii_control() {
@@ -264,7 +289,7 @@ fn line_of(folder: &BString) -> Vec<u8> {
     line
 }
 
-fn folder_line(line: &[u8]) -> Option<BString> {
+pub(super) fn folder_line(line: &[u8]) -> Option<BString> {
     let encoded = line.strip_prefix(b"/")?.trim_end_with(|c| c == '\n');
     let mut name = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -318,7 +343,7 @@ mod tests {
             record.begin(&folder, own.iter().flatten()).unwrap();
             record.keep(&folder, &known, own.as_deref()).unwrap();
         }
-        record.finish(is_complete).unwrap();
+        record.finish(is_complete).unwrap().place(tree).unwrap();
     }
 
     fn told(tree: &Tree) -> String {

@@ -26,6 +26,7 @@ pub mod path;
 pub mod quota;
 pub mod restrictions;
 pub mod script;
+pub mod seen;
 pub mod shown;
 pub mod site;
 pub mod store;

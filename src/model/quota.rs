@@ -63,6 +63,14 @@ pub struct Usage {
     pub messages: u64,
 }
 
+impl Usage {
+    /// Adds a message of so many bytes.
+    pub fn add(&mut self, bytes: u64) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+}
+
 fn size(element: &[u8]) -> u64 {
     let number = leading_number(element);
     let mut rest = element;

@@ -2,6 +2,7 @@
 
 use super::RelPath;
 use super::quota::{Quota, Usage};
+use super::seen::{Counts, Seen};
 use bstr::BString;
 
 /// How a store keeps its messages.
@@ -45,9 +46,33 @@ pub struct Folder {
     pub messages: u64,
     /// Their size in bytes.
     pub bytes: u64,
+    /// What the next pass shall know of it; its own part only, and only where there is nothing to
+    /// tell about the folder that a person would want to hear again.
+    pub seen: Option<Seen>,
+    /// It is as an earlier pass saw it.
+    pub is_seen: bool,
+}
+
+impl Folder {
+    /// A folder that is as an earlier pass saw it.
+    pub fn seen(name: BString, path: RelPath, seen: Seen) -> Self {
+        let Usage { messages, bytes } = seen.counts.all;
+        Self { name, path, messages, bytes, seen: Some(seen), is_seen: true }
+    }
 }
 
 impl Store {
+    /// Adds a folder and what it holds.
+    pub fn add(&mut self, folder: Folder, counts: &Counts) {
+        for (usage, more) in
+            [(&mut self.counted, counts.counted), (&mut self.deleted, counts.deleted)]
+        {
+            usage.messages += more.messages;
+            usage.bytes += more.bytes;
+        }
+        self.folders.push(folder);
+    }
+
     /// Messages in all folders.
     pub fn messages(&self) -> u64 {
         self.folders.iter().map(|folder| folder.messages).sum()

@@ -18,6 +18,7 @@ use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
+use crate::model::seen::Memory;
 use crate::model::site::Site;
 use crate::model::store::Store;
 use crate::model::{Account, Address, DomainName, Origin, RelPath};
@@ -110,7 +111,20 @@ impl Plan {
     /// # Errors
     /// Where the folder is no root of a qmail host.
     pub fn make(root: &Root, policy: Policy, dovecot: Dovecot) -> Result<Self, Error> {
-        let (site, findings) = source::read_site(root, &layout(&policy, None))?;
+        Self::make_with(root, policy, dovecot, &Memory::default())
+    }
+
+    /// The same, where folders of mail that an earlier pass saw need not be looked at again.
+    ///
+    /// # Errors
+    /// Where the folder is no root of a qmail host.
+    pub fn make_with(
+        root: &Root,
+        policy: Policy,
+        dovecot: Dovecot,
+        memory: &Memory,
+    ) -> Result<Self, Error> {
+        let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
         let mut plan = Self::of(site, findings, policy, dovecot)?;
         plan.report_accounts();
         plan.report_addresses();

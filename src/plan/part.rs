@@ -7,6 +7,7 @@
 use super::{Error, Plan};
 use crate::finding::code;
 use crate::fsys::root::Root;
+use crate::model::seen::Memory;
 use crate::model::site::Site;
 use crate::model::{DomainName, RelPath};
 use crate::policy::{Dovecot, Policy};
@@ -42,7 +43,7 @@ impl Plan {
         let mut homes = BTreeSet::new();
         loop {
             let layout = super::layout(&policy, Some(homes.clone()));
-            let (site, findings) = source::read_site(root, &layout)?;
+            let (site, findings) = source::read_site(root, &layout, &Memory::default())?;
             let resolver = Resolver::new(&site, policy.old.user_extensions);
             // The new server goes by the texts of databases that the old one cannot read.
             let mended = Resolver::new(&site, policy.old.user_extensions).mended();

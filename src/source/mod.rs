@@ -16,6 +16,7 @@ pub mod vpopmail;
 
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{self, root::Root};
+use crate::model::seen::Memory;
 use crate::model::site::Site;
 use crate::model::{Origin, RelPath};
 use std::collections::BTreeSet;
@@ -53,6 +54,8 @@ pub struct Reading<'a> {
     pub root: &'a Root,
     /// Where its parts lie.
     pub layout: &'a Layout,
+    /// What an earlier pass saw of its mail.
+    pub memory: &'a Memory,
     /// The facts found so far.
     pub site: Site,
     /// What a person should know of them.
@@ -87,9 +90,9 @@ pub enum Error {
 ///
 /// # Errors
 /// Where the folder is no root of a qmail host, or its central folders cannot be listed.
-pub fn read_site(root: &Root, layout: &Layout) -> Result<(Site, Findings), Error> {
+pub fn read_site(root: &Root, layout: &Layout, memory: &Memory) -> Result<(Site, Findings), Error> {
     let (site, findings) = (Site::default(), Findings::default());
-    let mut reading = Reading { root, layout, site, findings };
+    let mut reading = Reading { root, layout, memory, site, findings };
     for source in SOURCES {
         source.read(&mut reading)?;
     }

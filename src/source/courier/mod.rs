@@ -91,7 +91,16 @@ struct Seen {
 /// Looks at what Courier keeps in the folders of a store.
 fn look(root: &Root, store: &mut Store) -> Seen {
     let mut seen = Seen::default();
-    for folder in &store.folders {
+    for folder in &mut store.folders {
+        if folder.is_seen {
+            // Nothing was to be told of it, and nothing is.
+            let list = folder.path.join(SIZE_LIST);
+            if folder.name.is_empty() && root.stat(&list).is_ok_and(|stat| stat.is_some()) {
+                seen.size_list = Some(list);
+            }
+            continue;
+        }
+        let told = seen.findings.len();
         // A folder that cannot be listed is told by the reader of its mail.
         let entries = root.list(&folder.path).unwrap_or_default();
         let has = |name: &str| entries.iter().any(|entry: &Entry| entry.name == name);
@@ -102,7 +111,9 @@ fn look(root: &Root, store: &mut Store) -> Seen {
             check_keywords(root, folder, &mut seen.findings);
         }
         if has(ACL) {
-            store.has_grants |= check_acl(root, folder, &mut seen.findings);
+            let has_grants = check_acl(root, folder, &mut seen.findings);
+            store.has_grants |= has_grants;
+            folder.seen = folder.seen.filter(|_| !has_grants);
         }
         if folder.name.is_empty() {
             if has(SIZE_LIST) {
@@ -121,6 +132,7 @@ fn look(root: &Root, store: &mut Store) -> Seen {
                 seen.findings.push(shared(&folder.path.join(name)));
             }
         }
+        folder.seen = folder.seen.filter(|_| seen.findings.len() == told);
     }
     seen
 }

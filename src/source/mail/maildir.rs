@@ -1,10 +1,12 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
+use super::look::Looked;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::{Folder as Open, Root};
 use crate::fsys::{Error, Kind};
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
+use crate::model::seen::{Counts, Memory, Prints, Seen};
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
@@ -17,9 +19,15 @@ const LARGEST_SIZES: u64 = 1 << 20;
 const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
 
 /// Reads the Maildir at a real path; `None` where it is no Maildir.
-pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Option<Store> {
-    let entries = match root.list(path) {
-        Ok(entries) => entries,
+pub(super) fn read(
+    root: &Root,
+    memory: &Memory,
+    path: &RelPath,
+    findings: &mut Findings,
+) -> Option<Store> {
+    let listed = root.folder(path).and_then(|open| Ok((root.list_open(&open)?, open)));
+    let (entries, open) = match listed {
+        Ok(listed) => listed,
         Err(error) => {
             findings.push(unlistable(path, &error));
             return None;
@@ -39,20 +47,21 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
         has_grants: false,
         limits: limits(root, path),
     };
-    read_folder(root, BString::default(), path.clone(), &mut store, findings);
+    let mut reader = Reader { root, memory, store: &mut store, findings };
+    reader.read(BString::default(), path.clone(), Looked::new(&open, b""));
     for entry in entries.iter().filter(|entry| {
         entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
     }) {
         let named = path.join(&entry.name);
-        let real = match entry.kind {
-            Kind::Folder => named,
-            Kind::Link => match followed(root, path, &named, findings) {
-                Some(real) => real,
+        let (real, looked) = match entry.kind {
+            Kind::Folder => (named, Looked::new(&open, &entry.name)),
+            Kind::Link => match followed(root, path, &named, reader.findings) {
+                Some(real) => (real, Looked::strange()),
                 None => continue,
             },
             Kind::File | Kind::Special => continue,
         };
-        read_folder(root, entry.name.clone(), real, &mut store, findings);
+        reader.read(entry.name.clone(), real, looked);
     }
     Some(store)
 }
@@ -99,68 +108,102 @@ fn followed(
     follows.map(|(_, real)| real)
 }
 
-fn read_folder(
-    root: &Root,
-    name: BString,
-    path: RelPath,
-    store: &mut Store,
-    findings: &mut Findings,
-) {
-    let mut folder = Folder { name, path, messages: 0, bytes: 0 };
-    let mut is_folder = folder.name.is_empty();
-    let mut has_cur = is_folder;
-    let mut odd_names = (0, None);
-    let in_trash = folder.name == ".Trash" || folder.name.starts_with(b".Trash.");
-    for name in ["new", "cur"] {
-        let part = folder.path.join(name);
-        let opened = root.folder(&part).and_then(|open| Ok((open.list()?, open)));
-        let (entries, open) = match opened {
-            Ok(opened) => opened,
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                is_folder = true;
-                has_cur |= name == "cur";
-                findings.push(unlistable(&part, &error));
-                continue;
-            }
-        };
-        is_folder = true;
-        has_cur |= name == "cur";
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-            match size(&open, &entry.name, entry.kind) {
-                Ok(Some(bytes)) => {
-                    if !is_plain(&entry.name) {
-                        odd_names.0 += 1;
-                        odd_names.1.get_or_insert_with(|| part.join(&entry.name));
-                    }
-                    if states_wrong_size(&entry.name, bytes) {
-                        store.wrong_size.get_or_insert_with(|| part.join(&entry.name));
-                    }
-                    folder.messages += 1;
-                    folder.bytes += bytes;
-                    if !in_trash {
-                        let is_deleted = is_marked_deleted(&entry.name);
-                        let usage =
-                            if is_deleted { &mut store.deleted } else { &mut store.counted };
-                        usage.messages += 1;
-                        usage.bytes += bytes;
-                    }
-                }
-                Ok(None) => findings.push(no_message(&part.join(&entry.name), entry.kind)),
+/// What the folders of a Maildir are read with.
+struct Reader<'a> {
+    root: &'a Root,
+    memory: &'a Memory,
+    store: &'a mut Store,
+    findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    /// Reads one folder, unless it is as an earlier pass saw it.
+    fn read(&mut self, name: BString, path: RelPath, mut looked: Looked) {
+        let Self { root, memory, store, findings } = self;
+        let known = memory.get(&path);
+        let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
+        if !memory.by_names
+            && let Some(known) = known.filter(|_| is_same(&looked.prints()))
+        {
+            let source = Prints { names: known.source.names, ..looked.prints() };
+            store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
+            return;
+        }
+        let mut parts = Vec::new();
+        for name in ["new", "cur"] {
+            let part = path.join(name);
+            let opened = root.folder(&part).and_then(|open| Ok((looked.list(&open)?, open)));
+            looked.end_part();
+            parts.push((part, opened));
+        }
+        let source = looked.all_prints();
+        let by_names = Prints { stamps: None, ..source };
+        if let Some(known) = known.filter(|_| is_same(&by_names)) {
+            store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
+            return;
+        }
+        let told = findings.len();
+        let mut counts = Counts::default();
+        let mut wrong_size = None;
+        let mut is_folder = name.is_empty();
+        let mut has_cur = is_folder;
+        let mut odd_names = (0, None);
+        let in_trash = name == ".Trash" || name.starts_with(b".Trash.");
+        for (part, opened) in parts {
+            let is_cur = part.file_name() == "cur";
+            let (entries, open) = match opened {
+                Ok(opened) => opened,
+                Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    findings.push(crate::source::unreadable(&part.join(&entry.name), &error));
+                    is_folder = true;
+                    has_cur |= is_cur;
+                    findings.push(unlistable(&part, &error));
+                    continue;
+                }
+            };
+            is_folder = true;
+            has_cur |= is_cur;
+            for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
+                match size(&open, &entry.name, entry.kind) {
+                    Ok(Some(bytes)) => {
+                        if !is_plain(&entry.name) {
+                            odd_names.0 += 1;
+                            odd_names.1.get_or_insert_with(|| part.join(&entry.name));
+                        }
+                        if states_wrong_size(&entry.name, bytes) {
+                            wrong_size.get_or_insert_with(|| part.join(&entry.name));
+                        }
+                        counts.all.add(bytes);
+                        if !in_trash {
+                            let is_deleted = is_marked_deleted(&entry.name);
+                            let usage =
+                                if is_deleted { &mut counts.deleted } else { &mut counts.counted };
+                            usage.add(bytes);
+                        }
+                    }
+                    Ok(None) => findings.push(no_message(&part.join(&entry.name), entry.kind)),
+                    Err(error) => {
+                        findings.push(crate::source::unreadable(&part.join(&entry.name), &error));
+                    }
                 }
             }
         }
-    }
-    if let (count, Some(first)) = &odd_names {
-        findings.push(odd_name(first, *count));
-    }
-    if is_folder {
+        if let (count, Some(first)) = &odd_names {
+            findings.push(odd_name(first, *count));
+        }
+        if !is_folder {
+            return;
+        }
+        let seen = Seen { source, target: Prints::default(), counts };
+        let mut folder = Folder { is_seen: false, ..Folder::seen(name, path, seen) };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
         }
-        store.folders.push(folder);
+        if findings.len() > told || wrong_size.is_some() {
+            folder.seen = None;
+        }
+        store.wrong_size = store.wrong_size.take().or(wrong_size);
+        store.add(folder, &counts);
     }
 }
 
@@ -249,7 +292,8 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", at(".Gone")).unwrap();
         let root = Root::open(dir.path()).unwrap();
         let mut findings = Findings::default();
-        let store = read(&root, &RelPath::new("m"), &mut findings).unwrap();
+        let memory = Memory::default();
+        let store = read(&root, &memory, &RelPath::new("m"), &mut findings).unwrap();
         let folders: Vec<_> =
             store.folders.iter().map(|f| (f.name.to_string(), f.messages, f.bytes)).collect();
         assert_eq!(

@@ -19,6 +19,8 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 path: path.clone(),
                 messages: counted.messages,
                 bytes: counted.bytes,
+                seen: None,
+                is_seen: false,
             };
             Some(Store {
                 path: path.clone(),

@@ -1,6 +1,7 @@
 //! Mail stores: the Maildirs and mbox files that accounts, users and delivery lines lead to.
 
 mod barriers;
+mod look;
 mod maildir;
 mod mbox;
 mod spots;
@@ -9,6 +10,7 @@ mod unclaimed;
 use super::{Error, Reading, Source};
 use crate::finding::Findings;
 use crate::fsys::{Kind, root::Root};
+use crate::model::seen::Memory;
 use crate::model::site::Spot;
 use crate::model::store::Store;
 use crate::model::{Account, RelPath};
@@ -28,11 +30,11 @@ impl Source for Mail {
         reading.site.spots = spots::find(reading);
         reading.site.tested = spots::tested(reading);
         reading.site.barriers = barriers::find(reading);
-        let root = reading.root;
+        let (root, memory) = (reading.root, reading.memory);
         let (paths, links) = stores(reading);
         reading.site.links = links;
         let read: Vec<(Option<Store>, Findings)> =
-            paths.into_par_iter().map(|path| read_store(root, &path)).collect();
+            paths.into_par_iter().map(|path| read_store(root, memory, &path)).collect();
         for (store, findings) in read {
             reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
             reading.findings.append(findings);
@@ -88,10 +90,12 @@ fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
     made.collect()
 }
 
-fn read_store(root: &Root, path: &RelPath) -> (Option<Store>, Findings) {
+fn read_store(root: &Root, memory: &Memory, path: &RelPath) -> (Option<Store>, Findings) {
     let mut findings = Findings::default();
     let store = match root.stat(path) {
-        Ok(Some(stat)) if stat.kind == Kind::Folder => maildir::read(root, path, &mut findings),
+        Ok(Some(stat)) if stat.kind == Kind::Folder => {
+            maildir::read(root, memory, path, &mut findings)
+        }
         Ok(Some(stat)) if stat.kind == Kind::File => mbox::read(root, path, &mut findings),
         _ => None,
     };

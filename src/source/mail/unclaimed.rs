@@ -4,6 +4,7 @@
 use super::{maildir, mbox};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
+use crate::model::seen::Memory;
 use crate::model::{Domain, Origin, RelPath};
 use crate::source::Reading;
 use bstr::{BString, ByteSlice as _};
@@ -189,7 +190,8 @@ fn is_orphaned(root: &Root, path: &RelPath, findings: &mut Findings) -> bool {
     let count = |path: &RelPath| {
         let is_folder = root.stat_link(path).ok().flatten().is_some_and(|s| s.kind == Kind::Folder);
         // What it holds is told as a whole, not message by message.
-        let store = is_folder.then(|| maildir::read(root, path, &mut Findings::default()));
+        let store = is_folder
+            .then(|| maildir::read(root, &Memory::default(), path, &mut Findings::default()));
         store.flatten().map_or(0, |store| store.messages())
     };
     let inner = path.join("Maildir");

@@ -1,0 +1,138 @@
+//! BLAKE3 of every message as it was read while it was copied, so that a copy can be checked without
+//! the old server: `digests`, beside the record of the mailbox, grows with every pass.
+//!
+//! ```text
+//! /.Sent
+//! 2f1e6cd0a3b5978841c0e5d2f6a7b890 1700000009.M1P2.mx
+//! ```
+//!
+//! Of two lines about one message the later counts. The first 16 bytes of a digest are kept: enough
+//! to tell what was damaged, by chance or on purpose.
+
+use super::record::{folder_line, folder_of, line_of};
+use crate::fsys::root::Root;
+use crate::fsys::tree::{Access, Tree};
+use crate::fsys::{Error, Result};
+use crate::model::RelPath;
+use bstr::{BStr, BString, ByteSlice as _};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+
+/// Digests of the messages of a mailbox while they are copied.
+#[derive(Debug)]
+pub(super) struct Digests<'a> {
+    tree: &'a Tree,
+    path: RelPath,
+    /// The open file, and the folder that its last lines are about.
+    open: RefCell<Option<(BufWriter<File>, BString)>>,
+}
+
+impl<'a> Digests<'a> {
+    /// Those of the mailbox with this home; no file is touched before there is something to tell.
+    pub(super) fn new(tree: &'a Tree, home: &RelPath) -> Self {
+        Self { tree, path: folder_of(home).join("digests"), open: RefCell::default() }
+    }
+
+    /// Tells the digest of one message; INBOX has no name.
+    pub(super) fn tell(&self, folder: &BStr, unique: &BStr, digest: &blake3::Hash) -> Result<()> {
+        let mut open = self.open.borrow_mut();
+        let mut text = Vec::new();
+        if open.as_ref().is_none_or(|(_, last)| last != folder) {
+            // What follows a torn line must begin on its own.
+            text.push(b'\n');
+            text.extend_from_slice(&line_of(&folder.to_owned()));
+        }
+        text.extend_from_slice(digest.to_hex().as_bytes().get(..32).unwrap_or_default());
+        text.push(b' ');
+        text.extend_from_slice(unique);
+        text.push(b'\n');
+        let mut file = if let Some((file, _)) = open.take() {
+            file
+        } else {
+            let file = self.tree.append(&self.path, Access { mode: 0o600, owner: None })?;
+            BufWriter::with_capacity(32 << 10, file)
+        };
+        file.write_all(&text).map_err(|e| Error::new("write", &self.path, e))?;
+        *open = Some((file, folder.to_owned()));
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(self) -> Result<()> {
+        match self.open.into_inner() {
+            Some((mut file, _)) => file.flush().map_err(|e| Error::new("write", &self.path, e)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was told of the messages of a mailbox: by folder and unique name on the target, the first
+/// 16 bytes of the digest.
+#[derive(Debug, Default)]
+pub struct Told(BTreeMap<BString, Vec<(BString, [u8; 16])>>);
+
+impl Told {
+    /// Reads the digests of the mailbox with this home; nothing where there are none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn read(target: &Root, home: &RelPath) -> Result<Self> {
+        let path = folder_of(home).join("digests");
+        let text = target.read_if_there(&path, u64::MAX - 1)?.unwrap_or_default();
+        let mut told: BTreeMap<BString, Vec<(BString, [u8; 16])>> = BTreeMap::new();
+        let mut folder = BString::default();
+        for line in text.lines() {
+            if let Some(name) = folder_line(line) {
+                folder = name;
+            } else if let Some((digest, name)) = line.split_once_str(" ")
+                && let Ok(digest) = u128::from_str_radix(digest.to_str().unwrap_or_default(), 16)
+            {
+                let own = told.entry(folder.clone()).or_default();
+                own.push((name.into(), digest.to_be_bytes()));
+            }
+        }
+        for own in told.values_mut() {
+            // A stable sort: the later of two stays behind the earlier.
+            own.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        Ok(Self(told))
+    }
+
+    /// The digest of a message; INBOX has no name.
+    pub fn get(&self, folder: &BStr, unique: &BStr) -> Option<&[u8; 16]> {
+        let own = self.0.get(folder)?;
+        let end = own.partition_point(|(name, _)| name.as_bstr() <= unique);
+        own.get(end.checked_sub(1)?).filter(|(name, _)| name == unique).map(|(_, digest)| digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digests, Told};
+    use crate::fsys::tree::Tree;
+    use crate::model::RelPath;
+
+    #[test]
+    fn the_later_of_two_digests_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(dir.path()).unwrap();
+        let home = RelPath::new("var/vmail/a.example/joe");
+        let hash = |text: &[u8]| blake3::hash(text);
+        for (folder, name, text) in
+            [("", "1 x", b"one"), (".a", "1 x", b"two"), ("", "1 x", b"new"), ("", "0", b"old")]
+        {
+            let digests = Digests::new(&tree, &home);
+            digests.tell(folder.into(), name.into(), &hash(text)).unwrap();
+            digests.finish().unwrap();
+        }
+        let told = Told::read(tree.root(), &home).unwrap();
+        let is = |folder: &str, name: &str, text: &[u8]| {
+            told.get(folder.into(), name.into()).map(|d| d[..] == hash(text).as_bytes()[..16])
+        };
+        assert_eq!(is("", "1 x", b"new"), Some(true));
+        assert_eq!(is(".a", "1 x", b"two"), Some(true));
+        assert_eq!(is("", "2", b""), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! What a pass remembers of the folders that it was through with, so that the next one need not look
+//! at each message again.
+//!
+//! ```text
+//! unqmail.folders/1
+//! STAMPS NAMES STAMPS NAMES MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
+//! ```
+//!
+//! Prints are 32 hexadecimal digits, `-` where there is none: two of the folder on the old server,
+//! then two of its copy. The counts are of all messages, of those that a quota counts, and of those
+//! marked as deleted; the path is the old server's.
+
+use super::RelPath;
+use super::quota::Usage;
+use bstr::ByteSlice as _;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+/// The first line of the file.
+const HEAD: &[u8] = b"unqmail.folders/1\n";
+
+/// A digest of something that may change.
+pub type Print = u128;
+
+/// How a folder looked. Where it looks the same again, it is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prints {
+    /// Of what stat(2) says of it; `None` where that is too young to tell of the next change.
+    pub stamps: Option<Print>,
+    /// Of the names in it.
+    pub names: Option<Print>,
+}
+
+impl Prints {
+    /// Whether a folder is the same still: by its stamps, or else by its names. What was not looked
+    /// at is the same as nothing.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = |a: Option<Print>, b: Option<Print>| a.is_some() && a == b;
+        same(self.stamps, other.stamps) || same(self.names, other.names)
+    }
+}
+
+/// Messages of a folder, by how quotas count them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub all: Usage,
+    /// Those that a quota counts.
+    pub counted: Usage,
+    /// Those marked as deleted.
+    pub deleted: Usage,
+}
+
+/// A folder that a pass was through with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The folder on the old server.
+    pub source: Prints,
+    /// Its copy, once nothing was left to do about it.
+    pub target: Prints,
+    /// What was in it.
+    pub counts: Counts,
+}
+
+/// All folders that passes were through with, by their path on the old server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    folders: BTreeMap<RelPath, Seen>,
+    /// Stamps are not to be trusted: names are compared.
+    pub by_names: bool,
+}
+
+impl Memory {
+    /// Reads the file. A line that is not understood is about a folder that was never seen.
+    pub fn parse(text: &[u8]) -> Self {
+        let lines = text.strip_prefix(HEAD).unwrap_or_default().lines();
+        Self { folders: lines.filter_map(entry).collect(), by_names: false }
+    }
+
+    /// Writes the file.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = HEAD.to_vec();
+        for (path, seen) in &self.folders {
+            let (source, target) = (&seen.source, &seen.target);
+            for print in [source.stamps, source.names, target.stamps, target.names] {
+                // Writing to memory cannot fail.
+                let _ = match print {
+                    Some(print) => write!(text, "{print:032x} "),
+                    None => write!(text, "- "),
+                }
+                .is_ok();
+            }
+            for usage in [seen.counts.all, seen.counts.counted, seen.counts.deleted] {
+                let _ = write!(text, "{} {} ", usage.messages, usage.bytes).is_ok();
+            }
+            text.extend_from_slice(path.as_ref());
+            text.push(b'\n');
+        }
+        text
+    }
+
+    /// What is known of a folder.
+    pub fn get(&self, path: &RelPath) -> Option<&Seen> {
+        self.folders.get(path)
+    }
+
+    /// What is known of a folder and of those beneath it.
+    pub fn beneath(&self, path: &RelPath) -> impl Iterator<Item = (&RelPath, &Seen)> {
+        self.folders.range(path..).take_while(move |(known, _)| known.starts_with(path))
+    }
+
+    /// Remembers a folder. A path that no line can hold is not remembered.
+    pub fn insert(&mut self, path: RelPath, seen: Seen) {
+        if !path.as_bstr().iter().any(u8::is_ascii_control) {
+            self.folders.insert(path, seen);
+        }
+    }
+}
+
+fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
+    let mut fields = line.splitn_str(11, " ");
+    let mut print = || -> Option<Option<Print>> {
+        match fields.next()? {
+            b"-" => Some(None),
+            digits => u128::from_str_radix(digits.to_str().ok()?, 16).ok().map(Some),
+        }
+    };
+    let source = Prints { stamps: print()?, names: print()? };
+    let target = Prints { stamps: print()?, names: print()? };
+    let mut number = || -> Option<u64> { fields.next()?.to_str().ok()?.parse().ok() };
+    let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
+    let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
+    Some((RelPath::new(fields.next()?), Seen { source, target, counts }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut memory = Memory::default();
+        let usage = |messages, bytes| Usage { bytes, messages };
+        let seen = Seen {
+            source: Prints { stamps: Some(7), names: None },
+            target: Prints { stamps: None, names: Some(u128::MAX) },
+            counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
+        };
+        memory.insert(RelPath::new("home/a b/Maildir"), seen);
+        memory.insert(RelPath::new("home/two\nlines"), seen);
+        let read = Memory::parse(&memory.render());
+        assert_eq!(read, memory);
+        assert_eq!(read.get(&RelPath::new("home/a b/Maildir")), Some(&seen));
+        assert_eq!(Memory::parse(b"unqmail.folders/1\n12 - x\n"), Memory::default());
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_the_same_as_nothing() {
+        let none = Prints::default();
+        assert!(!none.is(&none));
+        let both = Prints { stamps: Some(1), names: Some(2) };
+        assert!(both.is(&Prints { stamps: Some(9), names: Some(2) }));
+        assert!(both.is(&Prints { stamps: Some(1), names: None }));
+        assert!(!both.is(&Prints { stamps: None, names: Some(3) }));
+    }
+}
