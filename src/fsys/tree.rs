@@ -76,23 +76,40 @@ impl Tree {
     }
 
     /// Creates a folder in an open one and opens it.
+    ///
+    /// It gets its name once its owner and mode are set: one that is there has them.
     pub fn make_folder_in(
         &self,
         parent: &OwnedFd,
         name: &[u8],
         access: Access,
     ) -> io::Result<OwnedFd> {
-        let made = match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(access.mode)) {
-            Ok(()) => true,
-            Err(Errno::EXIST) => false,
-            Err(error) => return Err(error.into()),
+        let open = |name: &[u8]| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(parent, name, flags, Mode::empty())
         };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-        if made {
-            self.set_access(&fd, access)?;
+        let first = [b".unqmail-".as_slice(), name].concat();
+        // A name may be as long as the file system allows; then its front must do.
+        let first = first.get(..first.len().min(255)).unwrap_or_default();
+        match rustix::fs::mkdirat(parent, first, Mode::from_raw_mode(0o700)) {
+            // Left behind by a run that was killed, or another thread makes it right now.
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
         }
-        Ok(fd)
+        let made = open(first).map_err(io::Error::from).and_then(|fd| {
+            self.set_access(&fd, access)?;
+            rustix::fs::renameat_with(parent, first, parent, name, RenameFlags::NOREPLACE)?;
+            Ok(fd)
+        });
+        made.or_else(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT) => Ok(open(name)?),
+            Some(Errno::EXIST) => {
+                // Another thread was faster; it may even be gone with what is left here.
+                let _ = rustix::fs::unlinkat(parent, first, AtFlags::REMOVEDIR).is_ok();
+                Ok(open(name)?)
+            }
+            _ => Err(error),
+        })
     }
 
     fn open_folder(&self, path: &RelPath) -> Result<Option<OwnedFd>> {

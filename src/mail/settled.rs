@@ -1,6 +1,6 @@
 //! Mailboxes about which nothing is left to do, told from how their folders look on both sides.
 
-use super::{Job, PARTS, Pass};
+use super::{Job, Pass};
 use crate::fsys::Result;
 use crate::fsys::print::Look;
 use crate::fsys::root::{Folder as Open, Root};
@@ -9,6 +9,9 @@ use crate::model::design::MailCopy;
 use crate::model::seen::{Prints, Seen};
 use crate::model::store::Store;
 use bstr::{BString, ByteSlice as _};
+
+/// The parts of a copy that are looked at: a pass that was killed may have left something in `tmp`.
+const LOOKED_AT: [&str; 3] = ["new", "cur", "tmp"];
 
 /// The folders of a mailbox by their path on the old server, with what the next pass shall know.
 pub type Remembered = Vec<(RelPath, Option<Seen>)>;
@@ -107,7 +110,7 @@ fn stamps(
 ) -> Result<Option<crate::model::seen::Print>> {
     let mut look = Look::new(context);
     let folder = if name.is_empty() { b"." } else { name.as_slice() };
-    for part in PARTS {
+    for part in LOOKED_AT {
         look.stat(maildir, &[folder, b"/", part.as_bytes()].concat())?;
     }
     Ok(look.settled())
@@ -122,7 +125,7 @@ fn names(
     let mut look = Look::new(context);
     let folder = home.join("Maildir");
     let folder = if name.is_empty() { folder } else { folder.join(name) };
-    for part in PARTS {
+    for part in LOOKED_AT {
         look.names(Some(&target.folder(&folder.join(part))?))?;
     }
     Ok(look.print())

@@ -23,6 +23,7 @@ mod architecture;
 mod atelier;
 mod cli;
 mod clients;
+mod crash;
 mod golden;
 mod hostile;
 mod part;

@@ -1,0 +1,189 @@
+//! Killed, out of space, out of power: the next pass completes it, and nothing half-written stays.
+
+use crate::support::{Item, Laid, command, first_change, is_message, snapshot};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A store with folders, numbers and messages of several sizes.
+fn store(messages: usize) -> Laid {
+    let maildir = "home/vpopmail/domains/a.example/joe/Maildir";
+    let folders = ["", ".Sent/", ".Archive/", ".Archive.2008/"];
+    let mut text = String::new();
+    for folder in &folders[1..] {
+        let _ = writeln!(text, "dir {maildir}/{folder}new\ndir {maildir}/{folder}cur");
+    }
+    for number in 0..messages {
+        let folder = folders[number % 4];
+        let part = if number % 5 == 0 { "new" } else { "cur" };
+        let flags = if number % 5 == 0 { "" } else { ":2,S" };
+        let subject = "word".repeat(1 + 700 * (number % 3));
+        let name = format!("{}.M{number}P1.mx{flags}", 1_200_000_000 + number);
+        let _ = writeln!(text, "message {maildir}/{folder}{part}/{name} {subject}");
+    }
+    let _ = writeln!(text, "file {maildir}/courierimapuiddb\n| 1 700000000 9000");
+    for number in (4..messages).step_by(4) {
+        let _ = writeln!(text, "| {number} {}.M{number}P1.mx", 1_200_000_000 + number);
+    }
+    Laid::small(&text)
+}
+
+/// A target without what tells of the runs themselves; only messages keep their dates.
+fn result(target: &Path) -> BTreeMap<PathBuf, Item> {
+    let mut items = snapshot(target);
+    items.retain(|path, _| {
+        // The folder itself may be the root of a file system.
+        !path.as_os_str().is_empty()
+            && !path.starts_with("var/lib")
+            && !path.starts_with("lost+found")
+    });
+    for (path, item) in &mut items {
+        if item.kind != 'f' || !is_message(path) {
+            item.mtime = (0, 0);
+        }
+    }
+    items
+}
+
+/// Starts a run and kills it after a while; whether it had not ended by itself.
+fn killed(laid: &Laid, after: Duration) -> bool {
+    let args = ["migrate".as_ref(), laid.site.as_os_str(), laid.target.as_os_str()];
+    let config = ["--config".as_ref(), laid.config.as_os_str()];
+    let mut child = command(args.into_iter().chain(config))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    drop(child.kill());
+    child.wait().unwrap().code().is_none()
+}
+
+#[test]
+fn killed_at_hundreds_of_points_it_ends_as_if_it_had_not_been() {
+    let laid = store(300);
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let whole = result(&laid.target);
+    std::fs::remove_dir_all(&laid.target).unwrap();
+    let begun = Instant::now();
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let time = begun.elapsed();
+    let (mut random, mut torn) = (7_u64, 0);
+    for round in 0..60 {
+        std::fs::remove_dir_all(&laid.target).unwrap();
+        for _ in 0..4 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let share = u32::try_from(random >> 40).unwrap() % 700;
+            torn += usize::from(killed(&laid, time * share / 1000));
+        }
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "round {round}");
+    }
+    assert!(torn > 60, "only {torn} runs were killed before their end");
+    assert_eq!(laid.verify(&[]).code, 0);
+}
+
+/// A message that was being written when the run was killed, and that the old server has deleted
+/// since, does not stay.
+#[test]
+fn what_was_half_written_goes_with_its_message() {
+    let laid = store(40);
+    let name = "1200000001.M1P1.mx:2,S";
+    let sent = "home/vpopmail/domains/a.example/joe/Maildir/.Sent/cur";
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let copies = laid.target.join("var/vmail/a.example/joe/Maildir/.Sent/cur");
+    let records = laid.target.join("var/lib/unqmail/mail/a.example/joe");
+    // As a killed first pass leaves it: begun, not completed, one message cut short.
+    let brought = std::fs::read_to_string(records.join("brought")).unwrap();
+    let begun = brought.split_once('\n').unwrap().1;
+    std::fs::write(records.join("begun"), begun).unwrap();
+    std::fs::remove_file(records.join("brought")).unwrap();
+    std::fs::remove_file(laid.target.join("var/lib/unqmail/folders")).unwrap();
+    std::fs::write(copies.join(name), "Return-Pa").unwrap();
+    std::fs::remove_file(laid.site.join(sent).join(name)).unwrap();
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(!copies.join(name).try_exists().unwrap());
+    assert_eq!(laid.verify(&[]).code, 0);
+}
+
+/// Runs a script as root in a mount namespace of its own; `false` where that cannot be.
+fn mounted(script: &str, laid: &Laid, number: usize) -> bool {
+    let status = Command::new("unshare")
+        .args(["--mount", "sh", "-euc", script, "script"])
+        .args([env!("CARGO_BIN_EXE_unqmail").as_ref(), laid.site.as_os_str()])
+        .args([laid.folder.path().as_os_str(), laid.target.as_os_str()])
+        .arg(number.to_string())
+        .stdout(Stdio::null())
+        .status();
+    match status.map(|status| status.code()) {
+        Ok(Some(0)) => true,
+        // What the scripts exit with where the mount itself fails.
+        Ok(Some(77 | 1)) | Err(_) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn out_of_space_it_says_so_and_goes_on_with_more() {
+    let laid = store(300);
+    let script = r#"
+        mkdir -p "$4" "$3/full"
+        mount -t tmpfs -o size=400k none "$3/full" || exit 77
+        if "$1" migrate "$2" "$3/full" 2>"$3/said"; then exit 3; fi
+        grep -q 'No space left' "$3/said" || exit 4
+        mount -o remount,size=64m "$3/full"
+        "$1" migrate "$2" "$3/full" 2>"$3/said" || exit 5
+        rm -r "$4"
+        cp -a "$3/full" "$4"
+    "#;
+    if !mounted(script, &laid, 0) {
+        eprintln!("no file system can be mounted here: nothing is tested");
+        return;
+    }
+    let after = result(&laid.target);
+    std::fs::remove_dir_all(&laid.target).unwrap();
+    assert_eq!(laid.migrate(&[]).code, 0);
+    assert_eq!(first_change(&result(&laid.target), &after), None);
+}
+
+/// The disk as it is at some moment of a run is what a loss of power leaves.
+#[test]
+fn out_of_power_it_goes_on_from_what_reached_the_disk() {
+    let laid = store(300);
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let whole = result(&laid.target);
+    // The run is halted while its disk is copied, so that the copy is of one moment.
+    let script = r#"
+        mkdir -p "$3/disk"
+        rm -rf "$4" "$3/image"; mkdir "$4"
+        truncate -s 24M "$3/image"
+        mkfs.ext4 -q -F "$3/image" || exit 77
+        mount -o loop "$3/image" "$3/disk" || exit 77
+        (while :; do sync -f "$3/disk"; sleep 0.005; done) &
+        syncs=$!
+        "$1" migrate "$2" "$3/disk" >/dev/null 2>&1 &
+        run=$!
+        sleep "0.$(printf %03d "$5")"
+        kill -STOP $run 2>/dev/null || :
+        kill $syncs
+        cp "$3/image" "$3/after"
+        kill -KILL $run 2>/dev/null || :
+        wait || :
+        umount -l "$3/disk"
+        mount -o loop "$3/after" "$3/disk"
+        "$1" migrate "$2" "$3/disk" >/dev/null 2>"$3/said" || exit 5
+        cp -a "$3/disk/." "$4/"
+        umount -l "$3/disk"
+    "#;
+    for step in 1..=12 {
+        if !mounted(script, &laid, step * 20) {
+            eprintln!("no file system can be mounted here: nothing is tested");
+            return;
+        }
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "after {step}");
+    }
+}
