@@ -3,7 +3,7 @@
 use super::args::{Format, RehearseArgs};
 use super::progress::Bar;
 use super::{Exit, make_plan, term};
-use crate::rehearse::{self, Rehearsed};
+use crate::rehearse::{self, Asked, Rehearsed};
 use crate::report;
 use crate::stage::Stage;
 use anyhow::Context as _;
@@ -14,13 +14,17 @@ use std::path::Path;
 pub(super) fn run(args: &RehearseArgs) -> anyhow::Result<Exit> {
     // Reading a large site takes a while; what cannot work is said first.
     Stage::can_be_set().context("rehearsing")?;
-    let (_, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
+    let (site, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
     let addresses = match &args.addresses {
         Some(path) => named(path)?,
         None => rehearse::sample(plan.addresses(), args.sample.unwrap_or(usize::MAX)),
     };
-    let bar = Bar::new("rehearsed", u64::try_from(addresses.len()).unwrap_or(u64::MAX));
-    let rehearsed = rehearse::rehearse(&plan, &args.target, addresses, &bar);
+    let all_mailboxes = args.addresses.is_none() && args.sample.is_none();
+    let mailboxes = if all_mailboxes { plan.design.mailboxes.len() } else { 0 };
+    let total = addresses.len() + mailboxes;
+    let bar = Bar::new("rehearsed", u64::try_from(total).unwrap_or(u64::MAX));
+    let asked = Asked { addresses, all_mailboxes };
+    let rehearsed = rehearse::rehearse(&plan, &site, &args.target, asked, &bar);
     bar.finish();
     let rehearsed = rehearsed.context("rehearsing")?;
     term::print(args.out.as_deref(), args.format.reader(), earned(&rehearsed), |out| {
@@ -33,8 +37,10 @@ pub(super) fn run(args: &RehearseArgs) -> anyhow::Result<Exit> {
 }
 
 fn earned(rehearsed: &Rehearsed) -> Exit {
+    let differs =
+        rehearsed.rows.iter().any(|row| !row.agrees) || !rehearsed.mailboxes.differences.is_empty();
     match () {
-        () if rehearsed.rows.iter().any(|row| !row.agrees) && !rehearsed.stopped => Exit::Differs,
+        () if differs && !rehearsed.stopped => Exit::Differs,
         () if rehearsed.stopped => Exit::Stopped,
         () => Exit::Done,
     }

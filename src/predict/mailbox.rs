@@ -1,5 +1,5 @@
 //! What Dovecot will tell clients of a folder, from the files of the Maildir alone
-//! (`maildir-uidlist.c`, `maildir-keywords.c`, `maildir-filename-flags.c`, `subscription-file.c`).
+//! (`maildir-uidlist.c`, `maildir-keywords.c`, `maildir-filename-flags.c`).
 
 use super::Error;
 use crate::fsys::root::Root;
@@ -30,6 +30,8 @@ pub struct Message {
     pub uidl: Option<BString>,
     /// Its place in the list of POP3, before all that have none.
     pub order: Option<u32>,
+    /// Its flags by their letters: D, F, R, S, T.
+    pub flags: BTreeSet<u8>,
     /// Its keywords.
     pub keywords: BTreeSet<BString>,
 }
@@ -50,9 +52,13 @@ impl Told {
             };
             for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
                 let message = told.messages.entry(name(&entry.name).to_owned()).or_default();
-                message
-                    .keywords
-                    .extend(flags(&entry.name).filter_map(|flag| letters.get(&flag)).cloned());
+                for flag in flags(&entry.name) {
+                    match flag {
+                        // P, passed on, is told to nobody.
+                        b'D' | b'F' | b'R' | b'S' | b'T' => drop(message.flags.insert(flag)),
+                        _ => message.keywords.extend(letters.get(&flag).cloned()),
+                    }
+                }
             }
         }
         let path = folder.join("dovecot-uidlist");
@@ -62,13 +68,16 @@ impl Told {
         Ok(told)
     }
 
-    /// The messages in the order in which POP3 clients get them.
-    pub fn pop3_list(&self) -> Vec<(&BStr, &Message)> {
-        let mut list: Vec<_> = self.messages.iter().map(|(name, m)| (name.as_bstr(), m)).collect();
+    /// The messages by what stays of their name and by their name for POP3, in the order in which
+    /// POP3 clients get them.
+    pub fn pop3_list(&self) -> Vec<(&BStr, &BStr)> {
+        let mut list: Vec<_> = self.messages.iter().collect();
         // What has no place comes after what has one, and what has no number yet comes last.
         let place = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
         list.sort_by_key(|(name, message)| (place(message.order), place(message.uid), *name));
-        list
+        list.into_iter()
+            .map(|(n, m)| (n.as_bstr(), m.uidl.as_ref().unwrap_or(n).as_bstr()))
+            .collect()
     }
 
     fn number(&mut self, path: &RelPath, text: &[u8]) -> Result<(), Error> {
@@ -119,19 +128,6 @@ impl Told {
     }
 }
 
-/// The folders that a user's program shows, without the namespace's prefix.
-///
-/// # Errors
-/// Where the file cannot be read.
-pub fn subscriptions(root: &Root, mailbox: &RelPath) -> Result<BTreeSet<BString>, Error> {
-    let text = root.read_if_there(&mailbox.join("subscriptions"), LARGEST)?.unwrap_or_default();
-    // Dovecot itself begins a file with its version, and then divides levels by tabs.
-    match text.strip_prefix(b"V\t2\n\n") {
-        Some(rest) => Ok(rest.lines().map(|line| line.replace("\t", ".").into()).collect()),
-        None => Ok(text.lines().map(BString::from).collect()),
-    }
-}
-
 /// What Dovecot takes for the name of a message: all up to the first `:`.
 fn name(file: &[u8]) -> &BStr {
     file.split_once_str(":").map_or(file, |(name, _)| name).as_bstr()
@@ -161,7 +157,7 @@ fn number(text: &[u8]) -> Option<u32> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
 mod tests {
-    use super::Told;
+    use super::{Message, Told};
     use crate::fsys::root::Root;
     use crate::model::RelPath;
 
@@ -185,14 +181,18 @@ mod tests {
         let list: Vec<String> = told
             .pop3_list()
             .into_iter()
-            .map(|(name, m)| format!("{name} {:?} {:?} {:?}", m.uid, m.uidl, m.keywords))
+            .map(|(name, uidl)| {
+                let Message { uid, flags, keywords, .. } = &told.messages[name];
+                let flags: String = flags.iter().map(|flag| char::from(*flag)).collect();
+                format!("{name} {uidl} {uid:?} {flags} {keywords:?}")
+            })
             .collect();
         assert_eq!(
             list,
             [
-                "9.a Some(4) Some(\"UID1\") {\"$Label1\", \"Junk\"}",
-                "7.c with blank Some(2) None {\"Junk\"}",
-                "8.b None None {}",
+                "9.a UID1 Some(4) S {\"$Label1\", \"Junk\"}",
+                "7.c with blank 7.c with blank Some(2)  {\"Junk\"}",
+                "8.b 8.b None  {}",
             ]
         );
     }

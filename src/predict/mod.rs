@@ -14,12 +14,14 @@ mod postfix;
 mod regexp;
 mod rows;
 mod table;
+mod tells;
 
 pub use dovecot::{User, Users};
 pub use expand::Foreseen;
-pub use mailbox::{Message, Told, subscriptions};
+pub use mailbox::{Message, Told};
 pub use mlmmj::Spool;
 pub use postfix::{Reached, Step, Steps};
+pub use tells::{MailboxFiles, Rights, Tells};
 
 use crate::model::RelPath;
 use bstr::BString;

@@ -1,14 +1,18 @@
-//! Asks the real servers: they run on a target in private, every address is sent a message of its
-//! own, and where each ends is held against what was predicted from the files.
+//! Asks the real servers: they run on a target in private. Every mailbox is opened, and what clients
+//! are told of it is held against what the old server told them. Every address is sent a message of
+//! its own, and where each ends is held against what was predicted from the files.
 //!
 //! Four witnesses tell where a message ended: the answer to RCPT and DATA, Postfix's log, the
 //! folders that were written to, and the mail servers of a made-up world.
 
+mod client;
 mod letter;
 mod log;
+mod mailboxes;
 mod sample;
 mod traces;
 
+pub use mailboxes::Mailboxes;
 pub use sample::sample;
 
 use crate::fsys::{self, root::Root};
@@ -50,6 +54,8 @@ pub struct Rehearsed {
     pub rows: Vec<Row>,
     /// Addresses that no mail client can write: they hold a line end or NUL.
     pub unasked: Vec<BString>,
+    /// What clients were told of their mailboxes.
+    pub mailboxes: Mailboxes,
     /// Somebody asked to stop before the end.
     pub stopped: bool,
     /// How long it took.
@@ -89,7 +95,17 @@ pub enum Error {
     Talk(#[from] io::Error),
 }
 
-/// Sends a message to each address on a stage of its own, and follows it to its end.
+/// What is asked about.
+#[derive(Debug)]
+pub struct Asked {
+    /// Addresses that are written to.
+    pub addresses: Vec<BString>,
+    /// Every mailbox is opened, not only those in which mail for these addresses ends.
+    pub all_mailboxes: bool,
+}
+
+/// Opens mailboxes as their clients do; then sends a message to each address on a stage of its own,
+/// and follows it to its end.
 ///
 /// The target is only read. Nothing leaves the machine.
 ///
@@ -97,16 +113,27 @@ pub enum Error {
 /// Without root, where a server is missing or does not start, or where the target is incomplete.
 pub fn rehearse(
     plan: &Plan,
+    site: &Root,
     target: &Path,
-    addresses: Vec<BString>,
+    asked: Asked,
     progress: &dyn Progress,
 ) -> Result<Rehearsed, Error> {
     let begun = Instant::now();
     let new = plan.read_target(&Root::open(target)?)?;
+    let Asked { addresses, all_mailboxes } = asked;
     let (mut asked, unasked): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| letter::can_be_written(address.as_bstr()));
+    let reached = (!all_mailboxes).then(|| accounts(&new, &asked));
+    let mailboxes = plan.design.mailboxes.values().filter(|mailbox| mailbox.is_reachable);
+    let mailboxes: Vec<_> = mailboxes
+        .filter(|mailbox| reached.as_ref().is_none_or(|some| some.contains(&mailbox.address)))
+        .collect();
+    let mailboxes = mailboxes::ask(plan, site, target, &mailboxes, progress)?;
     let mut rows = Vec::new();
     for left in (0..MOST_ROUNDS).rev() {
+        if progress.stopped() {
+            break;
+        }
         let round = round(plan, &new, target, asked, progress)?;
         // The rehearsal itself may have filled a small mailbox: on a new stage it has room again.
         // And what failed for the moment is tried again, as a server does.
@@ -121,7 +148,19 @@ pub fn rehearse(
         }
     }
     rows.sort_by(|a, b| a.address.cmp(&b.address));
-    Ok(Rehearsed { rows, unasked, stopped: progress.stopped(), took: begun.elapsed() })
+    let (stopped, took) = (progress.stopped(), begun.elapsed());
+    Ok(Rehearsed { rows, unasked, mailboxes, stopped, took })
+}
+
+/// The accounts in which mail for addresses ends.
+fn accounts(new: &NewServer, addresses: &[BString]) -> BTreeSet<Address> {
+    let mut foreseen = Foreseen::default();
+    let outcomes = addresses.iter().flat_map(|address| new.outcomes(address, &mut foreseen));
+    let accounts = outcomes.filter_map(|outcome| match outcome {
+        Outcome::Deliver { account, .. } => Some(account),
+        _ => None,
+    });
+    accounts.collect()
 }
 
 /// Sends a message to each address on one stage.

@@ -12,7 +12,7 @@ use crate::plan::{AddressRow, Explanation, Plan};
 use crate::rehearse::{self, Rehearsed};
 use crate::resolve::Step;
 use crate::verify::{Difference, Verified};
-use bstr::ByteSlice as _;
+use bstr::{BString, ByteSlice as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 
@@ -293,12 +293,17 @@ struct DifferenceEntry<'a>(&'a Difference);
 impl Serialize for DifferenceEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("kind", self.0.kind)?;
-        put(&mut map, "subject", &self.0.subject)?;
-        map.serialize_entry("old", &self.0.old)?;
-        map.serialize_entry("new", &self.0.new)?;
+        put_difference(&mut map, self.0)?;
         map.end()
     }
+}
+
+fn put_difference<M: SerializeMap>(map: &mut M, difference: &Difference) -> Result<(), M::Error> {
+    let Difference { kind, subject, old, new } = difference;
+    map.serialize_entry("kind", kind)?;
+    put(map, "subject", subject)?;
+    map.serialize_entry("old", old)?;
+    map.serialize_entry("new", new)
 }
 
 struct Intended<'a> {
@@ -319,7 +324,7 @@ struct RehearseReport<'a>(&'a Rehearsed);
 
 impl Serialize for RehearseReport<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Rehearsed { rows, unasked, stopped, took } = self.0;
+        let Rehearsed { rows, unasked, mailboxes, stopped, took } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("format", "unqmail.rehearse/1")?;
         map.serialize_entry("asked", &rows.len())?;
@@ -328,6 +333,10 @@ impl Serialize for RehearseReport<'_> {
         map.serialize_entry("seconds", &took.as_secs())?;
         map.serialize_entry("addresses", &Sequence(|| rows.iter().map(RehearsedRow)))?;
         map.serialize_entry("unasked", &Sequence(|| unasked.iter().map(|name| Unasked(name))))?;
+        map.serialize_entry("mailboxes", &mailboxes.asked)?;
+        map.serialize_entry("checked", &mailboxes.checked)?;
+        let differences = || mailboxes.differences.iter().map(MailboxDifference);
+        map.serialize_entry("mailbox_differences", &Sequence(differences))?;
         map.end()
     }
 }
@@ -343,6 +352,18 @@ impl Serialize for RehearsedRow<'_> {
         map.serialize_entry("seen", &Sequence(|| row.seen.iter().map(OutcomeEntry)))?;
         map.serialize_entry("agrees", &row.agrees)?;
         map.serialize_entry("caused", &row.caused)?;
+        map.end()
+    }
+}
+
+struct MailboxDifference<'a>(&'a (BString, Difference));
+
+impl Serialize for MailboxDifference<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (mailbox, difference) = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        put(&mut map, "mailbox", mailbox)?;
+        put_difference(&mut map, difference)?;
         map.end()
     }
 }

@@ -6,9 +6,10 @@ use crate::model::outcome::{Outcome, Verdict};
 use crate::model::shown;
 use crate::plan::{Explanation, Plan};
 use crate::rehearse::Rehearsed;
-use crate::verify::Verified;
+use crate::verify::{Difference, Verified};
 use anstyle::{AnsiColor, Style};
-use std::collections::BTreeMap;
+use bstr::BString;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -252,12 +253,17 @@ fn steps<'s>(
 
 /// What `rehearse` prints.
 pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
-    let Rehearsed { rows, unasked, stopped, took } = rehearsed;
+    let Rehearsed { rows, unasked, mailboxes, stopped, took } = rehearsed;
     let tell = |outcomes: &[Outcome]| match outcomes {
         [] => "nothing within the time that was given".to_owned(),
         some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     };
     let style = style(Severity::Error);
+    for (mailbox, Difference { kind, subject, old, new }) in &mailboxes.differences {
+        writeln!(out, "{style}differs{style:#} {}: {kind} {}", shown(mailbox), shown(subject))?;
+        writeln!(out, "   = old server: {}", shown(old.as_bytes()))?;
+        writeln!(out, "   = new server: {}", shown(new.as_bytes()))?;
+    }
     let wrong = || rows.iter().filter(|row| !row.agrees);
     for row in wrong() {
         writeln!(out, "{style}differs{style:#} {}", shown(&row.address))?;
@@ -267,6 +273,16 @@ pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
     for address in unasked {
         writeln!(out, "not asked: {} cannot be written in a mail command", shown(address))?;
     }
+    let noticed: BTreeSet<&BString> = mailboxes.differences.iter().map(|(name, _)| name).collect();
+    let checked = |kind| mailboxes.checked.get(kind).copied().unwrap_or(0);
+    writeln!(
+        out,
+        "{} opened: {} folders, {} messages by IMAP, {} by POP3.",
+        counted(mailboxes.asked, "mailbox was", "mailboxes were"),
+        grouped(checked("folder")),
+        grouped(checked("flags")),
+        grouped(checked("uidl")),
+    )?;
     let caused: usize = rows.iter().map(|row| row.caused).sum();
     writeln!(
         out,
@@ -275,13 +291,22 @@ pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
         took.as_secs(),
         counted(caused, "further message", "further messages"),
     )?;
-    match (wrong().count(), stopped) {
-        (0, false) => writeln!(out, "Mail ends where the plan says, for each of them."),
-        (0, true) => writeln!(out, "Stopped early; so far mail ended where the plan says."),
-        (count, _) => {
-            let what = counted(count, "address", "addresses");
-            writeln!(out, "For {what} mail ends elsewhere than the plan says.")
+    match (wrong().count(), noticed.len(), stopped) {
+        (0, 0, false) => {
+            writeln!(out, "Mail ends where the plan says, and no client notices the move.")
         }
+        (0, 0, true) => {
+            writeln!(
+                out,
+                "Stopped early; so far mail ended where the plan says, and no client notices."
+            )
+        }
+        (addresses, mailboxes, _) => writeln!(
+            out,
+            "For {} mail ends elsewhere than the plan says; clients of {} notice the move.",
+            counted(addresses, "address", "addresses"),
+            counted(mailboxes, "mailbox", "mailboxes"),
+        ),
     }
 }
 

@@ -3,7 +3,7 @@
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, connect as connect_to, socket_with,
 };
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -73,6 +73,15 @@ impl Line {
             line.pop();
         }
         Ok(line)
+    }
+
+    /// Takes so many bytes.
+    pub fn take_bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        // The server's word is not enough to set memory aside.
+        let limit = u64::try_from(count).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        self.reader.by_ref().take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Takes an SMTP server's answer, which may have several lines.

@@ -1,7 +1,8 @@
-//! What mail programs know: numbers, names for POP3 and their order, keywords and subscriptions.
+//! What mail programs know: folders, numbers, names for POP3 and their order, keywords,
+//! subscriptions and rights.
 //!
 //! What the old server told its clients is worked out anew from its own files; what Dovecot will
-//! tell them, from the target's.
+//! tell them is for the target's files to say, or for Dovecot itself.
 
 use super::{Difference, Verified};
 use crate::fsys::root::Root;
@@ -9,47 +10,66 @@ use crate::fsys::{self, Kind};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::folder::{is_portable, portable};
-use crate::model::memory::{Keywords, Pop3, Uidl, unique};
+use crate::model::memory::{Grant, Keywords, Pop3, Uidl, unique};
 use crate::model::message::renamed;
 use crate::model::quota::leading_number;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
-use crate::predict::{Message, Told, subscriptions};
+use crate::predict::{MailboxFiles, Rights, Tells, Told};
 use crate::source::courier;
 use bstr::{BStr, BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the check of one mailbox found.
-#[derive(Default)]
-struct Found {
-    checked: BTreeMap<&'static str, u64>,
-    differences: Vec<Difference>,
+#[derive(Debug, Default)]
+pub struct Found {
+    /// How many of each kind of thing were checked.
+    pub checked: BTreeMap<&'static str, u64>,
+    /// What is not as it should be.
+    pub differences: Vec<Difference>,
 }
 
 impl Found {
-    fn compare(&mut self, kind: &'static str, subject: impl AsRef<[u8]>, old: String, new: &str) {
+    /// Counts a thing, and keeps it if it is not as it should be.
+    pub fn compare(
+        &mut self,
+        kind: &'static str,
+        subject: impl AsRef<[u8]>,
+        old: impl Into<String>,
+        new: impl Into<String>,
+    ) {
         *self.checked.entry(kind).or_insert(0) += 1;
+        let (old, new) = (old.into(), new.into());
         if old != new {
             let subject = subject.as_ref().into();
-            self.differences.push(Difference { kind, subject, old, new: new.to_owned() });
+            self.differences.push(Difference { kind, subject, old, new });
         }
     }
 }
 
-/// Checks every mailbox, on `jobs` threads.
+/// The stores of each mailbox, by its home.
+pub fn mailboxes(plan: &Plan) -> BTreeMap<&RelPath, Vec<(&MailCopy, &Store)>> {
+    let mut mailboxes: BTreeMap<&RelPath, Vec<_>> = BTreeMap::new();
+    for copy in plan.copies() {
+        let store = plan.site.stores.get(&copy.from);
+        if let Some(store) = store.filter(|store| store.kind == StoreKind::Maildir) {
+            mailboxes.entry(&copy.home).or_default().push((copy, store));
+        }
+    }
+    mailboxes
+}
+
+/// Checks the files of every mailbox, on `jobs` threads.
 pub(super) fn check(plan: &Plan, site: &Root, target: &Root, jobs: usize, verified: &mut Verified) {
-    let stores: Vec<(&MailCopy, &Store)> = plan
-        .copies()
-        .iter()
-        .filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)))
-        .filter(|(_, store)| store.kind == StoreKind::Maildir)
-        .collect();
-    let mailboxes: Vec<&[(&MailCopy, &Store)]> =
-        stores.chunk_by(|(a, _), (b, _)| a.to == b.to).collect();
+    let mailboxes: Vec<_> = mailboxes(plan).into_iter().collect();
     let pop3 = plan.design.pop3;
     let work = || -> Vec<Found> {
-        mailboxes.par_iter().map(|stores| check_mailbox(site, target, stores, pop3)).collect()
+        let check = |(home, stores): &(&RelPath, Vec<_>)| {
+            let mut files = MailboxFiles { root: target, maildir: home.join("Maildir") };
+            compare(site, stores, pop3, &mut files)
+        };
+        mailboxes.par_iter().map(check).collect()
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     for mut one in pool.map_or_else(|_| work(), |pool| pool.install(work)) {
@@ -60,41 +80,56 @@ pub(super) fn check(plan: &Plan, site: &Root, target: &Root, jobs: usize, verifi
     }
 }
 
-fn check_mailbox(site: &Root, target: &Root, stores: &[(&MailCopy, &Store)], pop3: Pop3) -> Found {
+/// Holds what clients will be told of a mailbox against what the old server told them.
+pub fn compare<T: Tells>(
+    site: &Root,
+    stores: &[(&MailCopy, &Store)],
+    pop3: Pop3,
+    new: &mut T,
+) -> Found {
     let mut found = Found::default();
+    let Some((first, _)) = stores.first() else { return found };
+    let maildir = first.home.join("Maildir");
+    let there = match new.folders() {
+        Ok(folders) => folders,
+        Err(error) => {
+            found.compare("mailbox", &maildir, "readable", error.to_string());
+            return found;
+        }
+    };
     let mut seen = BTreeSet::new();
     for (copy, store) in stores {
-        let home = copy.home.join("Maildir");
         for folder in &store.folders {
-            let there = home.join(copy.folder(&folder.name));
+            let name = copy.folder(&folder.name);
             // Of two stores in one mailbox the first gives a folder its numbers.
-            if !seen.insert(there.clone()) {
+            if !seen.insert(name) {
                 continue;
             }
-            // A folder that is missing is told where messages are compared.
-            if let Ok(None) = target.stat(&there) {
+            let path = if name.is_empty() { maildir.clone() } else { maildir.join(name) };
+            if !there.contains(name) {
+                found.compare("folder", &path, "there", "missing");
                 continue;
             }
-            let told = match Told::read(target, &there) {
-                Ok(told) => told,
-                Err(error) => {
-                    found.compare("numbers", &there, "readable".to_owned(), &error.to_string());
-                    continue;
-                }
-            };
-            if let Err(error) = check_folder(site, folder, &there, &told, pop3, &mut found) {
-                found.compare("numbers", &there, "readable".to_owned(), &error.to_string());
+            *found.checked.entry("folder").or_insert(0) += 1;
+            let checked = new.folder(name).map_err(|error| error.to_string()).and_then(|told| {
+                let mut both = Both { site, folder, there: &path, told: &told, found: &mut found };
+                both.check(pop3, new).map_err(|error| error.to_string())
+            });
+            if let Err(error) = checked {
+                found.compare("numbers", &path, "readable", error);
             }
+            check_rights(site, folder, name, &path, new, &mut found);
         }
-        check_subscriptions(site, target, copy, store, &mut found);
+        check_subscriptions(site, &maildir, copy, store, new, &mut found);
     }
     found
 }
 
-/// A message of the old server: its unique name there and here, and its date.
+/// A message of the old server: its unique name there and here, its flags, and its date.
 struct Old {
     name: BString,
     here: BString,
+    flags: BTreeSet<u8>,
     seconds: i64,
 }
 
@@ -111,111 +146,184 @@ fn messages(site: &Root, folder: &Folder) -> fsys::Result<Vec<Old>> {
                 continue;
             }
             let seconds = open.stat(&entry.name)?.map_or(0, |stat| stat.mtime.0);
+            let name = unique(&entry.name).to_owned();
+            let info = entry.name.get(name.len()..).unwrap_or_default();
+            let flags = info.strip_prefix(b":2,").unwrap_or_default().iter();
+            let flags =
+                flags.take_while(|flag| **flag != b',').filter(|flag| b"DFRST".contains(flag));
             let here = unique(&renamed(&entry.name, b"")).to_owned();
-            messages.push(Old { name: unique(&entry.name).to_owned(), here, seconds });
+            messages.push(Old { name, here, flags: flags.copied().collect(), seconds });
         }
     }
     Ok(messages)
 }
 
-fn check_folder(
-    site: &Root,
-    folder: &Folder,
-    there: &RelPath,
-    told: &Told,
-    pop3: Pop3,
-    found: &mut Found,
-) -> fsys::Result<()> {
-    let messages = messages(site, folder)?;
-    let file = |name: &str| {
-        let bytes = site.read_if_there(&folder.path.join(name), courier::largest(folder));
-        bytes.ok().flatten()
-    };
-    let new = |old: &Old| told.messages.get(&old.here);
-    if let Some(numbers) = file(courier::UIDS).as_deref().and_then(|b| courier::uids(b).ok()) {
-        found.compare("uidvalidity", there, numbers.validity.to_string(), &show(told.validity));
-        if told.next < numbers.next {
-            let wanted = format!("{} or more", numbers.next);
-            found.compare("uidnext", there, wanted, &told.next.to_string());
+/// A folder on both servers.
+struct Both<'a> {
+    site: &'a Root,
+    folder: &'a Folder,
+    there: &'a RelPath,
+    told: &'a Told,
+    found: &'a mut Found,
+}
+
+impl Both<'_> {
+    fn check<T: Tells>(&mut self, pop3: Pop3, new: &mut T) -> fsys::Result<()> {
+        let messages = messages(self.site, self.folder)?;
+        self.check_numbers(&messages);
+        if T::IS_SERVER {
+            self.check_flags(&messages);
         }
-        for old in &messages {
+        self.check_keywords(&messages);
+        if self.folder.name.is_empty() {
+            match new.pop3_list(self.told) {
+                Ok(list) => self.check_pop3(messages, pop3, &list),
+                Err(error) => self.found.compare("pop3", self.there, "a list", error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.folder.path.join(name);
+        self.site.read_if_there(&path, courier::largest(self.folder)).ok().flatten()
+    }
+
+    fn check_numbers(&mut self, messages: &[Old]) {
+        let Self { there, told, .. } = *self;
+        let bytes = self.file(courier::UIDS);
+        let Some(numbers) = bytes.as_deref().and_then(|bytes| courier::uids(bytes).ok()) else {
+            return;
+        };
+        let found = &mut *self.found;
+        found.compare("uidvalidity", there, numbers.validity.to_string(), show(told.validity));
+        let next = if told.next < numbers.next {
+            format!("{} or more", numbers.next)
+        } else {
+            told.next.to_string()
+        };
+        found.compare("uidnext", there, next, told.next.to_string());
+        for old in messages {
             let Some(uid) = numbers.uid(old.name.as_bstr()) else { continue };
-            let is = show(new(old).and_then(|message| message.uid));
-            found.compare("uid", there.join(&old.here), uid.to_string(), &is);
+            let is = told.messages.get(&old.here).and_then(|message| message.uid);
+            found.compare("uid", there.join(&old.here), uid.to_string(), show(is));
         }
     }
-    check_keywords(site, folder, there, &messages, told, found);
-    if folder.name.is_empty() {
-        let list = file(courier::SIZE_LIST).filter(|_| pop3 == Pop3::Courier);
-        check_pop3(list.as_deref(), there, messages, told, pop3, found);
+
+    /// Whether each message is there with its flags. What files say of that is checked with the
+    /// messages themselves.
+    fn check_flags(&mut self, messages: &[Old]) {
+        for old in messages {
+            let tell = |flags: &BTreeSet<u8>| flags.iter().copied().map(char::from).collect();
+            let is = self.told.messages.get(&old.here);
+            let is =
+                is.map_or_else(|| "no such message".to_owned(), |message| tell(&message.flags));
+            self.found.compare("flags", self.there.join(&old.here), tell(&old.flags), is);
+        }
     }
-    Ok(())
+
+    fn check_keywords(&mut self, messages: &[Old]) {
+        // What cannot be read was told when the migration was planned.
+        let keywords: Keywords =
+            courier::keywords(self.site, &self.folder.path).unwrap_or_default();
+        let kept = keywords.kept();
+        for old in messages {
+            let own = keywords.of.get(&old.name).map(Vec::as_slice).unwrap_or_default();
+            let own = own.iter().filter(|at| kept.contains(at));
+            let own: BTreeSet<&BString> = own.filter_map(|at| keywords.names.get(*at)).collect();
+            let is = self.told.messages.get(&old.here).map(|message| &message.keywords);
+            let is: BTreeSet<&BString> = is.into_iter().flatten().collect();
+            if !own.is_empty() || !is.is_empty() {
+                let tell = |names: BTreeSet<&BString>| bstr::join(" ", names).as_bstr().to_string();
+                self.found.compare("keywords", self.there.join(&old.here), tell(own), tell(is));
+            }
+        }
+    }
+
+    fn check_pop3(&mut self, mut messages: Vec<Old>, pop3: Pop3, list: &[(BString, BString)]) {
+        let bytes = self.file(courier::SIZE_LIST).filter(|_| pop3 == Pop3::Courier);
+        let names = bytes.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
+        match pop3 {
+            Pop3::Courier => messages.sort_by_cached_key(|old| {
+                #[expect(clippy::cast_possible_wrap, reason = "bytes are signed there")]
+                let bytes: Vec<i8> = old.name.iter().map(|byte| *byte as i8).collect();
+                (leading_number(&old.name), bytes)
+            }),
+            Pop3::Qmail => messages.sort_by(|a, b| (a.seconds, &a.here).cmp(&(b.seconds, &b.here))),
+        }
+        let wanted = messages.iter().map(|old| {
+            let front =
+                old.name.split_once_str(":").map_or(old.name.as_slice(), |(front, _)| front);
+            let uidl = match (pop3, names.as_ref().and_then(|names| names.uidl(old.name.as_bstr())))
+            {
+                (Pop3::Courier, Some(Uidl::Number(number, 0))) => format!("UID{number}").into(),
+                (Pop3::Courier, Some(Uidl::Number(number, validity))) => {
+                    format!("UID{number}-{validity}").into()
+                }
+                (Pop3::Courier, _) => escaped(front),
+                (Pop3::Qmail, _) => BString::from(front),
+            };
+            // A name that POP3 cannot say stays the file's.
+            let can_say = uidl.iter().all(|byte| (0x21..=0x7e).contains(byte));
+            if can_say { uidl } else { old.here.clone() }
+        });
+        let known: BTreeSet<&BStr> = messages.iter().map(|old| old.here.as_bstr()).collect();
+        // What came later on the new server is no matter here.
+        let later = |name: &BString| {
+            self.told.messages.contains_key(name) && !known.contains(name.as_bstr())
+        };
+        let mut is = list.iter().filter(|(name, _)| !later(name)).map(|(_, uidl)| uidl);
+        for (wanted, old) in wanted.zip(&messages) {
+            let new = is.next().map_or_else(|| "none".to_owned(), ToString::to_string);
+            self.found.compare("uidl", self.there.join(&old.here), wanted.to_string(), new);
+        }
+    }
 }
 
-fn check_keywords(
+/// The rights of a folder, on both servers by the letters of the old one.
+fn check_rights<T: Tells>(
     site: &Root,
     folder: &Folder,
+    name: &BString,
     there: &RelPath,
-    messages: &[Old],
-    told: &Told,
+    new: &mut T,
     found: &mut Found,
 ) {
-    // What cannot be read was told when the migration was planned.
-    let keywords: Keywords = courier::keywords(site, &folder.path).unwrap_or_default();
-    let kept = keywords.kept();
-    for old in messages {
-        let own = keywords.of.get(&old.name).map(Vec::as_slice).unwrap_or_default();
-        let own = own.iter().filter(|at| kept.contains(at));
-        let own: BTreeSet<&BString> = own.filter_map(|at| keywords.names.get(*at)).collect();
-        let is = told.messages.get(&old.here).map(|message| &message.keywords);
-        let is: BTreeSet<&BString> = is.into_iter().flatten().collect();
-        if !own.is_empty() || !is.is_empty() {
-            let tell = |names: BTreeSet<&BString>| bstr::join(" ", names).as_bstr().to_string();
-            found.compare("keywords", there.join(&old.here), tell(own), &tell(is));
-        }
+    let is = match new.rights(name) {
+        Ok(Some(rights)) => rights,
+        Ok(None) => return,
+        Err(error) => return found.compare("rights", there, "readable", error.to_string()),
+    };
+    let bytes = site.read_if_there(&folder.path.join(courier::ACL), courier::LARGEST);
+    let grants: Vec<Grant> = bytes.ok().flatten().map(|b| courier::acl(&b)).unwrap_or_default();
+    if grants.is_empty() && is.is_empty() {
+        return;
     }
-}
-
-fn check_pop3(
-    list: Option<&[u8]>,
-    there: &RelPath,
-    mut messages: Vec<Old>,
-    told: &Told,
-    pop3: Pop3,
-    found: &mut Found,
-) {
-    let list = list.and_then(|bytes| courier::sizelist(bytes).ok());
-    match pop3 {
-        Pop3::Courier => messages.sort_by_cached_key(|old| {
-            #[expect(clippy::cast_possible_wrap, reason = "bytes are signed there")]
-            let bytes: Vec<i8> = old.name.iter().map(|byte| *byte as i8).collect();
-            (leading_number(&old.name), bytes)
-        }),
-        Pop3::Qmail => messages.sort_by(|a, b| (a.seconds, &a.here).cmp(&(b.seconds, &b.here))),
+    let mut wanted = Rights::new();
+    if !grants.is_empty() {
+        // Courier's owner has every right where nothing else is said.
+        wanted.insert("owner".into(), b"lrwstiekxa".iter().copied().collect());
     }
-    let wanted = messages.iter().map(|old| {
-        let front = old.name.split_once_str(":").map_or(old.name.as_slice(), |(front, _)| front);
-        let uidl = list.as_ref().and_then(|list| list.uidl(old.name.as_bstr()));
-        match (pop3, uidl) {
-            (Pop3::Courier, Some(Uidl::Number(number, 0))) => format!("UID{number}").into(),
-            (Pop3::Courier, Some(Uidl::Number(n, validity))) => format!("UID{n}-{validity}").into(),
-            (Pop3::Courier, _) => escaped(front),
-            (Pop3::Qmail, _) => BString::from(front),
-        }
-    });
-    let wanted: Vec<(BString, &BString)> =
-        wanted.zip(messages.iter().map(|old| &old.here)).collect();
-    let known: BTreeSet<&BStr> = messages.iter().map(|old| old.here.as_bstr()).collect();
-    // What came later on the new server is no matter here.
-    let is = told.pop3_list().into_iter().filter(|(name, _)| known.contains(name));
-    let is: Vec<(&BStr, &Message)> = is.collect();
-    for ((uidl, name), (there_name, message)) in wanted.iter().zip(is) {
-        let new = message.uidl.as_ref().map_or(there_name, |uidl| uidl.as_bstr());
-        // A name that POP3 cannot say stays the file's.
-        let can_say = uidl.iter().all(|byte| (0x21..=0x7e).contains(byte)) || *uidl == **name;
-        let old = if can_say { uidl.as_bstr() } else { name.as_bstr() };
-        found.compare("uidl", there.join(name), old.to_string(), &new.to_string());
+    for Grant { identifier, rights } in grants {
+        let who: BString = match identifier.as_slice() {
+            b"anonymous" => "anyone".into(),
+            b"-anonymous" => "-anyone".into(),
+            _ => identifier,
+        };
+        // Courier's c is RFC 4314's k.
+        let letters = rights.iter().map(|letter| if *letter == b'c' { b'k' } else { *letter });
+        wanted.insert(who, letters.collect());
     }
+    let tell = |rights: Rights| {
+        let one = |(who, letters): (BString, BTreeSet<u8>)| {
+            // p, to have mail delivered there, has no counterpart and comes with i.
+            let letters: String =
+                letters.into_iter().filter(|l| *l != b'p').map(char::from).collect();
+            format!("{who} {letters}")
+        };
+        rights.into_iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    found.compare("rights", there, tell(wanted), tell(is));
 }
 
 /// Courier's `+XX` for bytes that it does not tell as they are.
@@ -228,26 +336,28 @@ fn escaped(name: &[u8]) -> BString {
     name.iter().flat_map(byte).collect::<Vec<u8>>().into()
 }
 
-fn check_subscriptions(
+fn check_subscriptions<T: Tells>(
     site: &Root,
-    target: &Root,
+    maildir: &RelPath,
     copy: &MailCopy,
     store: &Store,
+    new: &mut T,
     found: &mut Found,
 ) {
     let path = store.path.join(courier::SUBSCRIBED);
     let bytes = site.read_if_there(&path, courier::LARGEST).ok().flatten().unwrap_or_default();
-    let home = copy.home.join("Maildir");
-    let there = subscriptions(target, &home).unwrap_or_default();
+    let there = match new.subscribed() {
+        Ok(there) => there,
+        Err(error) => return found.compare("subscription", maildir, "readable", error.to_string()),
+    };
     for folder in courier::subscribed(&bytes) {
         let name = copy.folder(&folder);
-        let name = match name.as_slice() {
-            b"" => "INBOX".into(),
-            name if is_portable(name) => BString::from(name.get(1..).unwrap_or_default()),
-            name => portable(name).get(1..).unwrap_or_default().into(),
-        };
-        let is = if there.contains(&name) || name.len() > 255 { "there" } else { "missing" };
-        found.compare("subscription", home.join(&name), "there".to_owned(), is);
+        let name = if name.is_empty() || is_portable(name) { name.clone() } else { portable(name) };
+        // A longer one is no name for Dovecot.
+        let is = there.contains(&name) || name.len() > 256;
+        let shown = if name.is_empty() { "INBOX".into() } else { name };
+        let is = if is { "there" } else { "missing" };
+        found.compare("subscription", maildir.join(&shown), "there", is);
     }
 }
 

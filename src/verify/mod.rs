@@ -4,7 +4,7 @@
 mod access;
 mod accounts;
 mod addresses;
-mod clients;
+pub mod clients;
 mod lists;
 mod messages;
 mod tables;

@@ -1,6 +1,6 @@
 //! The verb that asks the real servers.
 
-use crate::support::{Laid, command, migrated_atelier, unqmail_with};
+use crate::support::{Laid, SMALL, command, migrated_atelier, unqmail_with};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,11 @@ fn mail_for_the_bundled_site_ends_as_predicted() {
     let laid = Laid::larch().migrated();
     let ran = rehearse(&laid, &[]);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    assert!(ran.stdout.contains("Mail ends where the plan says"), "{}", ran.all());
+    assert!(
+        ran.stdout.contains("Mail ends where the plan says, and no client notices the move"),
+        "{}",
+        ran.all()
+    );
     // A share of each kind is fewer, and both reports are of one run.
     let ran = rehearse(&laid, &["--sample", "20", "--format", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
@@ -30,6 +34,71 @@ fn mail_for_the_bundled_site_ends_as_predicted() {
         rows.iter().any(|row| row["seen"].as_array().unwrap().iter().any(|o| !o[kind].is_null()))
     };
     assert!(seen("deliver") && seen("forward") && seen("reject"), "{report:#}");
+}
+
+/// Each mailbox is opened by Dovecot itself, also one that nobody may log in to; whoever damages what
+/// clients know is found out, whether Dovecot takes the file as it is or throws it away.
+#[test]
+fn a_client_that_would_notice_the_move_is_named() {
+    let d = "home/vpopmail/domains/a.example";
+    let mut manifest = format!(
+        "{SMALL}file {d}/vpasswd\n| joe:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:Joe:/{d}/joe:NOQUOTA\n\
+         | eve:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:10:No IMAP, no POP3:/{d}/eve:NOQUOTA\n"
+    );
+    // A name that IMAP has to tell as a literal, and one that it has not.
+    for (user, odd) in [("joe", "caf%E9"), ("eve", "b")] {
+        let folder = format!("{d}/{user}/Maildir");
+        manifest += &format!(
+            "message {folder}/cur/1.a:2,FS One\nmessage {folder}/cur/2.{odd}:2,R Two\n\
+             message {folder}/new/3.c Three\nmessage {folder}/.Sent/cur/4.d:2,S Four\n\
+             file {folder}/courierimapuiddb\n| 1 700000000 9\n| 7 1.a\n\
+             file {folder}/.Sent/courierimapuiddb\n| 1 700000001 9\n| 8 4.d\n\
+             file {folder}/courierpop3dsizelist\n| /2 6 1300000000\n| 1.a:2,S 9 5:1300000000\n\
+             file {folder}/courierimapkeywords/:list\n| Work\n|\n| 1.a:0\n\
+             file {folder}/courierimapsubscribed\n| INBOX\n| INBOX.Sent\n"
+        );
+    }
+    let laid = Laid::new(&manifest, "").migrated();
+    let (mut told, more) = (Vec::new(), ["--format", "json", "--sample", "1000"]);
+    let mut ask = || {
+        let ran = rehearse(&laid, &more);
+        let report = ran.json();
+        assert_eq!(report["mailboxes"], 2, "{report:#}");
+        let differences = report["mailbox_differences"].as_array().unwrap();
+        told = differences
+            .iter()
+            .map(|one| {
+                let part = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+                [part("mailbox"), part("kind"), part("old"), part("new")].join(" ")
+            })
+            .collect();
+        (ran.code, told.join("\n"))
+    };
+    assert_eq!(ask(), (0, String::new()));
+    let list = laid.target.join("var/vmail/a.example/eve/Maildir/dovecot-uidlist");
+    let whole = fs::read_to_string(&list).unwrap();
+    for (from, to, difference) in [
+        ("V700000000", "V700000009", "eve@a.example uidvalidity 700000000 700000009"),
+        ("\n7 ", "\n6 ", "eve@a.example uid 7 6"),
+        ("PUID5", "PUID6", "eve@a.example uidl UID5-1300000000 UID6-1300000000"),
+        ("3 V7", "9 V7", "eve@a.example uidvalidity 700000000"),
+    ] {
+        assert!(whole.contains(from), "{whole}");
+        fs::write(&list, whole.replace(from, to)).unwrap();
+        let (code, told) = ask();
+        assert_eq!(code, 4, "{to}: {told}");
+        assert!(told.contains(difference) && !told.contains("joe"), "{to}: {told}");
+    }
+    fs::write(&list, whole).unwrap();
+    let flags = laid.target.join("var/vmail/a.example/joe/Maildir/cur/1.a:2,FSa");
+    fs::rename(&flags, flags.with_file_name("1.a:2,F")).unwrap();
+    fs::remove_file(laid.target.join("var/vmail/a.example/joe/Maildir/.Sent/cur/4.d:2,S")).unwrap();
+    fs::write(laid.target.join("var/vmail/a.example/joe/Maildir/subscriptions"), "INBOX\n")
+        .unwrap();
+    let (_, told) = ask();
+    for difference in ["flags FS F", "flags S no such message", "keywords Work ", "subscription"] {
+        assert!(told.contains(&format!("joe@a.example {difference}")), "{told}");
+    }
 }
 
 /// A prediction that is wrong is found out: somebody has edited a table so that the servers read
@@ -121,6 +190,9 @@ fn all_addresses_of_the_real_site_end_as_predicted() {
     let (asked, took) = (report["asked"].as_u64().unwrap(), report["seconds"].as_u64().unwrap());
     eprintln!("{asked} addresses of the real site were rehearsed in {took} s");
     assert!(asked > 800);
+    let checked = &report["checked"];
+    assert_eq!((&report["mailboxes"], &checked["folder"]), (&267.into(), &681.into()));
+    assert_eq!((&checked["flags"], &checked["uidl"]), (&5156.into(), &3246.into()));
 }
 
 /// Every address that was tried on the old server, asked of the new one: of those that reach no
@@ -169,6 +241,7 @@ fn report(site: &Path, target: &Path, config: &Path, more: &[&str], input: &[u8]
     let rows = report.get("addresses").and_then(Value::as_array).unwrap();
     let agrees = |row: &&Value| row.get("agrees") == Some(&Value::Bool(true));
     let differing: Vec<_> = rows.iter().filter(|row| !agrees(row)).collect();
+    assert_eq!(report.get("mailbox_differences"), Some(&Value::Array(Vec::new())));
     assert!(differing.is_empty() && ran.code == 0, "{differing:#?}\n{}", ran.stderr);
     report
 }

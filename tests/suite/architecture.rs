@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mail", &["fsys", "model", "source", "target"]),
     ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
     ("verify", &["fsys", "mail", "model", "plan", "predict", "source", "target"]),
-    ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage"]),
+    ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage", "verify"]),
     ("report", &["finding", "model", "plan", "rehearse", "resolve", "verify"]),
     ("sample", &["fsys", "model", "source"]),
     ("stage", &["fsys"]),
