@@ -49,7 +49,6 @@ struct Used {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     First,
-    Link,
     Same,
     Last,
     Changed,
@@ -61,7 +60,6 @@ enum Work {
 const ROWS: &[(&str, Work, bool)] = &[
     ("first-warm", Work::First, false),
     ("first-cold", Work::First, true),
-    ("link", Work::Link, false),
     ("same-warm", Work::Same, false),
     ("same-cold", Work::Same, true),
     ("last-warm", Work::Last, false),
@@ -77,6 +75,8 @@ struct Bench {
     source: Volume,
     target: Volume,
     size: Size,
+    /// Settings with which the last pass does not wait for quiet.
+    settings: PathBuf,
     /// How often the store was changed.
     changes: usize,
     /// Whether the targets hold the store.
@@ -110,7 +110,9 @@ fn all() -> Result<(), Failure> {
         store::lay(&source.at, size)?;
     }
     let (target, _) = Volume::open(&folder, &format!("{name}-target"), 2 * gib)?;
-    let mut bench = Bench { source, target, size, changes: 0, is_filled: false };
+    let settings = folder.join("settings.toml");
+    std::fs::write(&settings, "[old]\nquiet_seconds = 0\n")?;
+    let mut bench = Bench { source, target, size, settings, changes: 0, is_filled: false };
     println!("{} accounts, {} messages, {rounds} rounds", size.accounts, size.messages);
     println!("| work | tool | wall s | cpu s | MiB | times as fast |\n|---|---|---|---|---|---|");
     let asked: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
@@ -161,7 +163,6 @@ fn row(
 fn tools(work: Work) -> &'static [&'static str] {
     match work {
         Work::First => &["unqmail", "rsync", "tar"],
-        Work::Link => &["unqmail", "cp"],
         _ => &["unqmail", "rsync"],
     }
 }
@@ -174,7 +175,6 @@ impl Bench {
                 self.target.fresh()?;
                 self.is_filled = false;
             }
-            Work::Link => {}
             _ => self.fill()?,
         }
         if cold {
@@ -185,9 +185,6 @@ impl Bench {
         }
         let mut command = self.command(tool, work);
         let used = measured(&mut command, &self.target.at)?;
-        if work == Work::Link {
-            std::fs::remove_dir_all(self.source.at.join("linked"))?;
-        }
         Ok(used)
     }
 
@@ -209,9 +206,7 @@ impl Bench {
     fn command(&self, tool: &str, work: Work) -> Command {
         let site = self.source.at.as_path();
         let mail = site.join("home/vpopmail/domains");
-        // Links stay on the file system of what they link to.
-        let link = site.join("linked");
-        let to = if work == Work::Link { link } else { self.target.at.join(tool) };
+        let to = self.target.at.join(tool);
         let shell = |script: String| {
             let mut command = Command::new("sh");
             command.args(["-c", &script]);
@@ -226,17 +221,14 @@ impl Bench {
             }
             ("unqmail", _) => {
                 let mut command = unqmail("migrate", site, &to);
-                command.args(match work {
-                    Work::Link => Some("--link"),
-                    Work::Last => Some("--final"),
-                    _ => None,
-                });
+                if work == Work::Last {
+                    command.arg("--final").arg("--config").arg(&self.settings);
+                }
                 command
             }
             ("tar", _) => {
                 shell(format!("mkdir -p {to_shown} && tar -C {from} -c . | tar -C {to_shown} -x"))
             }
-            ("cp", _) => shell(format!("cp -al {from} {to_shown}")),
             (_, Work::First) => {
                 shell(format!("mkdir -p {to_shown} && rsync -aH {from}/ {to_shown}/"))
             }

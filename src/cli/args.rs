@@ -99,6 +99,10 @@ pub(super) struct VerifyArgs {
     /// Settings; the same as for the migration.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Read each message of the new server only, and hold it against the digest that was taken when
+    /// it was copied. What changed on the old server since, under the same name, is not seen.
+    #[arg(long)]
+    pub(super) recorded: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

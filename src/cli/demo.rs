@@ -54,6 +54,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         config.display()
     ));
     let verified = verify::run(&VerifyArgs {
+        recorded: false,
         site: site.clone(),
         target: target.clone(),
         config: Some(config.clone()),

@@ -2,16 +2,20 @@
 
 use super::args::{Format, VerifyArgs};
 use super::progress::Bar;
-use super::{Exit, make_plan, term};
+use super::{Exit, make_plan_of, term};
 use crate::fsys::root::Root;
-use crate::{report, verify};
+use crate::model::seen::Memory;
+use crate::{apply, report, verify};
 use anyhow::Context as _;
 
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
-    let (root, plan) = make_plan(&args.site, Some(&args.target), args.config.as_deref())?;
     let target = Root::open(&args.target).context("opening the new server's root")?;
+    let memory = if args.recorded { apply::memory(&target) } else { Memory::default() };
+    let root = Root::open(&args.site).context("opening the old server's root")?;
+    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref(), &memory)?;
     let bar = Bar::new("checked", plan.totals().messages);
-    let verified = verify::verify(&plan, &root, &target, super::migrate::jobs(None), &bar);
+    let jobs = super::migrate::jobs(None);
+    let verified = verify::verify(&plan, &root, &target, jobs, args.recorded, &bar);
     bar.finish();
     let verified = verified.context("checking the new server")?;
     let earned = if verified.differences.is_empty() { Exit::Done } else { Exit::Differs };

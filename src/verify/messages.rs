@@ -2,19 +2,22 @@
 
 use super::{Difference, Verified};
 use crate::fsys::root::{Folder as Open, Root};
+use crate::fsys::tree;
 use crate::fsys::{Error, Kind, Result};
-use crate::mail::{Converted, Progress, base};
+use crate::mail::{Converted, Progress, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::mbox::Messages;
 use crate::model::message::renamed;
 use crate::model::store::{Store, StoreKind};
 use crate::plan::Plan;
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
+
+/// The parts of a folder that hold messages.
+const PARTS: [&str; 2] = ["new", "cur"];
 
 /// What the check of one store found.
 #[derive(Default)]
@@ -36,22 +39,23 @@ impl Found {
     }
 }
 
-pub(super) fn check(
-    plan: &Plan,
-    site: &Root,
-    target: &Root,
-    jobs: usize,
-    progress: &dyn Progress,
-    verified: &mut Verified,
-) {
+/// What is held against each other.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) site: &'a Root,
+    pub(super) target: &'a Root,
+    /// Bytes of the old server's messages are not read where their digests were kept.
+    pub(super) recorded: bool,
+    pub(super) progress: &'a dyn Progress,
+}
+
+pub(super) fn check(plan: &Plan, sides: Sides<'_>, jobs: usize, verified: &mut Verified) {
+    let Sides { site, target, .. } = sides;
     let stores =
         plan.copies().iter().filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)));
     let stores: Vec<_> = stores.collect();
     let work = || -> Vec<Found> {
-        stores
-            .par_iter()
-            .map(|(copy, store)| check_store(site, target, copy, store, progress))
-            .collect()
+        stores.par_iter().map(|(copy, store)| check_store(sides, copy, store)).collect()
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     let found = pool.map_or_else(|_| work(), |pool| pool.install(work));
@@ -78,22 +82,19 @@ fn digest_at(root: &Root, path: &RelPath) -> Result<blake3::Hash> {
     digest(&folder, path.file_name()).map(|(digest, _)| digest)
 }
 
-fn check_store(
-    site: &Root,
-    target: &Root,
-    copy: &MailCopy,
-    store: &Store,
-    progress: &dyn Progress,
-) -> Found {
+fn check_store(sides: Sides<'_>, copy: &MailCopy, store: &Store) -> Found {
     let mut found = Found::default();
     let home = copy.home.join("Maildir");
-    let result = match store.kind {
+    let told =
+        if sides.recorded { Told::read(sides.target, &copy.home) } else { Ok(Told::default()) };
+    let result = told.and_then(|told| match store.kind {
         StoreKind::Maildir => store.folders.iter().try_for_each(|folder| {
-            let there = home.join(copy.folder(&folder.name));
-            check_folder(site, target, &folder.path, &there, progress, &mut found)
+            let name = copy.folder(&folder.name);
+            let kept = |unique: &BStr| told.get(name.as_bstr(), unique).copied();
+            check_folder(sides, &folder.path, &home.join(name), &kept, &mut found)
         }),
-        StoreKind::Mbox => check_mbox(site, target, store, &home, progress, &mut found),
-    };
+        StoreKind::Mbox => check_mbox(sides, store, &home, &mut found),
+    });
     if let Err(error) = result {
         found.differ(&home, "readable on both sides", error.to_string());
     }
@@ -138,20 +139,21 @@ fn messages_of(target: &Root, folder: &RelPath) -> Result<Known> {
 }
 
 fn check_folder(
-    site: &Root,
-    target: &Root,
+    sides: Sides<'_>,
     from: &RelPath,
     to: &RelPath,
-    progress: &dyn Progress,
+    kept: &dyn Fn(&BStr) -> Option<[u8; 16]>,
     found: &mut Found,
 ) -> Result<()> {
+    let Sides { site, target, .. } = sides;
     if target.stat(to)?.is_none() {
         found.differ(to, "a folder", "missing");
         return Ok(());
     }
     second_witness(target, to, found)?;
     let known = messages_of(target, to)?;
-    for part in ["new", "cur"] {
+    let copies = PARTS.map(|part| target.folder(&to.join(part)));
+    for part in PARTS {
         let source = match site.folder(&from.join(part)) {
             Ok(source) => source,
             Err(error) if error.is_missing() => continue,
@@ -171,8 +173,10 @@ fn check_folder(
                         let path = to.join(there).join(new);
                         found.differ(&wanted, "its name and flags", format!("there as {path}"));
                     }
-                    let copy = target.folder(&to.join(there))?;
-                    compare(&source, &entry.name, &copy, new, &wanted, progress, found)?;
+                    let copy = PARTS.iter().zip(&copies).find(|(part, _)| *part == there);
+                    let Some((_, Ok(copy))) = copy else { continue };
+                    let (old, kept) = ((&source, entry.name.as_slice()), kept(base(new)));
+                    compare(old, (copy, new), kept, &wanted, sides.progress, found)?;
                 }
             }
         }
@@ -180,20 +184,26 @@ fn check_folder(
     Ok(())
 }
 
-/// Bytes, size and date of one message on both sides.
+/// Bytes, size and date of one message on both sides; its bytes on the new one alone, where their
+/// digest was kept when they were copied.
 fn compare(
-    source: &Open,
-    old: &[u8],
-    target: &Open,
-    new: &[u8],
+    (source, old): (&Open, &[u8]),
+    (target, new): (&Open, &[u8]),
+    kept: Option<[u8; 16]>,
     path: &RelPath,
     progress: &dyn Progress,
     found: &mut Found,
 ) -> Result<()> {
-    let (old_digest, old_stat) = digest(source, old)?;
     let (new_digest, new_stat) = digest(target, new)?;
-    found.bytes += old_stat.size;
-    progress.done(1, old_stat.size);
+    found.bytes += new_stat.size;
+    progress.done(1, new_stat.size);
+    if let Some(kept) = kept {
+        if new_digest.as_bytes().first_chunk() != Some(&kept) {
+            found.differ(path, "the bytes that were copied", "other bytes");
+        }
+        return Ok(());
+    }
+    let (old_digest, old_stat) = digest(source, old)?;
     if old_stat.size != new_stat.size {
         found.differ(path, format!("{} bytes", old_stat.size), format!("{} bytes", new_stat.size));
     } else if old_digest != new_digest {
@@ -211,24 +221,13 @@ fn compare(
 
 fn digest(folder: &Open, name: &[u8]) -> Result<(blake3::Hash, crate::fsys::Stat)> {
     let (file, stat) = folder.open(name)?;
-    Ok((digest_of(file).map_err(|e| Error::new("read", &folder.path.join(name), e))?, stat))
-}
-
-fn digest_of(file: File) -> std::io::Result<blake3::Hash> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(BufReader::with_capacity(128 << 10, file))?;
-    Ok(hasher.finalize())
+    let digest = tree::digest(&file).map_err(|e| Error::new("read", &folder.path.join(name), e));
+    Ok((digest?.1, stat))
 }
 
 /// The messages of an mbox, divided once more, against the files they became.
-fn check_mbox(
-    site: &Root,
-    target: &Root,
-    store: &Store,
-    home: &RelPath,
-    progress: &dyn Progress,
-    found: &mut Found,
-) -> Result<()> {
+fn check_mbox(sides: Sides<'_>, store: &Store, home: &RelPath, found: &mut Found) -> Result<()> {
+    let Sides { site, target, progress, .. } = sides;
     let (file, _) = site.folder(&store.path.parent())?.open(store.path.file_name())?;
     let known = messages_of(target, home)?;
     let mut names = Converted::default();

@@ -1,5 +1,5 @@
-//! Checks a target against the site, from the files alone: nothing here trusts what was remembered
-//! while copying, and no table is read by the code that wrote it.
+//! Checks a target against the site, from the files alone: unless that is asked for, nothing here
+//! trusts what was remembered while copying, and no table is read by the code that wrote it.
 
 mod access;
 mod accounts;
@@ -57,7 +57,8 @@ impl Verified {
 }
 
 /// Checks everything that the plan promises: each file and row, each account, address, list member
-/// and message.
+/// and message; with `recorded` the bytes of messages against the digests that were kept while they
+/// were copied, so that the old server's need not be read.
 ///
 /// # Errors
 /// Where the target cannot be read at all.
@@ -66,6 +67,7 @@ pub fn verify(
     site: &Root,
     target: &Root,
     jobs: usize,
+    recorded: bool,
     progress: &dyn Progress,
 ) -> fsys::Result<Verified> {
     let mut verified = Verified::default();
@@ -80,7 +82,8 @@ pub fn verify(
             verified.differ("file", "etc", "files that their programs can read", error.to_string());
         }
     }
-    messages::check(plan, site, target, jobs, progress, &mut verified);
+    let sides = messages::Sides { site, target, recorded, progress };
+    messages::check(plan, sides, jobs, &mut verified);
     clients::check(plan, site, target, jobs, &mut verified);
     access::check(plan, target, &mut verified);
     verified.differences.sort();

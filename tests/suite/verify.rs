@@ -152,3 +152,19 @@ fn a_file_that_others_can_read_is_named() {
     assert_eq!(ran.code, 4, "{}", ran.all());
     assert!(ran.stdout.contains("etc/dovecot/unqmail/users"), "{}", ran.all());
 }
+
+#[test]
+fn the_digests_of_what_was_copied_tell_a_damaged_copy() {
+    let laid = Laid::larch().migrated();
+    assert_eq!(laid.verify(&["--recorded"]).code, 0);
+    let copy = files_under(&laid.target.join("var/vmail"))
+        .into_iter()
+        .find(|path| path.parent().is_some_and(|folder| folder.ends_with("cur")))
+        .unwrap();
+    let mut bytes = fs::read(&copy).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&copy, bytes).unwrap();
+    let ran = laid.verify(&["--recorded"]);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert!(ran.stdout.contains("the bytes that were copied"), "{}", ran.all());
+}
