@@ -52,7 +52,7 @@ impl Compared {
 /// A message as a client is told of it: flags, date, size.
 type Told = (BTreeSet<String>, String, u64);
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+pub fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }
 
@@ -250,7 +250,7 @@ fn pop3(
 }
 
 /// The password of everybody on the copy.
-const PASSWORD: &str = "probe";
+pub const PASSWORD: &str = "probe";
 
 /// A copy of a new server on which everybody may log in, those too who never could: it is about
 /// their mail, and not about who reads it.

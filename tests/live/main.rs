@@ -24,6 +24,7 @@ mod mailboxes;
 mod oddities;
 mod rehearse;
 mod start;
+mod synchronised;
 mod trixie;
 mod wire;
 
