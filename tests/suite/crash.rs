@@ -156,20 +156,23 @@ fn out_of_power_it_goes_on_from_what_reached_the_disk() {
     let laid = store(300);
     assert_eq!(laid.migrate(&[]).code, 0);
     let whole = result(&laid.target);
-    // The run is halted while its disk is copied, so that the copy is of one moment.
+    // The run is halted and nothing is written while its disk is copied, so that the copy is of one
+    // moment: the last sync has ended, and the journal would not be written for minutes.
     let script = r#"
         mkdir -p "$3/disk"
         rm -rf "$4" "$3/image"; mkdir "$4"
         truncate -s 24M "$3/image"
         mkfs.ext4 -q -F "$3/image" || exit 77
-        mount -o loop "$3/image" "$3/disk" || exit 77
-        (while :; do sync -f "$3/disk"; sleep 0.005; done) &
+        mount -o loop,commit=300 "$3/image" "$3/disk" || exit 77
+        (trap exit TERM; while :; do sync -f "$3/disk"; sleep 0.005; done) &
         syncs=$!
         "$1" migrate "$2" "$3/disk" >/dev/null 2>&1 &
         run=$!
         sleep "0.$(printf %03d "$5")"
         kill -STOP $run 2>/dev/null || :
         kill $syncs
+        wait $syncs || :
+        while [ -n "$(grep -Ls '^State:.[TZ]' /proc/$run/task/*/status)" ]; do sleep 0.005; done
         cp "$3/image" "$3/after"
         kill -KILL $run 2>/dev/null || :
         wait || :
