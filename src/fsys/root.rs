@@ -5,7 +5,7 @@ use super::watch::{Stamp, Watch};
 use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -266,14 +266,19 @@ impl Folder {
         Ok(entries)
     }
 
+    /// What the folder itself is.
+    pub fn itself(&self) -> Result<Stat> {
+        let stat = rustix::fs::fstat(&self.dir).map(Stat::from);
+        stat.map_err(|e| Error::new("examine", &self.path, e))
+    }
+
     /// Hands each name in the folder over, in the order in which the file system tells them.
     pub fn each(&self, mut take: impl FnMut(&[u8], Kind) -> Result<()>) -> Result<()> {
         let failed = |e: Errno| Error::new("list", &self.path, e);
         let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
-        // A descriptor of its own, so that a second listing starts at the beginning again.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).map_err(failed)?;
-        let mut names = RawDir::new(dir.as_fd(), &mut buffer);
+        // A second listing starts at the beginning again.
+        rustix::fs::seek(&self.dir, SeekFrom::Start(0)).map_err(failed)?;
+        let mut names = RawDir::new(&self.dir, &mut buffer);
         while let Some(entry) = names.next() {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();

@@ -2,7 +2,8 @@
 
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::{Kind, root::Root};
+use crate::fsys::Kind;
+use crate::fsys::root::{Folder, Root};
 use crate::model::dot_qmail::{DotFiles, DotQmail};
 use crate::model::site::Home;
 use crate::model::{Origin, RelPath, shown};
@@ -15,38 +16,40 @@ use std::collections::BTreeMap;
 /// folder `.qmail-x` may hold the files of addresses with a `/` in them.
 pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
     let missing = Home { mode: None, files: DotFiles::default() };
-    let stat = match root.stat(path) {
-        Ok(Some(stat)) if stat.kind == Kind::Folder => stat,
-        Ok(_) => return missing,
+    let opened = root.folder(path).and_then(|open| Ok((open.itself()?, open)));
+    let (stat, open) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
-            findings.push(unlistable(path, &error));
+            if !error.is_missing() {
+                findings.push(unlistable(path, &error));
+            }
             return missing;
         }
     };
     let mut files = BTreeMap::new();
-    read_files(root, path, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
+    read_files(root, &open, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
     Home { mode: Some(stat.mode), files: files.into() }
 }
 
 /// Reads the names in `folder` that begin with `start`, under keys that begin with `key`.
 fn read_files(
     root: &Root,
-    folder: &RelPath,
+    folder: &Folder,
     start: &BStr,
     key: &BStr,
     files: &mut BTreeMap<BString, DotQmail>,
     findings: &mut Findings,
 ) {
-    let entries = match root.list(folder) {
+    let entries = match root.list_open(folder) {
         Ok(entries) => entries,
-        Err(error) => return findings.push(unlistable(folder, &error)),
+        Err(error) => return findings.push(unlistable(&folder.path, &error)),
     };
     for entry in entries {
         let Some(rest) = entry.name.strip_prefix(start.as_bytes()) else {
             continue;
         };
         let key: BString = [key.as_bytes(), rest].concat().into();
-        let path = folder.join(&entry.name);
+        let path = folder.path.join(&entry.name);
         match root.stat(&path) {
             Ok(Some(stat)) if stat.kind == Kind::File => {
                 let Some(bytes) = read_file(root, &path, findings) else { continue };
@@ -62,7 +65,12 @@ fn read_files(
             }
             Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
                 let below: BString = [key.as_bytes(), b"/"].concat().into();
-                read_files(root, &path, BStr::new(""), below.as_bstr(), files, findings);
+                match root.folder(&path) {
+                    Ok(open) => {
+                        read_files(root, &open, BStr::new(""), below.as_bstr(), files, findings);
+                    }
+                    Err(error) => findings.push(unlistable(&path, &error)),
+                }
             }
             Ok(None) if entry.kind == Kind::Link => findings.push(Finding::new(
                 &code::ALIAS_LINK_DANGLING,

@@ -81,10 +81,13 @@ fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
             return None;
         }
         let mut above = path.parent();
-        while reading.root.stat(&above).ok()?.is_none() {
-            above = above.parent();
-        }
-        let real = reading.root.real(&above).ok()?.join(path.strip_prefix(&above)?);
+        let real = loop {
+            match reading.root.real(&above) {
+                Ok(real) => break real.join(path.strip_prefix(&above)?),
+                Err(error) if error.is_missing() => above = above.parent(),
+                Err(_) => return None,
+            }
+        };
         (real != path).then_some((path, real))
     });
     made.collect()
