@@ -96,8 +96,8 @@ impl Finding {
             code,
             subject: subject.as_ref().into(),
             origin,
-            message: message.into(),
-            effect: effect.into(),
+            message: exact(message.into()),
+            effect: exact(effect.into()),
             disposition,
             excerpt: None,
         }
@@ -115,6 +115,14 @@ impl Finding {
     }
 }
 
+/// What was put together has room for more, and there may be a million findings.
+fn exact(mut text: Cow<'static, str>) -> Cow<'static, str> {
+    if let Cow::Owned(text) = &mut text {
+        text.shrink_to_fit();
+    }
+    text
+}
+
 /// Collects findings; readers and translators push, reports read.
 #[derive(Clone, Debug, Default)]
 pub struct Findings(Vec<Finding>);
@@ -128,6 +136,11 @@ impl Findings {
     /// Adds all of another collection.
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
+    }
+
+    /// Gives back the room that none of them needs.
+    pub fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
     }
 
     /// Brings them into report order: most serious first, then by code and place.

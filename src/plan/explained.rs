@@ -59,10 +59,7 @@ impl Explained {
     }
 
     /// Codes of the findings about a subject, which is in lower case.
-    pub(super) fn by<'a>(
-        &'a self,
-        subject: &[u8],
-    ) -> impl Iterator<Item = &'static str> + use<'a> {
+    pub(super) fn by<'a>(&'a self, subject: &[u8]) -> impl Iterator<Item = &'static str> + use<'a> {
         let hash = self.hasher.hash_one(subject.to_vec());
         let start = self.codes.partition_point(|(known, _)| *known < hash);
         let from = self.codes.get(start..).unwrap_or_default().iter();

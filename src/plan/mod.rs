@@ -3,6 +3,7 @@
 
 mod addresses;
 mod cost;
+mod explained;
 mod part;
 mod probes;
 mod verdict;
@@ -28,6 +29,7 @@ use crate::resolve::Resolver;
 use crate::source::{self, Layout};
 use crate::target::{self, Artifact, Choices};
 use crate::translate;
+use explained::Explained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,8 +46,8 @@ pub struct Plan {
     pub findings: Findings,
     /// The new server as its files tell it.
     new: NewServer,
-    /// Findings that explain why an address behaves differently, by what they are about.
-    explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>>,
+    /// Findings that explain why an address behaves differently.
+    explained: Explained,
     /// The domains of the host's own users.
     locals: BTreeSet<DomainName>,
     /// Accounts that take no more mail.
@@ -144,9 +146,10 @@ impl Plan {
         let choices = Choices { dovecot, map_type: policy.new.map_type };
         let (artifacts, more) = target::emit(&design, choices);
         findings.append(more);
+        findings.shrink_to_fit();
         let new = read_back(&design, &artifacts)?;
         Ok(Self {
-            explained: explained(&findings),
+            explained: Explained::new(&findings),
             locals: site.control.locals().into_iter().map(|local| local.value).collect(),
             full: full(&site),
             verdicts: BTreeMap::new(),
@@ -375,55 +378,8 @@ fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predi
     NewServer::read(&files, &spools)
 }
 
-/// Codes of findings that say that mail for an address goes another way than before.
-const EXPLAINING: &[&str] = &[
-    "account-full",
-    "account-name-unusable",
-    "account-store-shared",
-    "account-twice",
-    "account-unreachable",
-    "alias-autoresponder",
-    "alias-deferred",
-    "alias-filter",
-    "alias-into-folder",
-    "alias-loop",
-    "alias-name-unusable",
-    "alias-partly-fails",
-    "alias-program",
-    "alias-robot",
-    "alias-system-added",
-    "alias-system-missing",
-    "alias-table-malformed",
-    "alias-table-missing",
-    "alias-target-malformed",
-    "alias-target-varies",
-    "domain-alias-dangling",
-    "domain-backend-unread",
-    "domain-catches-all",
-    "domain-home-missing",
-    "domain-name-odd",
-    "file-damaged",
-    "list-address-taken",
-    "list-domain-unserved",
-    "site-percenthack",
-    "site-bare-domains-differ",
-];
-
 fn is_error(id: &str) -> bool {
     CODES.iter().any(|code| code.id == id && code.severity == Severity::Error)
-}
-
-/// The findings that say why an address behaves differently, by subject in lower case.
-fn explained(findings: &Findings) -> BTreeMap<Vec<u8>, BTreeSet<&'static str>> {
-    let mut explained: BTreeMap<Vec<u8>, BTreeSet<&'static str>> = BTreeMap::new();
-    for finding in findings {
-        let id = finding.code.id;
-        let explains = EXPLAINING.contains(&id);
-        if explains {
-            explained.entry(finding.subject.to_ascii_lowercase()).or_default().insert(id);
-        }
-    }
-    explained
 }
 
 /// Accounts whose mailbox takes no more mail today.

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// `virtual_alias_expansion_limit`, `virtual_alias_address_length_limit`.
 const USUAL_LIMIT: usize = 1000;
 
+/// So many ends are remembered at a time.
+const MOST_KNOWN: usize = 1 << 16;
+
 impl NewServer {
     fn limit(&self, name: &str) -> usize {
         self.setting(&format!("virtual_alias_{name}_limit")).parse().unwrap_or(USUAL_LIMIT)
@@ -109,6 +112,9 @@ struct Open {
 impl Foreseen {
     /// The same as [`NewServer::expand`] without the way there.
     pub(super) fn expand(&mut self, server: &NewServer, address: &Address) -> BTreeSet<Outcome> {
+        if self.known.len() > MOST_KNOWN {
+            self.known.clear();
+        }
         let fits = |found: &Expansion| {
             found.recipients <= server.limit("expansion")
                 && found.deepest < server.limit("recursion")

@@ -198,6 +198,8 @@ fn pattern(text: &BStr) -> Result<(Regex, bool, BString, BString), String> {
         .unicode(false)
         .case_insensitive(case_blind)
         .size_limit(1 << 22)
+        // There may be tens of thousands, and each would keep a table of its own.
+        .dfa_size_limit(0)
         .build();
     let regex =
         regex.map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())?;

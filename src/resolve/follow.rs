@@ -148,6 +148,9 @@ impl Resolver<'_> {
     }
 }
 
+/// So many ends are remembered at a time.
+const MOST_KNOWN: usize = 1 << 16;
+
 /// What qmail tells the sender of a message that comes back.
 const LOOPING: &str = "This message is looping: it already has my Delivered-To line. (#5.4.6)";
 
@@ -190,6 +193,9 @@ impl Followed {
 
     /// The same as [`Resolver::follow`] without the way there.
     pub fn outcomes(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Vec<Outcome> {
+        if self.known.len() > MOST_KNOWN {
+            self.known.clear();
+        }
         let mut path = vec![open(rules, recipient.into())];
         let mut on_path: BTreeSet<BString> = BTreeSet::from([recipient.into()]);
         while let Some(top) = path.last_mut() {

@@ -145,7 +145,9 @@ impl Hop {
 
     /// Its effects alone, for whoever keeps many.
     #[must_use]
-    pub fn without_marks(self) -> Self {
+    pub fn without_marks(mut self) -> Self {
+        // Most have one, and a vector room for four.
+        self.actions.shrink_to_fit();
         Self { marks: Vec::new(), ..self }
     }
 

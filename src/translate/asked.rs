@@ -79,7 +79,7 @@ impl Translator<'_> {
             generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
         let mut unusable = Vec::new();
         for name in &names.exact {
-            let hop = ask(name.as_ref());
+            let hop = ask(name.as_ref()).without_marks();
             if !Self::is_writable(&Address::new(name, &sample)) {
                 let local = LocalPattern::Exact(name.clone());
                 unusable.push((Pattern { domain: domain.clone(), local }, hop));

@@ -93,6 +93,7 @@ impl Translator<'_> {
     /// Brings everything into its final order.
     fn finish(&mut self) {
         let design = &mut self.design;
+        design.routes.shrink_to_fit();
         design.routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         design.copies.sort();
         design.login.weak_hashes = design

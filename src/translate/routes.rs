@@ -29,8 +29,8 @@ impl Translator<'_> {
         for mailbox in self.design.mailboxes.values_mut() {
             mailbox.is_plain = plain.contains(&mailbox.address);
         }
-        for (pattern, hop) in &hops {
-            self.translate_route(pattern, hop, &adopted);
+        for (pattern, hop) in hops {
+            self.translate_route(&pattern, &hop, &adopted);
         }
         self.simplify();
         self.break_loops();
@@ -143,6 +143,8 @@ impl Translator<'_> {
             targets.retain(|target| *target != Target::Discard);
         }
         if !targets.is_empty() {
+            // Most have one, and a vector room for four.
+            targets.shrink_to_fit();
             self.design.routes.push(Route { pattern: pattern.clone(), targets, origin });
         }
     }
