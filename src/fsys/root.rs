@@ -50,6 +50,8 @@ pub struct Folder {
     dir: OwnedFd,
     /// Where it is, for messages.
     pub path: RelPath,
+    /// No link leads to it: its path is its real one.
+    pub is_real: bool,
 }
 
 impl Root {
@@ -139,10 +141,14 @@ impl Root {
 
     /// Opens a folder; links are followed beneath the root.
     pub fn folder(&self, path: &RelPath) -> Result<Folder> {
-        let dir = self
-            .open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, true)
-            .map_err(|e| Error::new("open folder", path, e))?;
-        Ok(Folder { dir, path: path.clone() })
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let failed = |e| Error::new("open folder", path, e);
+        // One call for what it is and whether a link leads there, which most have none of.
+        let (dir, is_real) = match self.open_real(path, flags) {
+            Some(opened) => (self.watched(path, opened).map_err(failed)?, true),
+            None => (self.open_at(path, flags, true).map_err(failed)?, false),
+        };
+        Ok(Folder { dir, path: path.clone(), is_real })
     }
 
     /// Lists a folder, sorted by name.
@@ -166,8 +172,7 @@ impl Root {
 
     /// The path with every link in it followed, as the old server would have seen it.
     pub fn real(&self, path: &RelPath) -> Result<RelPath> {
-        let parents = path.components().any(|part| part == b"..");
-        if !parents && self.has_no_links(path) {
+        if self.open_real(path, OFlags::PATH).is_some_and(|opened| opened.is_ok()) {
             return Ok(path.clone());
         }
         self.walk(path, OFlags::PATH, true)
@@ -175,16 +180,29 @@ impl Root {
             .map_err(|e| Error::new("resolve", path, e))
     }
 
-    fn has_no_links(&self, path: &RelPath) -> bool {
+    /// Opens a path that holds no link and no `..`; `None` for another one, or where the kernel
+    /// cannot tell.
+    fn open_real(&self, path: &RelPath, flags: OFlags) -> Option<io::Result<OwnedFd>> {
+        if path.components().any(|part| part == b"..") {
+            return None;
+        }
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve).is_ok()
+        let open =
+            |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
+        match with_noatime(flags | OFlags::CLOEXEC, open) {
+            Err(Errno::LOOP | Errno::XDEV | Errno::NOSYS | Errno::PERM | Errno::AGAIN) => None,
+            opened => Some(opened.map_err(Into::into)),
+        }
     }
 
     fn open_at(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
         let opened = self.open_untold(path, flags, follow);
-        if let Some(watch) = self.watch.as_ref().filter(|_| follow) {
-            // Before it is read, so that what changes meanwhile is seen too.
+        if follow { self.watched(path, opened) } else { opened }
+    }
+
+    /// Notes what was opened before it is read, so that what changes meanwhile is seen too.
+    fn watched(&self, path: &RelPath, opened: io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+        if let Some(watch) = &self.watch {
             match &opened {
                 Ok(fd) => watch.note(path, Some(rustix::fs::fstat(fd)?.into())),
                 Err(_) => watch.note(path, None),
@@ -330,7 +348,7 @@ impl Folder {
         let path = self.path.join(name);
         let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())
             .map_err(|e| Error::new("open folder", &path, e))?;
-        Ok(Self { dir, path })
+        Ok(Self { dir, path, is_real: self.is_real })
     }
 }
 

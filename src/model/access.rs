@@ -30,8 +30,6 @@ pub struct Need {
 /// What keeps some deliveries out of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Barrier {
-    /// Nobody can deliver there: parts of it are missing.
-    pub is_broken: bool,
     /// What a delivery needs that not everybody has.
     pub needs: Vec<Need>,
 }
@@ -39,7 +37,7 @@ pub struct Barrier {
 impl Barrier {
     /// Whether it stops a delivery by this user and group.
     pub fn stops(&self, uid: u32, gid: u32) -> bool {
-        self.is_broken || self.needs.iter().any(|need| !need.is_met(uid, gid))
+        self.needs.iter().any(|need| !need.is_met(uid, gid))
     }
 }
 

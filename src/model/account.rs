@@ -3,6 +3,7 @@
 use super::password::Password;
 use super::quota::Quota;
 use super::restrictions::Restrictions;
+use super::site::Inside;
 use super::{DomainName, LocalPart, Origin, RelPath};
 
 /// A virtual domain with accounts of its own.
@@ -48,6 +49,8 @@ pub struct Account {
     pub restrictions: Restrictions,
     /// The home as stored; the mail lies in `Maildir` beneath it. Empty when the field is.
     pub home: RelPath,
+    /// What was seen of the home.
+    pub inside: Inside,
     /// The limits of the mailbox.
     pub quota: Quota,
     /// Whether mail and login can ever reach it: names are looked up in lower case.

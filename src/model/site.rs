@@ -36,9 +36,12 @@ pub struct Site {
     pub stores: BTreeMap<RelPath, Store>,
     /// The real paths of stores that are known by another one.
     pub links: BTreeMap<RelPath, RelPath>,
-    /// What keeps deliveries out of homes, `.qmail` files, and the paths that lines and accounts
-    /// deliver to; most have nothing.
+    /// What keeps deliveries out of homes, `.qmail` files, and the paths that lines deliver to;
+    /// most have nothing.
     pub barriers: BTreeMap<RelPath, Barrier>,
+    /// Homes of accounts whose Maildir takes no mail: parts of it are missing, or its domain's own
+    /// user may not write there.
+    pub closed_homes: BTreeSet<RelPath>,
     /// What waits in the queue.
     pub queue: Vec<Waiting>,
     /// Every file belongs to whoever made the copy, so owners and permissions say nothing.
@@ -62,6 +65,24 @@ pub struct Home {
     pub mode: Option<u32>,
     /// Its `.qmail` files.
     pub files: DotFiles,
+    /// What else was seen of it.
+    pub inside: Inside,
+}
+
+/// What was seen of a home when it was listed, so that nobody has to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// No link leads to it: its path is its real one.
+    pub is_real: bool,
+    /// It may hold a `Maildir`.
+    pub has_maildir: bool,
+    /// It may hold other folders.
+    pub has_others: bool,
+}
+
+impl Inside {
+    /// Of a folder that could not be listed, or is not there.
+    pub const UNKNOWN: Self = Self { is_real: false, has_maildir: true, has_others: true };
 }
 
 /// An alias database.
@@ -134,7 +155,8 @@ impl Site {
 
     /// Whether a delivery by this user and group can use a path.
     pub fn may_use(&self, path: &RelPath, uid: u32, gid: u32) -> bool {
-        !self.barriers.get(path).is_some_and(|barrier| barrier.stops(uid, gid))
+        let is_closed = path.file_name() == "Maildir" && self.closed_homes.contains(&path.parent());
+        !is_closed && !self.barriers.get(path).is_some_and(|barrier| barrier.stops(uid, gid))
     }
 
     /// The user and group that deliver to a virtual domain's accounts.

@@ -231,12 +231,11 @@ impl Resolver<'_> {
 
     /// Into the account's own Maildir, which is created where it is missing, unless it is full.
     pub(super) fn store(&self, account: &Account, origin: &Origin, hop: &mut Hop) -> Flow {
-        let path = account.maildir();
-        if self.site.barriers.get(&path).is_some_and(|barrier| barrier.is_broken) {
+        if self.site.closed_homes.contains(&account.home) {
             hop.defer("vdelivermail: can not open new email file in the maildir", origin);
             return Flow::Failed;
         }
-        let path = self.site.real_store(&path).clone();
+        let path = self.site.real_store(&account.maildir()).clone();
         self.store_within(account.quota, path, &account.origin, origin, hop)
     }
 

@@ -3,9 +3,9 @@
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::Kind;
-use crate::fsys::root::{Folder, Root};
+use crate::fsys::root::{Entry, Folder, Root};
 use crate::model::dot_qmail::{DotFiles, DotQmail};
-use crate::model::site::Home;
+use crate::model::site::{Home, Inside};
 use crate::model::{Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 /// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
 /// folder `.qmail-x` may hold the files of addresses with a `/` in them.
 pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
-    let missing = Home { mode: None, files: DotFiles::default() };
+    let (files, inside) = (DotFiles::default(), Inside::UNKNOWN);
+    let missing = Home { mode: None, files, inside };
     let opened = root.folder(path).and_then(|open| Ok((open.itself()?, open)));
     let (stat, open) = match opened {
         Ok(opened) => opened,
@@ -27,23 +28,37 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
         }
     };
     let mut files = BTreeMap::new();
-    read_files(root, &open, BStr::new(".qmail"), BStr::new(""), &mut files, findings);
-    Home { mode: Some(stat.mode), files: files.into() }
+    let mut inside = Inside::UNKNOWN;
+    match root.list_open(&open) {
+        Ok(entries) => {
+            inside = looked(&open, &entries);
+            let (start, key) = (BStr::new(".qmail"), BStr::new(""));
+            read_files(root, &open, entries, start, key, &mut files, findings);
+        }
+        Err(error) => findings.push(unlistable(path, &error)),
+    }
+    Home { mode: Some(stat.mode), files: files.into(), inside }
 }
 
-/// Reads the names in `folder` that begin with `start`, under keys that begin with `key`.
+fn looked(folder: &Folder, entries: &[Entry]) -> Inside {
+    let is_maildir = |entry: &Entry| entry.name == "Maildir";
+    Inside {
+        is_real: folder.is_real,
+        has_maildir: entries.iter().any(is_maildir),
+        has_others: entries.iter().any(|e| e.kind == Kind::Folder && !is_maildir(e)),
+    }
+}
+
+/// Reads the files of `folder` whose names begin with `start`, under keys that begin with `key`.
 fn read_files(
     root: &Root,
     folder: &Folder,
+    entries: Vec<Entry>,
     start: &BStr,
     key: &BStr,
     files: &mut BTreeMap<BString, DotQmail>,
     findings: &mut Findings,
 ) {
-    let entries = match root.list_open(folder) {
-        Ok(entries) => entries,
-        Err(error) => return findings.push(unlistable(&folder.path, &error)),
-    };
     for entry in entries {
         let Some(rest) = entry.name.strip_prefix(start.as_bytes()) else {
             continue;
@@ -65,9 +80,11 @@ fn read_files(
             }
             Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
                 let below: BString = [key.as_bytes(), b"/"].concat().into();
-                match root.folder(&path) {
-                    Ok(open) => {
-                        read_files(root, &open, BStr::new(""), below.as_bstr(), files, findings);
+                let opened = root.folder(&path);
+                match opened.and_then(|open| Ok((root.list_open(&open)?, open))) {
+                    Ok((entries, open)) => {
+                        let (start, key) = (BStr::new(""), below.as_bstr());
+                        read_files(root, &open, entries, start, key, files, findings);
                     }
                     Err(error) => findings.push(unlistable(&path, &error)),
                 }

@@ -8,18 +8,24 @@ use crate::model::site::{Site, Spot};
 use crate::source::Reading;
 use crate::source::access::Access;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is in the way.
+pub(super) struct Barriers {
+    pub(super) by_path: BTreeMap<RelPath, Barrier>,
+    pub(super) closed_homes: BTreeSet<RelPath>,
+}
 
 /// Looks at every home, `.qmail` file and place of delivery. Where a copy has lost its owners,
 /// permissions say nothing.
-pub(super) fn find(reading: &Reading<'_>) -> BTreeMap<RelPath, Barrier> {
+pub(super) fn find(reading: &Reading<'_>) -> Barriers {
     let (site, root) = (&reading.site, reading.root);
     let mut access = Access::new(root);
     let mut barriers = BTreeMap::new();
     if !site.owners_lost {
         let mut add = |path: &RelPath, needs: Vec<Need>| {
             if !needs.is_empty() {
-                barriers.insert(path.clone(), Barrier { is_broken: false, needs });
+                barriers.insert(path.clone(), Barrier { needs });
             }
         };
         for (path, home) in site.homes.iter().filter(|(_, home)| home.mode.is_some()) {
@@ -32,9 +38,9 @@ pub(super) fn find(reading: &Reading<'_>) -> BTreeMap<RelPath, Barrier> {
             add(path, spot_needs(&mut access, spot));
         }
     }
-    barriers.extend(accounts(site, &mut access, root));
     // Built at once, a map has no gaps; one that grows in order is half empty.
-    barriers.into_iter().collect()
+    let closed_homes = closed_homes(site, &mut access, root).into_iter().collect();
+    Barriers { by_path: barriers, closed_homes }
 }
 
 /// A file is reached by the way that its link goes.
@@ -71,9 +77,9 @@ fn maildir_needs(access: &Access<'_>, path: &RelPath) -> impl Iterator<Item = Ne
     ["tmp", "new"].into_iter().filter_map(|part| access.need(&path.join(part), WRITE | PASS))
 }
 
-/// The Maildirs of accounts that their domain's own user cannot deliver to. A home that is not
+/// The homes of accounts whose Maildir their domain's own user cannot deliver to. One that is not
 /// there at all is made by `vdelivermail`; one without its Maildir is not mended.
-fn accounts(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<(RelPath, Barrier)> {
+fn closed_homes(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<RelPath> {
     let mut found = Vec::new();
     for domain in &site.domains {
         let Some((uid, gid)) = site.deliverer_of(domain) else { continue };
@@ -85,6 +91,9 @@ fn accounts(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<(RelPath, 
             });
         }
         let looked = domain.accounts.par_iter().filter_map(|account| {
+            if !account.inside.has_maildir {
+                return Some(account.home.clone());
+            }
             let stat = root.stat(&account.home).ok().flatten()?;
             let maildir = account.maildir();
             let is_folder = |part: &str| {
@@ -99,8 +108,7 @@ fn accounts(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<(RelPath, 
             let is_closed = !ways.get(&account.home.parent()).is_none_or(|open| *open)
                 || !may(&stat, PASS)
                 || parts.iter().flatten().any(|stat| !may(stat, WRITE | PASS));
-            (is_broken || is_closed)
-                .then_some((maildir, Barrier { is_broken: true, needs: Vec::new() }))
+            (is_broken || is_closed).then(|| account.home.clone())
         });
         found.extend(looked.collect::<Vec<_>>());
     }

@@ -14,6 +14,7 @@ use crate::model::seen::Memory;
 use crate::model::site::Spot;
 use crate::model::store::Store;
 use crate::model::{Account, RelPath};
+use barriers::Barriers;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +30,9 @@ impl Source for Mail {
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         reading.site.spots = spots::find(reading);
         reading.site.tested = spots::tested(reading);
-        reading.site.barriers = barriers::find(reading);
+        let Barriers { by_path, closed_homes } = barriers::find(reading);
+        reading.site.barriers = by_path;
+        reading.site.closed_homes = closed_homes;
         let (root, memory) = (reading.root, reading.memory);
         let (paths, links) = stores(reading);
         reading.site.links = links;
@@ -50,6 +53,7 @@ impl Source for Mail {
 fn stores(reading: &Reading<'_>) -> (BTreeSet<RelPath>, BTreeMap<RelPath, RelPath>) {
     let site = &reading.site;
     let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
+    let accounts = accounts.filter(|account| account.inside.has_maildir);
     let named = site.spots.values().filter_map(|spot| match spot {
         Spot::Maildir(path) | Spot::File(path) => Some(path.clone()),
         Spot::Room(_) | Spot::Missing | Spot::Unusable => None,
@@ -76,8 +80,12 @@ fn stores(reading: &Reading<'_>) -> (BTreeSet<RelPath>, BTreeMap<RelPath, RelPat
 fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
     let accounts = reading.site.domains.par_iter().flat_map(|domain| &domain.accounts);
     let made = accounts.filter_map(|account| {
+        let inside = account.inside;
+        if inside.is_real && !inside.has_maildir {
+            return None;
+        }
         let path = account.maildir();
-        if reading.root.stat(&path).ok()?.is_some() {
+        if inside.has_maildir && reading.root.stat(&path).ok()?.is_some() {
             return None;
         }
         let mut above = path.parent();

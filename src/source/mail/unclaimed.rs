@@ -76,7 +76,7 @@ pub(super) fn report(reading: &mut Reading<'_>) {
     let of_domain = |domain: &Domain| {
         let mut findings = Findings::default();
         in_domain(reading.root, &domain.home, &claimed, &mut findings);
-        for account in &domain.accounts {
+        for account in domain.accounts.iter().filter(|account| account.inside.has_others) {
             in_home(reading.root, &account.home, &claimed, &mut findings);
         }
         findings

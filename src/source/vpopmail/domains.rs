@@ -181,12 +181,13 @@ fn read_domain(
     }
     let own_limits = limits::read(root, &folder.join(".qmailadmin-limits"), &mut findings);
     let limits = own_limits.or_else(|| default_limits.cloned()).unwrap_or_default();
-    let accounts = found.rows;
+    let mut accounts = found.rows;
     let read: Vec<(RelPath, Home, Findings)> = accounts
-        .par_iter()
+        .par_iter_mut()
         .map(|account| {
             let mut findings = Findings::default();
             let home = home::read_home(root, &account.home, &mut findings);
+            account.inside = home.inside;
             (account.home.clone(), home, findings)
         })
         .collect();

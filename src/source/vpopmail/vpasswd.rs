@@ -5,6 +5,7 @@ use crate::fsys::root::Root;
 use crate::model::password::Password;
 use crate::model::quota::{Quota, atoi, leading_number};
 use crate::model::restrictions::Restrictions;
+use crate::model::site::Inside;
 use crate::model::{Account, Address, DomainName, LocalPart, Origin, RelPath};
 use crate::source::{cdb, lines, read_file};
 use bstr::{BString, ByteSlice as _};
@@ -191,6 +192,7 @@ fn account(
         apop: leading_number(uid) == 2,
         restrictions: Restrictions(gid),
         home,
+        inside: Inside::UNKNOWN,
         quota: more.first().map_or_else(Quota::default, |quota| Quota::parse(quota)),
         reachable,
         origin: row.origin,
