@@ -13,6 +13,7 @@ use crate::model::Origin;
 use bstr::{BStr, BString, ByteSlice as _};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,14 +73,17 @@ pub struct Finding {
     pub subject: BString,
     /// Where in the site it comes from.
     pub origin: Origin,
-    /// The fact, in one sentence without a full stop.
-    pub message: Cow<'static, str>,
-    /// What follows from it.
-    pub effect: Cow<'static, str>,
     /// What became of the thing.
     pub disposition: Disposition,
-    /// The line itself, where showing it helps; never one that holds a hash.
-    pub excerpt: Option<Box<BString>>,
+    /// The words, which many findings of a kind share.
+    told: Arc<Told>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    message: Cow<'static, str>,
+    effect: Cow<'static, str>,
+    excerpt: Option<BString>,
 }
 
 impl Finding {
@@ -96,31 +100,36 @@ impl Finding {
             code,
             subject: subject.as_ref().into(),
             origin,
-            message: exact(message.into()),
-            effect: exact(effect.into()),
             disposition,
-            excerpt: None,
+            told: Arc::new(Told { message: message.into(), effect: effect.into(), excerpt: None }),
         }
+    }
+
+    /// The fact, in one sentence without a full stop.
+    pub fn message(&self) -> &str {
+        &self.told.message
+    }
+
+    /// What follows from it.
+    pub fn effect(&self) -> &str {
+        &self.told.effect
+    }
+
+    /// The line itself, where showing it helps; never one that holds a hash.
+    pub fn excerpt(&self) -> Option<&BStr> {
+        self.told.excerpt.as_ref().map(|line| line.as_bstr())
     }
 
     /// Shows the offending line with the finding.
     #[must_use]
     pub fn with_excerpt(mut self, line: &BStr) -> Self {
-        self.excerpt = Some(Box::new(line.to_owned()));
+        Arc::make_mut(&mut self.told).excerpt = Some(line.to_owned());
         self
     }
 
     fn sort_key(&self) -> (Severity, &str, &Origin, &BStr, &str) {
-        (self.code.severity, self.code.id, &self.origin, self.subject.as_bstr(), &self.message)
+        (self.code.severity, self.code.id, &self.origin, self.subject.as_bstr(), self.message())
     }
-}
-
-/// What was put together has room for more, and there may be a million findings.
-fn exact(mut text: Cow<'static, str>) -> Cow<'static, str> {
-    if let Cow::Owned(text) = &mut text {
-        text.shrink_to_fit();
-    }
-    text
 }
 
 /// Collects findings; readers and translators push, reports read.
@@ -128,8 +137,11 @@ fn exact(mut text: Cow<'static, str>) -> Cow<'static, str> {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Adds one.
-    pub fn push(&mut self, finding: Finding) {
+    /// Adds one. A million may say the same one after the other, and then keep the words once.
+    pub fn push(&mut self, mut finding: Finding) {
+        if let Some(last) = self.0.last().filter(|last| last.told == finding.told) {
+            finding.told = Arc::clone(&last.told);
+        }
         self.0.push(finding);
     }
 
@@ -179,7 +191,7 @@ impl Findings {
 
 impl Extend<Finding> for Findings {
     fn extend<T: IntoIterator<Item = Finding>>(&mut self, more: T) {
-        self.0.extend(more);
+        more.into_iter().for_each(|finding| self.push(finding));
     }
 }
 

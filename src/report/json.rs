@@ -236,8 +236,8 @@ impl Serialize for FindingEntry<'_> {
         put(&mut map, "subject", &finding.subject)?;
         put(&mut map, "file", finding.origin.file.as_ref().as_ref())?;
         map.serialize_entry("line", &finding.origin.line)?;
-        map.serialize_entry("message", &finding.message)?;
-        map.serialize_entry("effect", &finding.effect)?;
+        map.serialize_entry("message", finding.message())?;
+        map.serialize_entry("effect", finding.effect())?;
         map.serialize_entry("help", finding.code.help)?;
         map.serialize_entry("disposition", &finding.disposition)?;
         map.end()

@@ -96,7 +96,7 @@ pub fn findings(
             "{style}{}[{}]{style:#}: {}{notes}",
             first.code.severity.name(),
             first.code.id,
-            first.message
+            first.message()
         )?;
         let shown = if all { count } else { SHOWN.min(count) };
         for finding in group.iter().take(shown) {
@@ -114,16 +114,16 @@ fn one(finding: &Finding, first: &Finding, out: &mut dyn Write) -> io::Result<()
     let place = finding.origin.to_string();
     let names = if place.contains(&subject) { String::new() } else { format!("  {subject}") };
     writeln!(out, "  --> {place}{names}")?;
-    if let Some(line) = &finding.excerpt {
+    if let Some(line) = finding.excerpt() {
         let number = finding.origin.line.to_string();
         let gap = " ".repeat(number.len());
-        writeln!(out, "  {gap} |\n  {number} | {}\n  {gap} |", shown(line.as_slice()))?;
+        writeln!(out, "  {gap} |\n  {number} | {}\n  {gap} |", shown(line))?;
     }
-    if finding.message != first.message {
-        writeln!(out, "   = {}", finding.message)?;
+    if finding.message() != first.message() {
+        writeln!(out, "   = {}", finding.message())?;
     }
-    if std::ptr::eq(finding, first) || finding.effect != first.effect {
-        writeln!(out, "   = effect: {}", finding.effect)?;
+    if std::ptr::eq(finding, first) || finding.effect() != first.effect() {
+        writeln!(out, "   = effect: {}", finding.effect())?;
     }
     Ok(())
 }

@@ -220,14 +220,14 @@ fn read_routes(reading: &mut Reading<'_>, path: &RelPath) {
         let relay = credentials.and_then(|at| text.get(..at)).unwrap_or(text);
         let (host, port) = host_and_port(relay);
         if port.is_none() {
-            let message = format!("{} has no usable port", shown(relay));
-            let finding =
-                malformed(&value.origin, b"", message, "mail for these domains is sent to port 25");
-            reading.findings.push(Finding {
-                excerpt: None,
-                disposition: Disposition::Adapted,
-                ..finding
-            });
+            reading.findings.push(Finding::new(
+                &code::SITE_CONTROL_MALFORMED,
+                Disposition::Adapted,
+                value.origin.clone(),
+                value.origin.file.as_bstr(),
+                format!("{} has no usable port", shown(relay)),
+                "mail for these domains is sent to port 25",
+            ));
         }
         let route = Relay {
             host: host.into(),
