@@ -10,6 +10,7 @@ use super::store::StoreKind;
 use super::{Address, DomainName, LocalPart, Origin, RelPath, Sourced, component};
 use bstr::{BStr, BString};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every byte that a mailbox's name may hold, its domain included: those that vpopmail allows.
 pub const LOGIN_NAME_BYTES: &str =
@@ -190,7 +191,7 @@ pub struct Route {
     /// The addresses.
     pub pattern: Pattern,
     /// Where their mail goes.
-    pub targets: Vec<Target>,
+    pub targets: Arc<[Target]>,
     /// The line that says so.
     pub origin: Origin,
 }

@@ -141,12 +141,14 @@ impl Plan {
         policy: Policy,
         dovecot: Dovecot,
     ) -> Result<Self, Error> {
-        let (design, more) = translate::translate(&site, &policy);
+        let (mut design, more) = translate::translate(&site, &policy);
         findings.append(more);
         let choices = Choices { dovecot, map_type: policy.new.map_type };
         let (artifacts, more) = target::emit(&design, choices);
         findings.append(more);
         findings.shrink_to_fit();
+        // They are in the files now, and there may be a million.
+        design.routes = Vec::new();
         let new = read_back(&design, &artifacts)?;
         Ok(Self {
             explained: Explained::new(&findings),

@@ -22,9 +22,11 @@ mod vdelivermail;
 use follow::Marks;
 pub use follow::{Followed, Resolution};
 use owners::Owners;
+use program::ProgramLine;
 pub use universe::{Names, Served};
 
 use crate::model::command_address::Answer;
+use crate::model::dot_qmail::Instruction;
 use crate::model::list::List;
 use crate::model::outcome::Outcome;
 use crate::model::site::{Site, Spot};
@@ -59,6 +61,8 @@ pub struct Resolver<'a> {
     to_accounts: BTreeMap<&'a RelPath, Vec<&'a BString>>,
     /// `.qmail` files that hand mail to the alias table, by home.
     to_aliases: BTreeMap<&'a RelPath, Vec<&'a BString>>,
+    /// Program lines that many names stand behind.
+    programs: BTreeMap<BString, ProgramLine>,
 }
 
 /// What happens to one recipient before anything is forwarded.
@@ -143,14 +147,6 @@ impl Hop {
         Self { steps: Some(Vec::new()), ..Self::default() }
     }
 
-    /// Its effects alone, for whoever keeps many.
-    #[must_use]
-    pub fn without_marks(mut self) -> Self {
-        // Most have one, and a vector room for four.
-        self.actions.shrink_to_fit();
-        Self { marks: Vec::new(), ..self }
-    }
-
     fn step(&mut self, text: fmt::Arguments<'_>, origin: Option<&Origin>) {
         if let Some(steps) = &mut self.steps {
             steps.push(Step::new(text.to_string(), origin));
@@ -204,6 +200,7 @@ impl<'a> Resolver<'a> {
             single,
             to_accounts: BTreeMap::new(),
             to_aliases: BTreeMap::new(),
+            programs: BTreeMap::new(),
         };
         resolver.add_unix_owners();
         resolver.add_handing_files();
@@ -264,6 +261,12 @@ impl<'a> Resolver<'a> {
             for (key, file) in home.files.iter() {
                 if file.leads_to_accounts() {
                     self.to_accounts.entry(path).or_default().push(key);
+                    for line in file.lines.iter().map(|line| Instruction::qmail_local(line)) {
+                        if let Instruction::Program(line) = line {
+                            let read = || ProgramLine::read(line.as_bstr());
+                            self.programs.entry(line.clone()).or_insert_with(read);
+                        }
+                    }
                 }
                 if file.lines.iter().any(|line| line.contains_str("fastforward")) {
                     self.to_aliases.entry(path).or_default().push(key);
@@ -296,7 +299,6 @@ impl<'a> Resolver<'a> {
 
     /// The existing stores that the default delivery leads to for a home.
     fn default_stores(&self, home: &RelPath) -> Vec<RelPath> {
-        use crate::model::dot_qmail::Instruction;
         let lines = self.site.control.default_delivery.iter();
         lines
             .filter_map(|line| match Instruction::qmail_local(&line.value) {

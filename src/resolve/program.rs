@@ -5,7 +5,7 @@
 use super::shell::{Shell, delivers};
 use super::spawn::Deliverer;
 use super::{Hop, Resolver};
-use crate::model::command::simple_commands;
+use crate::model::command::{Simple, simple_commands};
 use crate::model::script::{self, Script};
 use crate::model::{DomainName, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -45,6 +45,26 @@ pub(super) const SENDER: &str = "sender@sender.invalid";
 
 /// Exit codes that make a message bounce (`qmail-local.c`).
 const PERMANENT: &[u8] = &[100, 64, 65, 70, 76, 77, 78, 112];
+
+/// A program line, divided as the shell divides it.
+#[derive(Debug)]
+pub(super) struct ProgramLine {
+    commands: Vec<Simple>,
+    /// Which command depends on which; `None` where nothing of the line is understood.
+    script: Option<Script>,
+}
+
+impl ProgramLine {
+    pub(super) fn read(line: &BStr) -> Self {
+        let commands = simple_commands(line);
+        let script = script::parse(line).or_else(|| {
+            // What the shell does here is not followed; a delivery in it most likely happens.
+            let words = commands.iter().rfind(|words| delivers(words))?.clone();
+            Some(Script::Command { words, into: None })
+        });
+        Self { commands, script }
+    }
+}
 
 impl<'a> Context<'a> {
     pub(super) fn new(
@@ -145,18 +165,19 @@ impl Resolver<'_> {
     }
 
     fn run_line(&self, line: &BStr, context: &Context<'_>, origin: &Origin, hop: &mut Hop) -> Flow {
-        let commands = simple_commands(line);
-        if let Some(flow) = self.run_list_program(&commands, context, origin, hop) {
+        let read;
+        let program = if let Some(program) = self.programs.get(line) {
+            program
+        } else {
+            read = ProgramLine::read(line);
+            &read
+        };
+        if let Some(flow) = self.run_list_program(&program.commands, context, origin, hop) {
             return flow;
         }
-        let script = script::parse(line).or_else(|| {
-            // What the shell does here is not followed; a delivery in it most likely happens.
-            let words = commands.into_iter().rfind(delivers)?;
-            Some(Script::Command { words, into: None })
-        });
         let mut shell = Shell { rules: self, line, context, origin, hop, said: BString::default() };
-        let ended = match script {
-            Some(script) => shell.run(&script),
+        let ended = match &program.script {
+            Some(script) => shell.run(script),
             None => shell.unknown(),
         };
         let said = shell.said;

@@ -7,9 +7,10 @@ use super::routes::{exact, subject};
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role};
 use crate::model::{Address, DomainName, LocalPart, Origin, shown};
-use crate::resolve::{Act, Action, Hop, Served};
+use crate::resolve::{Act, Action, Served};
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A local part that no file mentions, to ask what happens to any other.
 pub(super) const PROBE: &str = "x7q0zz";
@@ -23,10 +24,29 @@ const BLANK_PROBE: &str = "x7q0zz x";
 /// Another one, to tell what depends on the name.
 const OTHER_PROBE: &str = "k4j9ww";
 
+/// What the old server does with the mail of each address or group of addresses.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Vec<(Pattern, Arc<[Act]>)>);
+
+impl Asked {
+    /// Adds an answer. A million accounts may get the same one, which is then kept once.
+    fn push(&mut self, pattern: Pattern, acts: Vec<Act>) {
+        let acts = match self.0.last() {
+            Some((_, last)) if **last == *acts => Arc::clone(last),
+            _ => acts.into(),
+        };
+        self.0.push((pattern, acts));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Pattern, &[Act])> {
+        self.0.iter().map(|(pattern, acts)| (pattern, &**acts))
+    }
+}
+
 impl Translator<'_> {
     /// Single addresses that are remote although their domain is served by what it ends in; those
     /// of a served domain are among its names.
-    pub(super) fn ask_exceptions(&self, hops: &mut Vec<(Pattern, Hop)>) {
+    pub(super) fn ask_exceptions(&self, asked: &mut Asked) {
         for excepted in self.rules.exceptions().into_keys() {
             let Served::Address(address) = excepted else { continue };
             let is_elsewhere = self.design.domain(&address.domain).is_some();
@@ -34,10 +54,10 @@ impl Translator<'_> {
             {
                 continue;
             }
-            let hop = self.rules.hop(address.to_bytes().as_bstr());
+            let acts = self.rules.hop(address.to_bytes().as_bstr()).actions;
             let domain = DomainPattern::Domain(address.domain.clone());
             let local = LocalPattern::Exact(address.local.to_lower());
-            hops.push((Pattern { domain, local }, hop));
+            asked.push(Pattern { domain, local }, acts);
         }
     }
 
@@ -47,7 +67,7 @@ impl Translator<'_> {
         &mut self,
         served: &Served,
         _origin: &Origin,
-        hops: &mut Vec<(Pattern, Hop)>,
+        asked: &mut Asked,
         plain: &mut BTreeSet<Address>,
     ) {
         let (domain, sample) = match served {
@@ -65,8 +85,10 @@ impl Translator<'_> {
             return;
         }
         let names = self.rules.names(served);
-        let ask = |local: &[u8]| self.rules.hop(Address::new(local, &sample).to_bytes().as_bstr());
-        let prefixes: Vec<(&BString, Hop)> = names
+        let ask = |local: &[u8]| {
+            self.rules.hop(Address::new(local, &sample).to_bytes().as_bstr()).actions
+        };
+        let prefixes: Vec<(&BString, Vec<Act>)> = names
             .prefixes
             .iter()
             .map(|prefix| {
@@ -79,51 +101,49 @@ impl Translator<'_> {
             generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
         let mut unusable = Vec::new();
         for name in &names.exact {
-            let hop = ask(name.as_ref()).without_marks();
+            let acts = ask(name.as_ref());
             if !Self::is_writable(&Address::new(name, &sample)) {
                 let local = LocalPattern::Exact(name.clone());
-                unusable.push((Pattern { domain: domain.clone(), local }, hop));
+                unusable.push((Pattern { domain: domain.clone(), local }, acts));
                 continue;
             }
             let address = Address::new(name, &sample);
-            if self.is_plain(&address, &hop) {
+            if self.is_plain(&address, &acts) {
                 plain.insert(address);
                 continue;
             }
             let pattern =
                 Pattern { domain: domain.clone(), local: LocalPattern::Exact(name.clone()) };
-            hops.push((pattern, hop));
+            asked.push(pattern, acts);
         }
         if matches!(served, Served::Address(_)) {
             self.report_unusable(&unusable);
             return;
         }
-        let refuses =
-            |hop: &Hop| matches!(hop.actions.as_slice(), [Act { action: Action::Reject(_), .. }]);
         let catches = !refuses(&any);
-        for (prefix, hop) in prefixes {
+        for (prefix, acts) in prefixes {
             // Refusing is what happens to an unknown name anyway, unless something wider takes it.
             let wider =
                 names.prefixes.iter().any(|other| other != prefix && prefix.starts_with(other));
-            if refuses(&hop) && !catches && !wider && !self.is_extension(prefix, &sample) {
+            if refuses(&acts) && !catches && !wider && !self.is_extension(prefix, &sample) {
                 continue;
             }
             let is_writable = Self::is_writable(&Address::new(prefix.as_slice(), &sample));
             let pattern =
                 Pattern { domain: domain.clone(), local: LocalPattern::Prefix(prefix.clone()) };
             if is_writable {
-                hops.push((pattern, hop));
+                asked.push(pattern, acts);
             } else {
-                unusable.push((pattern, hop));
+                unusable.push((pattern, acts));
             }
         }
         let odd = ask(ODD_PROBE.as_bytes());
         if catches && refuses(&odd) {
             self.report_blanks(&domain, &ask(BLANK_PROBE.as_bytes()));
-            hops.push((Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd));
+            asked.push(Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd);
         }
         if catches {
-            hops.push((Pattern { domain, local: LocalPattern::Any }, any));
+            asked.push(Pattern { domain, local: LocalPattern::Any }, any);
         }
         self.report_unusable(&unusable);
     }
@@ -137,7 +157,7 @@ impl Translator<'_> {
 
     /// What is done with an address may depend on its domain: an entry of `virtualdomains` for it
     /// alone, a program that is told `$LOCAL`. Its namesakes in alias domains would share its way.
-    pub(super) fn ask_in_alias_domains(&self, hops: &mut Vec<(Pattern, Hop)>) {
+    pub(super) fn ask_in_alias_domains(&self, asked: &mut Asked) {
         let mut aliases: BTreeMap<&DomainName, Vec<&DomainName>> = BTreeMap::new();
         for (pattern, domain) in &self.design.domains {
             if let (DomainPattern::Domain(name), Role::AliasOf(real)) = (pattern, &domain.role) {
@@ -145,25 +165,27 @@ impl Translator<'_> {
             }
         }
         let mut namesakes = Vec::new();
-        for (pattern, hop) in hops.iter() {
+        for (pattern, acts) in &asked.0 {
             let Some(address) = exact(pattern) else { continue };
             for alias in aliases.get(&address.domain).into_iter().flatten() {
                 let namesake = Address::new(&address.local, alias).to_bytes();
-                let own = self.rules.hop(namesake.as_bstr());
+                let own = self.rules.hop(namesake.as_bstr()).actions;
                 let has_entry = self.site.control.virtual_domains.contains_key(namesake.as_bstr());
-                if !has_entry && !same_effects(hop, &own) {
+                if !has_entry && !same_effects(acts, &own) {
                     let domain = DomainPattern::Domain((*alias).clone());
                     namesakes.push((Pattern { domain, local: pattern.local.clone() }, own));
                 }
             }
         }
-        hops.append(&mut namesakes);
+        for (pattern, acts) in namesakes {
+            asked.push(pattern, acts);
+        }
     }
 
     /// Names that cannot stand in a table: Postfix would not find them there.
-    fn report_unusable(&mut self, names: &[(Pattern, Hop)]) {
-        for (pattern, hop) in names {
-            let Some(act) = hop.actions.first() else { continue };
+    fn report_unusable(&mut self, names: &[(Pattern, Vec<Act>)]) {
+        for (pattern, acts) in names {
+            let Some(act) = acts.first() else { continue };
             if matches!(act.action, Action::Reject(_)) {
                 continue;
             }
@@ -179,8 +201,8 @@ impl Translator<'_> {
     }
 
     /// Odd names are refused; those with a blank may have been put off instead.
-    fn report_blanks(&mut self, domain: &DomainPattern, hop: &Hop) {
-        let [Act { action: Action::Defer(text), origin }] = hop.actions.as_slice() else { return };
+    fn report_blanks(&mut self, domain: &DomainPattern, acts: &[Act]) {
+        let [Act { action: Action::Defer(text), origin }] = acts else { return };
         let local = LocalPattern::Exact(LocalPart::new("* *"));
         self.find(
             &code::ALIAS_DEFERRED,
@@ -193,8 +215,8 @@ impl Translator<'_> {
     }
 
     /// Whether mail for the address goes into its own mailbox and nowhere else.
-    fn is_plain(&self, address: &Address, hop: &Hop) -> bool {
-        match hop.actions.as_slice() {
+    fn is_plain(&self, address: &Address, acts: &[Act]) -> bool {
+        match acts {
             [Act { action: Action::Store(path), .. }] => self.rules.is_own_store(path, address),
             _ => false,
         }
@@ -202,16 +224,13 @@ impl Translator<'_> {
 
     /// Finds out what mail to `user-anything` does. Where it is neither what mail to `user` does
     /// nor plain storing, it gets a route of its own.
-    pub(super) fn translate_extensions(
-        &mut self,
-        plain: &BTreeSet<Address>,
-        hops: &mut Vec<(Pattern, Hop)>,
-    ) {
+    pub(super) fn translate_extensions(&mut self, plain: &BTreeSet<Address>, asked: &mut Asked) {
         if !self.rules.has_user_extensions() {
             return;
         }
         let (rules, domains) = (&self.rules, &self.design.domains);
-        let known: BTreeSet<Pattern> = hops.iter().map(|(pattern, _)| pattern.clone()).collect();
+        let ask = |address: &Address| rules.hop(address.to_bytes().as_bstr()).actions;
+        let known: BTreeSet<Pattern> = asked.0.iter().map(|(pattern, _)| pattern.clone()).collect();
         for mailbox in self.design.mailboxes.values_mut().filter(|mailbox| mailbox.is_reachable) {
             let address = &mailbox.address;
             let domain = DomainPattern::Domain(address.domain.clone());
@@ -224,47 +243,39 @@ impl Translator<'_> {
                 Address::new([front.as_slice(), PROBE.as_bytes()].concat(), &address.domain);
             let other =
                 Address::new([front.as_slice(), OTHER_PROBE.as_bytes()].concat(), &address.domain);
-            let hop = generalized(
-                rules.hop(extended.to_bytes().as_bstr()),
-                &rules.hop(other.to_bytes().as_bstr()),
-                extended.local.as_ref(),
-            );
-            let any = Address::new(PROBE, &address.domain);
-            if known.contains(&pattern) || same_effects(&hop, &rules.hop(any.to_bytes().as_bstr()))
-            {
+            let acts = generalized(ask(&extended), &ask(&other), extended.local.as_ref());
+            let any = ask(&Address::new(PROBE, &address.domain));
+            if known.contains(&pattern) || same_effects(&acts, &any) {
                 continue;
             }
-            let stores = match hop.actions.as_slice() {
+            let stores = match acts.as_slice() {
                 [Act { action: Action::Store(path), .. }] => rules.is_own_store(path, address),
                 _ => false,
             };
             mailbox.extensions = if stores && !plain.contains(address) {
                 Extensions::IntoMailbox
-            } else if same_effects(&hop, &rules.hop(address.to_bytes().as_bstr())) {
-                let refuses = |hop: &Hop| {
-                    matches!(hop.actions.as_slice(), [Act { action: Action::Reject(_), .. }])
-                };
-                match (refuses(&hop), refuses(&rules.hop(any.to_bytes().as_bstr()))) {
+            } else if same_effects(&acts, &ask(address)) {
+                match (refuses(&acts), refuses(&any)) {
                     // An unknown address is refused as well.
                     (true, true) => Extensions::Unknown,
                     (true, false) => {
-                        hops.push((pattern, hop));
+                        asked.push(pattern, acts);
                         Extensions::Unknown
                     }
                     (false, _) => Extensions::LikeAddress,
                 }
             } else {
-                hops.push((pattern, hop));
+                asked.push(pattern, acts);
                 Extensions::Unknown
             };
         }
     }
 
     /// The same for domains that share the accounts of another one and not its addresses.
-    pub(super) fn ask_extensions_elsewhere(&self, hops: &mut Vec<(Pattern, Hop)>) {
+    pub(super) fn ask_extensions_elsewhere(&self, asked: &mut Asked) {
         let probe = |front: &BString, probe: &str, domain: &DomainName| {
             let local = [front.as_slice(), probe.as_bytes()].concat();
-            self.rules.hop(Address::new(local, domain).to_bytes().as_bstr())
+            self.rules.hop(Address::new(local, domain).to_bytes().as_bstr()).actions
         };
         for domain in &self.site.domains {
             for alias in domain.aliases.iter().map(|alias| &alias.name) {
@@ -274,16 +285,16 @@ impl Translator<'_> {
                 for name in names.filter(|name| is_own && !name.contains(&b'-')) {
                     let front: BString = [name.as_bytes(), b"-"].concat().into();
                     let own = [front.as_slice(), PROBE.as_bytes()].concat();
-                    let hop = probe(&front, PROBE, alias);
-                    let hop = generalized(hop, &probe(&front, OTHER_PROBE, alias), &own);
+                    let acts = probe(&front, PROBE, alias);
+                    let acts = generalized(acts, &probe(&front, OTHER_PROBE, alias), &own);
                     let pattern = Pattern {
                         domain: DomainPattern::Domain(alias.clone()),
                         local: LocalPattern::Prefix(front),
                     };
                     let any = probe(&BString::default(), PROBE, alias);
-                    if !same_effects(&hop, &any) && !hops.iter().any(|(known, _)| *known == pattern)
-                    {
-                        hops.push((pattern, hop));
+                    let is_known = asked.0.iter().any(|(known, _)| *known == pattern);
+                    if !same_effects(&acts, &any) && !is_known {
+                        asked.push(pattern, acts);
                     }
                 }
             }
@@ -291,23 +302,27 @@ impl Translator<'_> {
     }
 }
 
-/// Whether two hops do the same, wherever they say so and however they mark forwards.
-fn same_effects(a: &Hop, b: &Hop) -> bool {
+fn refuses(acts: &[Act]) -> bool {
+    matches!(acts, [Act { action: Action::Reject(_), .. }])
+}
+
+/// Whether the same is done, wherever it is said and however forwards are marked.
+fn same_effects(a: &[Act], b: &[Act]) -> bool {
     let effect = |act: &Act| match &act.action {
         Action::Forward { to, keeps_local, .. } => {
             Action::Forward { to: to.clone(), keeps_local: *keeps_local, mark: BString::default() }
         }
         other => other.clone(),
     };
-    a.actions.iter().map(effect).eq(b.actions.iter().map(effect))
+    a.iter().map(effect).eq(b.iter().map(effect))
 }
 
 /// What happens to every address of a group, from what happens to two of them: where a forward's
 /// target depends on the name, it either keeps the local part `own`, or is marked as
 /// [`VARYING`].
-fn generalized(mut hop: Hop, other: &Hop, own: &[u8]) -> Hop {
-    for (at, act) in hop.actions.iter_mut().enumerate() {
-        let same = other.actions.get(at).is_some_and(|other| match (&act.action, &other.action) {
+fn generalized(mut acts: Vec<Act>, other: &[Act], own: &[u8]) -> Vec<Act> {
+    for (at, act) in acts.iter_mut().enumerate() {
+        let same = other.get(at).is_some_and(|other| match (&act.action, &other.action) {
             (Action::Forward { to: a, .. }, Action::Forward { to: b, .. }) => a == b,
             (Action::Remote(_), Action::Remote(_)) => true,
             (a, b) => a == b,
@@ -328,7 +343,7 @@ fn generalized(mut hop: Hop, other: &Hop, own: &[u8]) -> Hop {
             _ => {}
         }
     }
-    hop
+    acts
 }
 
 /// Stands for a target that is made from the address that was written to.

@@ -21,11 +21,11 @@ impl Translator<'_> {
             let Some(found) = self.design.routes.get_mut(route) else {
                 continue;
             };
-            found.targets.retain(|kept| *kept != target);
-            let is_empty = found.targets.is_empty();
-            if is_empty {
-                found.targets.push(Target::Reject(LOOPING.into()));
-            }
+            let kept: Vec<Target> =
+                found.targets.iter().filter(|kept| **kept != target).cloned().collect();
+            let is_empty = kept.is_empty();
+            found.targets =
+                if is_empty { [Target::Reject(LOOPING.into())].into() } else { kept.into() };
             let (subject, origin) = (subject(&found.pattern), found.origin.clone());
             let to = match &target {
                 Target::Address(address) => address.to_string(),
@@ -141,11 +141,8 @@ impl Graph {
                 if let Some(state) = states.get_mut(at) {
                     *state = State::Open;
                 }
-                let targets = design
-                    .routes
-                    .get(at)
-                    .map(|route: &Route| route.targets.as_slice())
-                    .unwrap_or_default();
+                let targets =
+                    design.routes.get(at).map(|route: &Route| &*route.targets).unwrap_or_default();
                 let Some(target) = targets.get(*seen) else {
                     if let Some(state) = states.get_mut(at) {
                         *state = State::Done;

@@ -1,37 +1,39 @@
 //! Addresses that are more than a mailbox: aliases, forwards, catch-alls, programs, refusals.
 
 use super::Translator;
-use super::asked::{PROBE, VARYING};
+use super::asked::{Asked, PROBE, VARYING};
 use super::domains::pattern_name;
 use super::programs::PROGRAM_PENDING;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Route, Target};
 use crate::model::{Address, Origin, RelPath, shown};
-use crate::resolve::{Act, Action, Hop, Served};
+use crate::resolve::{Act, Action, Served};
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl Translator<'_> {
     pub(super) fn translate_routes(&mut self) {
         let served: Vec<(Served, Origin)> = self.rules.served().into_iter().collect();
-        let mut hops = Vec::new();
+        let mut asked = Asked::default();
         let mut plain = BTreeSet::new();
         for (served, origin) in &served {
-            self.ask(served, origin, &mut hops, &mut plain);
+            self.ask(served, origin, &mut asked, &mut plain);
         }
-        self.ask_exceptions(&mut hops);
-        self.ask_in_alias_domains(&mut hops);
-        self.translate_extensions(&plain, &mut hops);
+        self.ask_exceptions(&mut asked);
+        self.ask_in_alias_domains(&mut asked);
+        self.translate_extensions(&plain, &mut asked);
         if self.rules.has_user_extensions() {
-            self.ask_extensions_elsewhere(&mut hops);
+            self.ask_extensions_elsewhere(&mut asked);
         }
-        let adopted = self.adopt_stores(&hops);
+        let adopted = self.adopt_stores(&asked);
         for mailbox in self.design.mailboxes.values_mut() {
             mailbox.is_plain = plain.contains(&mailbox.address);
         }
-        for (pattern, hop) in hops {
-            self.translate_route(&pattern, &hop, &adopted);
+        for (pattern, acts) in asked.iter() {
+            self.translate_route(pattern, acts, &adopted);
         }
+        drop(asked);
         self.simplify();
         self.break_loops();
         self.mark_direct();
@@ -43,19 +45,17 @@ impl Translator<'_> {
     fn translate_route(
         &mut self,
         pattern: &Pattern,
-        hop: &Hop,
+        acts: &[Act],
         adopted: &BTreeMap<RelPath, Address>,
     ) {
         let subject = subject(pattern);
-        let origin = hop
-            .actions
-            .first()
-            .map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
-        self.report_owner(hop, &subject);
+        let origin =
+            acts.first().map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
+        self.report_owner(acts, &subject);
         let mut targets = Vec::new();
         let (mut programs, mut replies, mut failures) = (0, 0, Vec::new());
         let mut is_list = false;
-        for act in &hop.actions {
+        for act in acts {
             match &act.action {
                 Action::Store(path) => {
                     targets.extend(self.store_target(path, &subject, act, adopted));
@@ -99,7 +99,7 @@ impl Translator<'_> {
                 }
                 Action::Reply(command) => {
                     replies += 1;
-                    self.report_reply(command, &subject, &act.origin, hop.actions.len() == 1);
+                    self.report_reply(command, &subject, &act.origin, acts.len() == 1);
                 }
                 Action::Reject(text) => failures.push(Target::Reject(text.clone())),
                 Action::Defer(text) => {
@@ -143,8 +143,11 @@ impl Translator<'_> {
             targets.retain(|target| *target != Target::Discard);
         }
         if !targets.is_empty() {
-            // Most have one, and a vector room for four.
-            targets.shrink_to_fit();
+            // A million accounts may have the same ones, which are then kept once.
+            let targets = match self.design.routes.last() {
+                Some(last) if *last.targets == *targets => Arc::clone(&last.targets),
+                _ => targets.into(),
+            };
             self.design.routes.push(Route { pattern: pattern.clone(), targets, origin });
         }
     }
@@ -204,27 +207,31 @@ impl Translator<'_> {
     /// about; and into a plain mailbox no detour is needed.
     fn simplify(&mut self) {
         let mailboxes = &mut self.design.mailboxes;
-        self.design.routes.retain(|route| {
-            match (exact(&route.pattern), route.targets.as_slice()) {
-                (Some(own), [Target::Store(address)]) if own == *address => {
-                    mailboxes.get_mut(address).is_none_or(|mailbox| {
-                        mailbox.is_plain = mailbox.is_reachable;
-                        !mailbox.is_reachable
-                    })
-                }
-                _ => true,
+        self.design.routes.retain(|route| match (exact(&route.pattern), &*route.targets) {
+            (Some(own), [Target::Store(address)]) if own == *address => {
+                mailboxes.get_mut(address).is_none_or(|mailbox| {
+                    mailbox.is_plain = mailbox.is_reachable;
+                    !mailbox.is_reachable
+                })
             }
+            _ => true,
         });
         for route in &mut self.design.routes {
-            for target in &mut route.targets {
-                if let Target::Store(address) = target
-                    && self.design.mailboxes.get(address).is_some_and(|mailbox| mailbox.is_plain)
-                {
-                    *target = Target::Address(address.clone());
+            let is_plain = |target: &Target| match target {
+                Target::Store(address) => {
+                    self.design.mailboxes.get(address).is_some_and(|mailbox| mailbox.is_plain)
                 }
+                _ => false,
+            };
+            if !route.targets.iter().any(is_plain) {
+                continue;
             }
-            route.targets.sort();
-            route.targets.dedup();
+            let simple = |target: &Target| match target {
+                Target::Store(address) if is_plain(target) => Target::Address(address.clone()),
+                other => other.clone(),
+            };
+            let targets: BTreeSet<Target> = route.targets.iter().map(simple).collect();
+            route.targets = targets.into_iter().collect();
         }
     }
 

@@ -4,14 +4,14 @@
 use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::RelPath;
-use crate::resolve::{Action, Hop};
+use crate::resolve::{Act, Action};
 use bstr::{BString, ByteSlice as _};
 
 impl Translator<'_> {
     /// `.qmail-x-owner` makes the forwards of `.qmail-x` leave with `x-owner` as their sender
     /// (`qmeox` in `qmail-local.c`); vdelivermail knows nothing of the kind.
-    pub(super) fn report_owner(&mut self, hop: &Hop, subject: &BString) {
-        let forwards = hop.actions.iter().filter_map(|act| match act.action {
+    pub(super) fn report_owner(&mut self, acts: &[Act], subject: &BString) {
+        let forwards = acts.iter().filter_map(|act| match act.action {
             Action::Forward { .. } => Some(&act.origin),
             _ => None,
         });

@@ -1,6 +1,7 @@
 //! Which stored mail goes into which mailbox.
 
 use super::Translator;
+use super::asked::Asked;
 use crate::finding::{Disposition, code};
 use crate::model::design::{
     Denied, DomainPattern, Extensions, LocalPattern, MailCopy, Mailbox, Pattern, mailbox_home,
@@ -9,17 +10,17 @@ use crate::model::folder::{is_portable, portable};
 use crate::model::quota::{Quota, Usage};
 use crate::model::store::{Store, StoreKind};
 use crate::model::{Address, Origin, RelPath};
-use crate::resolve::{Action, Hop};
+use crate::resolve::Action;
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Translator<'_> {
     /// Gives every store that addresses deliver to and that is no account's a mailbox of its own,
     /// named after the shortest address that delivers there. Returns the mailbox by real path.
-    pub(super) fn adopt_stores(&mut self, hops: &[(Pattern, Hop)]) -> BTreeMap<RelPath, Address> {
+    pub(super) fn adopt_stores(&mut self, asked: &Asked) -> BTreeMap<RelPath, Address> {
         let mut wanted: BTreeMap<RelPath, (Pattern, Origin)> = BTreeMap::new();
-        for (pattern, hop) in hops {
-            for act in &hop.actions {
+        for (pattern, acts) in asked.iter() {
+            for act in acts {
                 let Action::Store(path) = &act.action else {
                     continue;
                 };

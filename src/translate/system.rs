@@ -56,7 +56,7 @@ impl Translator<'_> {
             self.design.routes.retain(|route| route.pattern != pattern);
             self.design.routes.push(Route {
                 pattern,
-                targets: vec![target],
+                targets: [target].into(),
                 origin: origin.clone(),
             });
         }

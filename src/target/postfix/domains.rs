@@ -51,7 +51,7 @@ impl<'a> Domains<'a> {
                 LocalPattern::Any => drop(domains.catching.insert(&route.pattern.domain)),
                 LocalPattern::Prefix(prefix) => {
                     domains.prefixes.entry(&route.pattern.domain).or_default().push(prefix);
-                    if let [Target::Reject(_) | Target::Defer(_)] = route.targets.as_slice() {
+                    if let [Target::Reject(_) | Target::Defer(_)] = &*route.targets {
                         domains.refused.entry(&route.pattern.domain).or_default().push(prefix);
                     }
                 }

@@ -51,7 +51,7 @@ impl Tables {
         let kept = [b"(\"?".as_slice(), &front, b"[^@]*)"].concat();
         let aliases: Vec<Block> =
             names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
-        match route.targets.as_slice() {
+        match &*route.targets {
             [Target::Reject(text)] => {
                 let text = permanent(&reply(text));
                 self.transport_patterns.add(&block, place, &any, format!("error:{text}"));
@@ -149,7 +149,7 @@ impl Tables {
         }
         for route in design.routes.iter().filter(|route| {
             route.pattern.domain == DomainPattern::Domain(name.clone())
-                && !matches!(route.targets.as_slice(), [Target::Reject(_) | Target::Defer(_)])
+                && !matches!(&*route.targets, [Target::Reject(_) | Target::Defer(_)])
         }) {
             match &route.pattern.local {
                 LocalPattern::Exact(local) if within(local.as_ref()) => {

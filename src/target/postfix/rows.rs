@@ -36,15 +36,15 @@ impl Table {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    pub(super) fn artifact(&self, name: &str, about: &str) -> Artifact {
+    pub(super) fn artifact(mut self, name: &str, about: &str) -> Artifact {
+        let mut rows = std::mem::take(&mut self.rows);
         let key = |row: &At| self.part(row.start, row.middle);
-        let mut rows: Vec<&At> = self.rows.iter().collect();
         // Stable: of equal keys the first row stays.
         rows.sort_by(|a, b| key(a).cmp(key(b)));
         rows.dedup_by(|a, b| key(a) == key(b));
         let mut text = head(name, about);
         text.reserve_exact(self.text.len() + 2 * rows.len());
-        for row in rows {
+        for row in &rows {
             text.extend_from_slice(key(row));
             text.push(b' ');
             text.extend_from_slice(self.part(row.middle, row.end));
@@ -137,7 +137,7 @@ impl Patterns {
         self.blocks.entry(block.clone()).or_default().push(row);
     }
 
-    pub(super) fn artifact(&self, name: &str, about: &str) -> Artifact {
+    pub(super) fn artifact(self, name: &str, about: &str) -> Artifact {
         let mut text = head(name, about);
         for (block, rows) in &self.blocks {
             let mut rows: Vec<&Row> = rows.iter().collect();

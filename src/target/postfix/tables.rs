@@ -372,8 +372,8 @@ impl Tables {
         }
     }
 
-    /// The tables as files.
-    pub(super) fn artifacts(&self) -> Vec<Artifact> {
+    /// The tables as files; each table is gone before the next becomes one.
+    pub(super) fn artifacts(self) -> Vec<Artifact> {
         let text = |name: &str, about: &str, rows: &[u8]| {
             Artifact::text(
                 &format!("etc/postfix/unqmail/{name}"),
