@@ -1,7 +1,8 @@
 //! Paths beneath a root, as bytes.
 
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BStr, ByteSlice as _};
 use std::fmt;
+use std::sync::Arc;
 
 /// A path beneath a root (the site's or the target's): bytes without a leading `/`, without empty
 /// components and without `.`; the root itself is the empty path.
@@ -16,7 +17,7 @@ use std::fmt;
 /// assert_eq!(home.join("./Maildir/").to_string(), "home/vpopmail/domains/example.org/Maildir");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RelPath(BString);
+pub struct RelPath(Arc<[u8]>);
 
 impl RelPath {
     /// Takes an absolute or relative path of the old server and makes it relative to its root.
@@ -38,13 +39,13 @@ impl RelPath {
         if name.starts_with(b"/") || self.0.is_empty() {
             return Self::new(name);
         }
-        let mut bytes = BString::from(Vec::with_capacity(self.0.len() + 1 + name.len()));
+        let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
         bytes.extend_from_slice(&self.0);
         for part in components(name) {
             bytes.push(b'/');
             bytes.extend_from_slice(part);
         }
-        Self(bytes)
+        Self(bytes.into())
     }
 
     /// The folder that holds this path; the root for a single component.
@@ -69,7 +70,7 @@ impl RelPath {
         folder.0.is_empty()
             || self
                 .0
-                .strip_prefix(folder.0.as_slice())
+                .strip_prefix(&*folder.0)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
@@ -106,7 +107,7 @@ impl fmt::Display for RelPath {
 
 impl fmt::Debug for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        write!(f, "{:?}", self.as_bstr())
     }
 }
 

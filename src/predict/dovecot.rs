@@ -1,7 +1,7 @@
 //! Reads Dovecot's passwd-file (AuthDatabase/PasswdFile).
 
 use super::Error;
-use super::rows::Rows;
+use super::rows::{Rows, TOO_LONG};
 use crate::model::RelPath;
 use crate::model::password::Secret;
 use crate::model::quota::Quota;
@@ -57,12 +57,13 @@ impl Users {
             }
             let (name, rest) = row.split_once_str(":").unwrap_or((row, b""));
             User::parse(rest, line).map_err(|what| malformed(line, what))?;
-            if name.iter().any(|byte| byte.is_ascii_uppercase() || *byte == b'\\') {
+            let added = if name.iter().any(|byte| byte.is_ascii_uppercase() || *byte == b'\\') {
                 // Dovecot puts a backslash before a quote when it looks a name up.
-                rows.add_changed(line, &name.to_ascii_lowercase().replace("\\'", "'"), rest);
+                rows.add_changed(line, &name.to_ascii_lowercase().replace("\\'", "'"), rest)
             } else {
-                rows.add(line, (at, name), (at + name.len() + 1, rest));
-            }
+                rows.add(line, (at, name), (at + name.len() + 1, rest))
+            };
+            added.ok_or_else(|| malformed(line, TOO_LONG))?;
         }
         let twice = |line| malformed(line, "the user stands here for the second time");
         Ok(Self(rows.index().map_err(twice)?))

@@ -22,11 +22,17 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 enum Part {
     Rule { regex: Regex, negated: bool, pattern: BString, value: BString },
-    If { regex: Regex, negated: bool, parts: Vec<Self> },
+    If { condition: Condition, parts: Vec<Self> },
 }
 
-/// What opened a block: an expression, and whether it is negated; nothing for the table itself.
-type Condition = Option<(Regex, bool)>;
+/// What a block is for.
+#[derive(Debug)]
+enum Condition {
+    /// Addresses of one domain; there may be a thousand such blocks, found by the domain.
+    Domain(BString),
+    /// Addresses that match, or do not match.
+    Matches { regex: Regex, negated: bool },
+}
 
 impl Patterns {
     /// Reads rules `/pattern/ value`, `!/pattern/ value` and blocks `if … endif`.
@@ -36,36 +42,28 @@ impl Patterns {
             line,
             what: what.to_owned(),
         };
-        // Open blocks, the outermost first: condition and what is in them so far.
-        let mut open: Vec<(Condition, Vec<Part>)> = vec![(None, Vec::new())];
-        let mut conditions: Vec<BString> = Vec::new();
+        // Open blocks, the outermost first: condition, none for the table itself, and what is in
+        // them so far.
+        let mut open: Vec<(Option<Condition>, Vec<Part>)> = vec![(None, Vec::new())];
         for (line, _, text) in logical_lines(text) {
             let trimmed = text.trim_ascii().as_bstr();
             if trimmed.eq_ignore_ascii_case(b"endif") {
-                let (Some((Some((regex, negated)), parts)), Some(outer)) =
-                    (open.pop(), open.last_mut())
+                let (Some((Some(condition), parts)), Some(outer)) = (open.pop(), open.last_mut())
                 else {
                     return Err(malformed(line, "endif without if"));
                 };
-                outer.1.push(Part::If { regex, negated, parts });
+                outer.1.push(Part::If { condition, parts });
                 continue;
             }
             if let Some(rest) = trimmed.strip_prefix(b"if ") {
-                let (regex, negated, source, _) =
-                    pattern(rest.trim_ascii().as_bstr()).map_err(|what| malformed(line, &what))?;
-                if open.len() == 1 {
-                    conditions.push(if negated { BString::default() } else { source });
-                }
-                open.push((Some((regex, negated)), Vec::new()));
+                let condition = condition(rest.trim_ascii().as_bstr());
+                open.push((Some(condition.map_err(|what| malformed(line, &what))?), Vec::new()));
                 continue;
             }
             let (regex, negated, source, value) =
                 pattern(trimmed).map_err(|what| malformed(line, &what))?;
             if value.is_empty() {
                 return Err(malformed(line, "a pattern without a value"));
-            }
-            if open.len() == 1 {
-                conditions.push(BString::default());
             }
             if let Some(inner) = open.last_mut() {
                 inner.1.push(Part::Rule { regex, negated, pattern: source, value });
@@ -76,10 +74,12 @@ impl Patterns {
         };
         let mut patterns =
             Self { path: path.clone(), parts, by_domain: BTreeMap::new(), others: Vec::new() };
-        for (at, condition) in conditions.iter().enumerate() {
-            match literal_domain(condition.as_bstr()) {
-                Some(domain) => patterns.by_domain.entry(domain).or_default().push(at),
-                None => patterns.others.push(at),
+        for (at, part) in patterns.parts.iter().enumerate() {
+            match part {
+                Part::If { condition: Condition::Domain(domain), .. } => {
+                    patterns.by_domain.entry(domain.clone()).or_default().push(at);
+                }
+                _ => patterns.others.push(at),
             }
         }
         Ok(patterns)
@@ -87,8 +87,7 @@ impl Patterns {
 
     /// The first rule that matches, its references filled in, and its pattern.
     pub(super) fn get(&self, key: &[u8]) -> Option<(BString, &BStr)> {
-        let domain = key.rsplit_once_str("@").map(|(_, domain)| domain.to_ascii_lowercase());
-        let own = domain.and_then(|domain| self.by_domain.get(domain.as_bstr()));
+        let own = domain(key).and_then(|domain| self.by_domain.get(domain.as_bstr()));
         let mut parts: Vec<usize> =
             own.into_iter().flatten().chain(&self.others).copied().collect();
         parts.sort_unstable();
@@ -109,13 +108,19 @@ impl Patterns {
     }
 }
 
+/// What stands behind the last `@`, in lower case.
+fn domain(key: &[u8]) -> Option<Vec<u8>> {
+    key.rsplit_once_str("@").map(|(_, domain)| domain.to_ascii_lowercase())
+}
+
 fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p BStr)> {
     match part {
-        Part::If { regex, negated, parts } => {
-            if regex.is_match(key) == *negated {
-                return None;
-            }
-            parts.iter().find_map(|part| matched(part, key))
+        Part::If { condition, parts } => {
+            let holds = match condition {
+                Condition::Domain(name) => domain(key).is_some_and(|domain| domain == **name),
+                Condition::Matches { regex, negated } => regex.is_match(key) != *negated,
+            };
+            holds.then(|| parts.iter().find_map(|part| matched(part, key))).flatten()
         }
         Part::Rule { regex, negated: true, pattern, value } => {
             (!regex.is_match(key)).then(|| (value.clone(), pattern.as_bstr()))
@@ -159,6 +164,16 @@ fn substituted<'k>(value: &BStr, group: impl Fn(usize) -> Option<&'k BStr>) -> B
         result.extend_from_slice(group(number).unwrap_or_default());
     }
     result
+}
+
+/// Reads what stands behind `if`.
+fn condition(text: &BStr) -> Result<Condition, String> {
+    let literal = text.strip_prefix(b"/").and_then(|rest| rest.strip_suffix(b"/"));
+    if let Some(domain) = literal.and_then(|literal| literal_domain(literal.as_bstr())) {
+        return Ok(Condition::Domain(domain));
+    }
+    let (regex, negated, ..) = pattern(text)?;
+    Ok(Condition::Matches { regex, negated })
 }
 
 /// Divides `[!]/pattern/flags value`; matching ignores case unless a flag says otherwise.

@@ -19,12 +19,15 @@ pub(super) struct Rows {
 /// and the line it stands on.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
-    at: usize,
-    name: u32,
-    gap: u32,
+    at: u32,
+    name: u16,
+    gap: u16,
     rest: u32,
     pub(super) line: u32,
 }
+
+/// A row or a file so long that no program would read it.
+pub(super) const TOO_LONG: &str = "a name of over 64 KiB, or a file of over 4 GiB";
 
 impl Rows {
     pub(super) fn new(whole: &Arc<Vec<u8>>) -> Self {
@@ -38,18 +41,29 @@ impl Rows {
     }
 
     /// Adds a row that stands in the file as it is looked up: its parts with their first byte.
-    pub(super) fn add(&mut self, line: u32, name: (usize, &[u8]), rest: (usize, &[u8])) {
+    /// `None` where it is [`TOO_LONG`].
+    pub(super) fn add(
+        &mut self,
+        line: u32,
+        name: (usize, &[u8]),
+        rest: (usize, &[u8]),
+    ) -> Option<()> {
         let ((at, name), (rest_at, rest)) = (name, rest);
-        let gap = length(rest_at - at);
-        self.all.push(Row { at, name: length(name.len()), gap, rest: length(rest.len()), line });
+        let Ok(gap) = u16::try_from(rest_at - at) else {
+            return self.add_changed(line, name, rest);
+        };
+        let (at, rest) = (u32::try_from(at).ok()?, u32::try_from(rest.len()).ok()?);
+        self.all.push(Row { at, name: u16::try_from(name.len()).ok()?, gap, rest, line });
+        Some(())
     }
 
     /// Adds a row that is looked up in another form.
-    pub(super) fn add_changed(&mut self, line: u32, name: &[u8], rest: &[u8]) {
+    pub(super) fn add_changed(&mut self, line: u32, name: &[u8], rest: &[u8]) -> Option<()> {
         let at = self.whole.len() + self.more.len();
+        u16::try_from(name.len()).ok()?;
         self.more.extend_from_slice(name);
         self.more.extend_from_slice(rest);
-        self.add(line, (at, name), (at + name.len(), rest));
+        self.add(line, (at, name), (at + name.len(), rest))
     }
 
     /// Makes the rows fit to be looked up. Fails with the line of a row whose name another one has.
@@ -90,23 +104,20 @@ impl Rows {
     }
 
     pub(super) fn name(&self, row: &Row) -> &[u8] {
-        self.part(row.at, row.name)
+        self.part(row.at, 0, row.name.into())
     }
 
     pub(super) fn rest(&self, row: &Row) -> &[u8] {
-        self.part(row.at + usize::try_from(row.gap).unwrap_or_default(), row.rest)
+        self.part(row.at, row.gap.into(), row.rest)
     }
 
-    fn part(&self, at: usize, length: u32) -> &[u8] {
+    fn part(&self, at: u32, gap: usize, length: u32) -> &[u8] {
+        let numbers = usize::try_from(at).ok().zip(usize::try_from(length).ok());
+        let (at, length) = numbers.unwrap_or_default();
         let (from, at) = match at.checked_sub(self.whole.len()) {
             Some(behind) => (&self.more, behind),
             None => (&*self.whole, at),
         };
-        let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
-        end.and_then(|end| from.get(at..end)).unwrap_or_default()
+        from.get(at + gap..at + gap + length).unwrap_or_default()
     }
-}
-
-fn length(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
 //! Reads the source of an indexed table as postmap(1) does.
 
 use super::Error;
-use super::rows::Rows;
+use super::rows::{Rows, TOO_LONG};
 use crate::model::{RelPath, shown};
 use bstr::{BStr, ByteSlice as _};
 use std::borrow::Cow;
@@ -53,11 +53,13 @@ impl Table {
             if value.is_empty() {
                 return Err(malformed(line, "a key without a value"));
             }
-            if matches!(row, Cow::Borrowed(_)) && !key.iter().any(u8::is_ascii_uppercase) {
-                rows.add(line, (at, key), (value_at, value));
+            let stands = matches!(row, Cow::Borrowed(_)) && !key.iter().any(u8::is_ascii_uppercase);
+            let added = if stands {
+                rows.add(line, (at, key), (value_at, value))
             } else {
-                rows.add_changed(line, &key.to_ascii_lowercase(), value);
-            }
+                rows.add_changed(line, &key.to_ascii_lowercase(), value)
+            };
+            added.ok_or_else(|| malformed(line, TOO_LONG))?;
         }
         let twice = |line| malformed(line, "the key stands here for the second time");
         Ok(Self { path: path.clone(), rows: rows.index().map_err(twice)? })
