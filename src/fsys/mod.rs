@@ -9,6 +9,7 @@ pub mod tree;
 mod watch;
 
 use crate::model::RelPath;
+use rustix::io::Errno;
 use std::io;
 
 /// A file operation that failed: what was being done, to what, and why it failed.
@@ -32,6 +33,11 @@ impl Error {
     /// Whether the thing was simply not there.
     pub fn is_missing(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    }
+
+    /// Whether a link was in the way that is not followed.
+    pub fn is_link(&self) -> bool {
+        Errno::from_io_error(&self.source) == Some(Errno::LOOP)
     }
 }
 
@@ -85,6 +91,8 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// How many names the file has.
+    pub names: u64,
     /// Size in bytes.
     pub size: u64,
     /// Time of last modification: seconds since 1970 and nanoseconds.
@@ -100,6 +108,7 @@ impl From<rustix::fs::Stat> for Stat {
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
+            names: stat.st_nlink,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
             inode: (stat.st_dev, stat.st_ino),

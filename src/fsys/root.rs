@@ -35,6 +35,23 @@ pub struct Root {
     watch: Option<Watch>,
 }
 
+/// What becomes of links in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Links {
+    Followed,
+    /// The last name is taken for what it is.
+    NotLast,
+    Refused,
+}
+
+/// Where a path leads.
+struct Walked {
+    fd: OwnedFd,
+    real: RelPath,
+    /// Whose the links were that were followed.
+    owners: Vec<u32>,
+}
+
 /// A name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
@@ -93,7 +110,7 @@ impl Root {
     pub fn changed(&self) -> Vec<RelPath> {
         let seen = self.watch.as_ref().map(Watch::all).unwrap_or_default();
         let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
-            let now = self.open_untold(path, OFlags::PATH, true).ok();
+            let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
             now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
         };
         seen.into_iter().filter(is_other).map(|(path, _)| path).collect()
@@ -102,7 +119,7 @@ impl Root {
     /// Tells what is at a path, links followed; `None` where nothing is.
     pub fn stat(&self, path: &RelPath) -> Result<Option<Stat>> {
         let found = self
-            .open_at(path, OFlags::PATH, true)
+            .open_at(path, OFlags::PATH, Links::Followed)
             .and_then(|fd| rustix::fs::fstat(fd).map_err(Into::into));
         optional(found.map(Stat::from)).map_err(|e| Error::new("examine", path, e))
     }
@@ -110,7 +127,7 @@ impl Root {
     /// Tells what is at a path, a link at its end not followed; `None` where nothing is.
     pub fn stat_link(&self, path: &RelPath) -> Result<Option<Stat>> {
         let found = self
-            .open_at(path, OFlags::PATH | OFlags::NOFOLLOW, false)
+            .open_at(path, OFlags::PATH | OFlags::NOFOLLOW, Links::NotLast)
             .and_then(|fd| rustix::fs::fstat(fd).map_err(Into::into));
         optional(found.map(Stat::from)).map_err(|e| Error::new("examine", path, e))
     }
@@ -122,9 +139,12 @@ impl Root {
     pub fn read(&self, path: &RelPath, limit: u64) -> Result<Vec<u8>> {
         let read = || {
             // Looked at first: even opening a FIFO wakes whoever waits at its other end.
-            regular(&self.open_at(path, OFlags::PATH, true)?)?;
-            let fd =
-                self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, true)?;
+            regular(&self.open_at(path, OFlags::PATH, Links::Followed)?)?;
+            let fd = self.open_at(
+                path,
+                OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
+                Links::Followed,
+            )?;
             read_regular(fd, limit)
         };
         read().map_err(|e| Error::new("read", path, e))
@@ -146,9 +166,18 @@ impl Root {
         // One call for what it is and whether a link leads there, which most have none of.
         let (dir, is_real) = match self.open_real(path, flags) {
             Some(opened) => (self.watched(path, opened).map_err(failed)?, true),
-            None => (self.open_at(path, flags, true).map_err(failed)?, false),
+            None => (self.open_at(path, flags, Links::Followed).map_err(failed)?, false),
         };
         Ok(Folder { dir, path: path.clone(), is_real })
+    }
+
+    /// Opens a folder by its real path, in which no link is: one that was put there since it was
+    /// found is an error that [`Error::is_link`] knows.
+    pub fn real_folder(&self, path: &RelPath) -> Result<Folder> {
+        let dir = self
+            .open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, Links::Refused)
+            .map_err(|e| Error::new("open folder", path, e))?;
+        Ok(Folder { dir, path: path.clone(), is_real: true })
     }
 
     /// Lists a folder, sorted by name.
@@ -175,9 +204,20 @@ impl Root {
         if self.open_real(path, OFlags::PATH).is_some_and(|opened| opened.is_ok()) {
             return Ok(path.clone());
         }
-        self.walk(path, OFlags::PATH, true)
-            .map(|(_, real)| real)
+        self.walk(path, OFlags::PATH, Links::Followed)
+            .map(|walked| walked.real)
             .map_err(|e| Error::new("resolve", path, e))
+    }
+
+    /// Whether every link in a path belongs to root or to this user. Somebody else could make it
+    /// lead to what is not his: the kernel's `protected_symlinks` has the same rule.
+    pub fn is_led_by(&self, path: &RelPath, owner: u32) -> Result<bool> {
+        if self.open_real(path, OFlags::PATH).is_some_and(|opened| opened.is_ok()) {
+            return Ok(true);
+        }
+        let walked = self.walk(path, OFlags::PATH, Links::Followed);
+        let owners = walked.map_err(|e| Error::new("resolve", path, e))?.owners;
+        Ok(owners.iter().all(|uid| *uid == 0 || *uid == owner))
     }
 
     /// Opens a path that holds no link and no `..`; `None` for another one, or where the kernel
@@ -195,9 +235,9 @@ impl Root {
         }
     }
 
-    fn open_at(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
-        let opened = self.open_untold(path, flags, follow);
-        if follow { self.watched(path, opened) } else { opened }
+    fn open_at(&self, path: &RelPath, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
+        let opened = self.open_untold(path, flags, links);
+        if links == Links::NotLast { opened } else { self.watched(path, opened) }
     }
 
     /// Notes what was opened before it is read, so that what changes meanwhile is seen too.
@@ -212,23 +252,25 @@ impl Root {
     }
 
     /// One system call where the kernel has `openat2` (Linux 5.6), else a walk by hand.
-    fn open_untold(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    fn open_untold(&self, path: &RelPath, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
+        let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        resolve.set(ResolveFlags::NO_SYMLINKS, links == Links::Refused);
         let open =
             |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
         match with_noatime(flags | OFlags::CLOEXEC, open) {
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
-                self.walk(path, flags, follow).map(|(fd, _)| fd)
+                self.walk(path, flags, links).map(|walked| walked.fd)
             }
             result => Ok(result?),
         }
     }
 
     /// Resolves a path component by component, as a process whose `/` is this root would.
-    fn walk(&self, path: &RelPath, flags: OFlags, follow: bool) -> io::Result<(OwnedFd, RelPath)> {
+    fn walk(&self, path: &RelPath, flags: OFlags, links: Links) -> io::Result<Walked> {
         let mut pending: VecDeque<BString> = path.components().map(BString::from).collect();
         let mut folders: Vec<(OwnedFd, BString)> = Vec::new();
-        let mut links = 0;
+        let most = if links == Links::Refused { 0 } else { MAX_LINKS };
+        let mut owners = Vec::new();
         while let Some(name) = pending.pop_front() {
             if name == ".." {
                 folders.pop();
@@ -236,11 +278,12 @@ impl Root {
             }
             let here = folders.last().map_or(self.dir.as_fd(), |(fd, _)| fd.as_fd());
             let last = pending.is_empty();
+            let own = |here| rustix::fs::statat(here, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW);
             match rustix::fs::readlinkat(here, name.as_slice(), Vec::new()) {
-                Ok(_) if last && !follow => {}
+                Ok(_) if last && links == Links::NotLast => {}
                 Ok(target) => {
-                    links += 1;
-                    if links > MAX_LINKS {
+                    owners.push(own(here)?.st_uid);
+                    if owners.len() > most {
                         return Err(Errno::LOOP.into());
                     }
                     let target = target.to_bytes();
@@ -260,7 +303,7 @@ impl Root {
             };
             if last {
                 let fd = with_noatime(flags | OFlags::CLOEXEC, open)?;
-                return Ok((fd, joined(&folders, &name)));
+                return Ok(Walked { fd, real: joined(&folders, &name), owners });
             }
             let fd = open(OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC)?;
             folders.push((fd, name));
@@ -268,7 +311,7 @@ impl Root {
         // The path ended in a link to a folder, in `..`, or is the root itself.
         let here = folders.last().map_or(self.dir.as_fd(), |(fd, _)| fd.as_fd());
         let fd = rustix::fs::openat(here, ".", flags | OFlags::CLOEXEC, Mode::empty())?;
-        Ok((fd, joined(&folders, &BString::default())))
+        Ok(Walked { fd, real: joined(&folders, &BString::default()), owners })
     }
 }
 
@@ -466,12 +509,16 @@ mod tests {
     #[test]
     fn the_walk_by_hand_agrees_with_the_kernel() {
         let (_dir, root) = site();
+        let real = RelPath::new("home/joe/file");
         for path in ["var/absolute/file", "var/dots", "home/joe/file", "var/absolute"] {
             let path = RelPath::new(path);
-            let by_kernel = root.open_at(&path, OFlags::PATH, true).unwrap();
-            let (by_hand, _) = root.walk(&path, OFlags::PATH, true).unwrap();
+            let by_kernel = root.open_at(&path, OFlags::PATH, Links::Followed).unwrap();
+            let by_hand = root.walk(&path, OFlags::PATH, Links::Followed).unwrap().fd;
             let inode = |fd: &OwnedFd| Stat::from(rustix::fs::fstat(fd).unwrap()).inode;
             assert_eq!(inode(&by_kernel), inode(&by_hand), "{path}");
+            let by_kernel = root.open_at(&path, OFlags::PATH, Links::Refused).is_ok();
+            let by_hand = root.walk(&path, OFlags::PATH, Links::Refused).is_ok();
+            assert_eq!((by_kernel, by_hand), (path == real, path == real), "{path}");
         }
     }
 
@@ -493,6 +540,17 @@ mod tests {
         assert_eq!(kind("home", 100), io::ErrorKind::InvalidInput);
         assert_eq!(kind("home/joe/file", 3), io::ErrorKind::FileTooLarge);
         assert!(root.stat(&RelPath::new("var/loop")).is_err());
+    }
+
+    #[test]
+    fn a_real_path_has_no_link_in_it() {
+        let (dir, root) = site();
+        std::fs::create_dir(dir.path().join("home/joe/folder")).unwrap();
+        let open = |path: &str| root.real_folder(&RelPath::new(path));
+        assert!(open("home/joe/folder").is_ok());
+        assert!(open("var/absolute").unwrap_err().is_link());
+        assert!(open("var/absolute/folder").unwrap_err().is_link());
+        assert!(open("home/none").unwrap_err().is_missing());
     }
 
     #[test]

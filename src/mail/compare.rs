@@ -6,7 +6,7 @@ use super::name::base;
 use super::numbers::Former;
 use super::record::Known;
 use super::{Job, Mailbox, Moved, PARTS, Part, Pass, convert, folder};
-use crate::fsys::{Kind, Result};
+use crate::fsys::Result;
 use crate::model::RelPath;
 use crate::model::message::{is_plain, renamed};
 use bstr::{BStr, BString};
@@ -207,13 +207,11 @@ pub(super) fn messages(
         }
         let mut missing = Vec::new();
         for (at, sub) in PARTS.iter().enumerate() {
-            match job.root.list(&part.folder.path.join(sub)) {
-                Ok(entries) => {
-                    let files = entries
-                        .into_iter()
-                        .filter(|e| e.kind == Kind::File && !e.name.starts_with(b"."));
-                    messages.extend(files.map(|e| wanted(from, at, Names::new(e.name, letters))));
-                }
+            let names = part.messages(job.root, sub);
+            match names.and_then(|open| open.map_or(Ok(Vec::new()), |open| open.names())) {
+                Ok(names) => messages.extend(
+                    names.into_iter().map(|old| wanted(from, at, Names::new(old, letters))),
+                ),
                 Err(error) if error.is_missing() => missing.push(error),
                 Err(error) => moved.failures.push(error),
             }

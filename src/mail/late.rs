@@ -91,12 +91,12 @@ fn add_to(
             convert::copy(job, mailbox, part.store, &target, own, moved)?;
             continue;
         }
-        let sources = PARTS.map(|sub| job.root.folder(&part.folder.path.join(sub)));
+        let sources = PARTS.map(|sub| part.messages(job.root, sub));
         for wanted in own {
             if job.progress.stopped() {
                 return Ok(());
             }
-            let Some(Ok(source)) = sources.get(wanted.part) else { continue };
+            let Some(Ok(Some(source))) = sources.get(wanted.part) else { continue };
             let new = wanted.names.new_name();
             let copied =
                 copy_message(mailbox, source, &wanted.names.old, &target, wanted.part, new, moved);

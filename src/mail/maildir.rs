@@ -3,9 +3,9 @@
 use super::compare::{Wanted, Work};
 use super::name::base;
 use super::{Job, Mailbox, Moved, PARTS, Part, convert};
-use crate::fsys::root::Folder as Open;
-use crate::fsys::{Error, Kind, Result, Stat};
+use crate::fsys::{Error, Result, Stat};
 use crate::model::RelPath;
+use crate::source::mail::Messages;
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -66,13 +66,13 @@ pub(super) fn bring(
             moved.failures.extend(copied.err());
             continue;
         }
-        let sources = PARTS.map(|sub| job.root.folder(&part.folder.path.join(sub)));
+        let sources = PARTS.map(|sub| part.messages(job.root, sub));
         for wanted in own {
             if job.progress.stopped() {
                 return Ok(());
             }
             // A part that is gone since the listing has no messages any more.
-            let Some(Ok(source)) = sources.get(wanted.part) else { continue };
+            let Some(Ok(Some(source))) = sources.get(wanted.part) else { continue };
             let copied = bring_message(job, mailbox, source, &target, wanted, departed, moved);
             moved.failures.extend(copied.err());
         }
@@ -122,7 +122,7 @@ fn make_above(mailbox: &Mailbox<'_>) -> Result<()> {
 fn bring_message(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
-    source: &Open,
+    source: &Messages<'_>,
     target: &Target,
     wanted: &Wanted,
     departed: &mut Departed,
@@ -135,7 +135,7 @@ fn bring_message(
         job.progress.done(u64::from(size.is_some()), size.unwrap_or(0));
         return Ok(());
     }
-    let Some(stat) = source.stat(old)?.filter(|stat| stat.kind == Kind::File) else {
+    let Some(stat) = source.stat(old)? else {
         // Moved or deleted since the listing: the next pass sees what became of it.
         moved.vanished += 1;
         return Ok(());
@@ -180,10 +180,10 @@ fn bring_message(
     Ok(())
 }
 
-/// Copies a message and tells its size in bytes; `None` where it is gone.
+/// Copies a message and tells its size in bytes; `None` where it is gone or not its reader's.
 pub(super) fn copy_message(
     mailbox: &Mailbox<'_>,
-    source: &Open,
+    source: &Messages<'_>,
     old: &BString,
     target: &Target,
     part: usize,
@@ -191,8 +191,9 @@ pub(super) fn copy_message(
     moved: &mut Moved,
 ) -> Result<Option<u64>> {
     let Some(to) = target.parts.get(part) else { return Ok(None) };
-    let (file, stat) = match source.open(old) {
-        Ok(open) => open,
+    let (file, stat) = match source.read(old) {
+        Ok(Some(open)) => open,
+        Ok(None) => return Ok(None),
         Err(error) if error.is_missing() => {
             moved.vanished += 1;
             return Ok(None);

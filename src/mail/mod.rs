@@ -33,6 +33,7 @@ use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::memory::Pop3;
 use crate::model::store::{Folder, Store, StoreKind};
+use crate::source::mail::Messages;
 use bstr::BString;
 use compare::{Wanted, Work, compare};
 use digests::Digests;
@@ -130,6 +131,13 @@ struct Part<'a> {
 impl Part<'_> {
     fn is_maildir(&self) -> bool {
         self.store.kind == StoreKind::Maildir
+    }
+}
+
+impl<'a> Part<'a> {
+    /// Its messages in one of [`PARTS`]; `None` where they are somebody else's.
+    fn messages(&self, root: &'a Root, sub: &str) -> Result<Option<Messages<'a>>> {
+        Messages::open(root, &self.store.path, &self.folder.path.join(sub))
     }
 }
 

@@ -5,8 +5,8 @@
 //! tell them is for the target's files to say, or for Dovecot itself.
 
 use super::{Difference, Verified};
+use crate::fsys;
 use crate::fsys::root::Root;
-use crate::fsys::{self, Kind};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::folder::{is_portable, portable};
@@ -17,6 +17,7 @@ use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
 use crate::predict::{MailboxFiles, Rights, Tells, Told};
 use crate::source::courier;
+use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +113,8 @@ pub fn compare<T: Tells>(
             }
             *found.checked.entry("folder").or_insert(0) += 1;
             let checked = new.folder(name).map_err(|error| error.to_string()).and_then(|told| {
-                let mut both = Both { site, folder, there: &path, told: &told, found: &mut found };
+                let found = &mut found;
+                let mut both = Both { site, store, folder, there: &path, told: &told, found };
                 both.check(pop3, new).map_err(|error| error.to_string())
             });
             if let Err(error) = checked {
@@ -133,25 +135,27 @@ struct Old {
     seconds: i64,
 }
 
-fn messages(site: &Root, folder: &Folder) -> fsys::Result<Vec<Old>> {
+fn messages(site: &Root, store: &Store, folder: &Folder) -> fsys::Result<Vec<Old>> {
     let mut messages = Vec::new();
     for part in ["new", "cur"] {
-        let open = match site.folder(&folder.path.join(part)) {
-            Ok(open) => open,
+        let open = match Messages::open(site, &store.path, &folder.path.join(part)) {
+            Ok(Some(open)) => open,
+            Ok(None) => continue,
             Err(error) if error.is_missing() => continue,
             Err(error) => return Err(error),
         };
-        for entry in open.list()? {
-            if entry.kind != Kind::File || entry.name.starts_with(b".") {
+        for file in open.names()? {
+            let stat = open.stat(&file)?;
+            if stat.is_some_and(|stat| open.is_strangers(&stat)) {
                 continue;
             }
-            let seconds = open.stat(&entry.name)?.map_or(0, |stat| stat.mtime.0);
-            let name = unique(&entry.name).to_owned();
-            let info = entry.name.get(name.len()..).unwrap_or_default();
+            let name = unique(&file).to_owned();
+            let info = file.get(name.len()..).unwrap_or_default();
             let flags = info.strip_prefix(b":2,").unwrap_or_default().iter();
             let flags =
                 flags.take_while(|flag| **flag != b',').filter(|flag| b"DFRST".contains(flag));
-            let here = unique(&renamed(&entry.name, b"")).to_owned();
+            let here = unique(&renamed(&file, b"")).to_owned();
+            let seconds = stat.map_or(0, |stat| stat.mtime.0);
             messages.push(Old { name, here, flags: flags.copied().collect(), seconds });
         }
     }
@@ -161,6 +165,7 @@ fn messages(site: &Root, folder: &Folder) -> fsys::Result<Vec<Old>> {
 /// A folder on both servers.
 struct Both<'a> {
     site: &'a Root,
+    store: &'a Store,
     folder: &'a Folder,
     there: &'a RelPath,
     told: &'a Told,
@@ -169,7 +174,7 @@ struct Both<'a> {
 
 impl Both<'_> {
     fn check<T: Tells>(&mut self, pop3: Pop3, new: &mut T) -> fsys::Result<()> {
-        let messages = messages(self.site, self.folder)?;
+        let messages = messages(self.site, self.store, self.folder)?;
         self.check_numbers(&messages);
         if T::IS_SERVER {
             self.check_flags(&messages);

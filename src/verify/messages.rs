@@ -3,14 +3,15 @@
 use super::{Difference, Verified};
 use crate::fsys::root::{Folder as Open, Root};
 use crate::fsys::tree;
-use crate::fsys::{Error, Kind, Result};
+use crate::fsys::{Error, Result};
 use crate::mail::{Converted, Progress, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
-use crate::model::mbox::Messages;
+use crate::model::mbox;
 use crate::model::message::renamed;
-use crate::model::store::{Store, StoreKind};
+use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
+use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ fn check_store(sides: Sides<'_>, copy: &MailCopy, store: &Store) -> Found {
         StoreKind::Maildir => store.folders.iter().try_for_each(|folder| {
             let name = copy.folder(&folder.name);
             let kept = |unique: &BStr| told.get(name.as_bstr(), unique).copied();
-            check_folder(sides, &folder.path, &home.join(name), &kept, &mut found)
+            check_folder(sides, (store, folder), &home.join(name), &kept, &mut found)
         }),
         StoreKind::Mbox => check_mbox(sides, store, &home, &mut found),
     });
@@ -140,7 +141,7 @@ fn messages_of(target: &Root, folder: &RelPath) -> Result<Known> {
 
 fn check_folder(
     sides: Sides<'_>,
-    from: &RelPath,
+    (store, folder): (&Store, &Folder),
     to: &RelPath,
     kept: &dyn Fn(&BStr) -> Option<[u8; 16]>,
     found: &mut Found,
@@ -154,19 +155,18 @@ fn check_folder(
     let known = messages_of(target, to)?;
     let copies = PARTS.map(|part| target.folder(&to.join(part)));
     for part in PARTS {
-        let source = match site.folder(&from.join(part)) {
-            Ok(source) => source,
+        let source = match Messages::open(site, &store.path, &folder.path.join(part)) {
+            Ok(Some(source)) => source,
+            Ok(None) => continue,
             Err(error) if error.is_missing() => continue,
             Err(error) => return Err(error),
         };
-        for entry in source.list()? {
-            if entry.kind != Kind::File || entry.name.starts_with(b".") {
-                continue;
-            }
-            let name = without_keywords(&entry.name);
-            let wanted = to.join(part).join(renamed(&entry.name, b""));
-            found.messages += 1;
+        for old in source.names()? {
+            let name = without_keywords(&old);
+            let wanted = to.join(part).join(renamed(&old, b""));
             match known.get(part, &name) {
+                // What is not its reader's is not copied.
+                None if source.read(&old)?.is_none() => continue,
                 None => found.differ(&wanted, "there", "missing"),
                 Some((there, new)) => {
                     if *there != part || without_keywords(new) != name {
@@ -175,10 +175,11 @@ fn check_folder(
                     }
                     let copy = PARTS.iter().zip(&copies).find(|(part, _)| *part == there);
                     let Some((_, Ok(copy))) = copy else { continue };
-                    let (old, kept) = ((&source, entry.name.as_slice()), kept(base(new)));
-                    compare(old, (copy, new), kept, &wanted, sides.progress, found)?;
+                    let kept = kept(base(new));
+                    compare((&source, &old), (copy, new), kept, &wanted, sides.progress, found)?;
                 }
             }
+            found.messages += 1;
         }
     }
     Ok(())
@@ -187,7 +188,7 @@ fn check_folder(
 /// Bytes, size and date of one message on both sides; its bytes on the new one alone, where their
 /// digest was kept when they were copied.
 fn compare(
-    (source, old): (&Open, &[u8]),
+    (source, old): (&Messages<'_>, &BString),
     (target, new): (&Open, &[u8]),
     kept: Option<[u8; 16]>,
     path: &RelPath,
@@ -203,7 +204,12 @@ fn compare(
         }
         return Ok(());
     }
-    let (old_digest, old_stat) = digest(source, old)?;
+    let Some((file, old_stat)) = source.read(old)? else {
+        found.differ(path, "no message", "there");
+        return Ok(());
+    };
+    let (_, old_digest) =
+        tree::digest(&file).map_err(|e| Error::new("read", &source.folder().path.join(old), e))?;
     if old_stat.size != new_stat.size {
         found.differ(path, format!("{} bytes", old_stat.size), format!("{} bytes", new_stat.size));
     } else if old_digest != new_digest {
@@ -231,7 +237,7 @@ fn check_mbox(sides: Sides<'_>, store: &Store, home: &RelPath, found: &mut Found
     let (file, _) = site.folder(&store.path.parent())?.open(store.path.file_name())?;
     let known = messages_of(target, home)?;
     let mut names = Converted::default();
-    for message in Messages::new(BufReader::new(file)) {
+    for message in mbox::Messages::new(BufReader::new(file)) {
         let message = message.map_err(|e| Error::new("read", &store.path, e))?;
         let (name, _) = names.name(&message);
         found.messages += 1;

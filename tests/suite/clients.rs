@@ -3,7 +3,7 @@
 
 use crate::support::{Laid, Ran, SMALL, read};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const JOE: &str = "home/vpopmail/domains/a.example/joe/Maildir";
 
@@ -266,4 +266,44 @@ fn rights_come_and_go_with_those_of_the_old_server() {
     passes(&laid.migrate(&[]));
     assert!(!acl.exists());
     assert!(!read(&laid.target.join("etc/dovecot/dovecot.conf")).contains("acl"));
+}
+
+#[test]
+fn a_message_that_is_a_link_into_its_own_mailbox_is_a_message() {
+    let d = "home/vpopmail/domains/a.example";
+    let laid = Laid::small(&format!(
+        "message {JOE}/.Sent/cur/1267809600.a:2,S Sent
+link {JOE}/cur/1267809601.b:2,RS ../.Sent/cur/1267809600.a:2,S
+link {JOE}/cur/1267809602.c:2,S /{d}/eve/Maildir/cur/1267809603.d:2,S
+link {JOE}/cur/1267809604.e:2,S /etc/passwd
+message {d}/eve/Maildir/cur/1267809603.d:2,S Not for Joe
+file {JOE}/courierimapuiddb
+| 1 700000000 9
+| 3 1267809601.b
+| 4 1267809602.c
+"
+    ));
+    let old = laid.site.join(JOE);
+    fs::hard_link(old.join(".Sent/cur/1267809600.a:2,S"), old.join("cur/1267809605.f:2,S"))
+        .unwrap();
+    let laid = laid.migrated();
+    let cur = maildir(&laid).join("cur");
+    let mut names: Vec<_> = fs::read_dir(&cur).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["1267809601.b:2,RS", "1267809605.f:2,S"]);
+    let original = old.join(".Sent/cur/1267809600.a:2,S");
+    for name in names {
+        let copy = cur.join(name);
+        assert!(fs::symlink_metadata(&copy).unwrap().is_file());
+        assert_eq!(read(&copy), read(&original));
+        let date = |path: &Path| fs::symlink_metadata(path).unwrap().modified().unwrap();
+        assert_eq!(date(&copy), date(&original));
+    }
+    let list = read(&maildir(&laid).join("dovecot-uidlist"));
+    assert_eq!(list, "3 V700000000 N10\n3 :1267809601.b\n9 :1267809605.f\n");
+    passes(&laid.verify(&[]));
+    let again = laid.migrate(&[]);
+    assert!(again.stdout.contains("Nothing to do"), "{}", again.all());
+    fs::remove_file(cur.join("1267809601.b:2,RS")).unwrap();
+    assert_eq!(laid.verify(&[]).code, 4);
 }

@@ -92,6 +92,72 @@ fn nothing_is_read_or_written_outside_through_links() {
     }
 }
 
+/// A Unix user can put links to anything into his own mailbox, and root reads it.
+#[test]
+fn nobody_gets_mail_or_files_of_others_through_links() {
+    let laid = Laid::small(
+        "file etc/passwd
+| root:x:0:0:root:/root:/bin/sh
+| alias:x:7790:2108::/var/qmail/alias:/bin/false
+| vpopmail:x:89:89::/home/vpopmail:/bin/false
+| ann:x:1001:1001::/home/ann:/bin/sh
+| bob:x:1002:1002::/home/bob:/bin/sh
+| cyd:x:1003:1003::/home/cyd:/bin/sh
+| dan:x:1004:1004::/home/dan:/bin/sh
+| eve:x:1005:1005::/home/eve:/bin/sh
+| fay:x:1006:1006::/home/fay:/bin/sh
+file var/qmail/users/assign
+file var/qmail/control/locals
+| mx.example
+owner 0:0
+file etc/shadow 600
+| root:secret
+owner 1001:1001
+message home/ann/Maildir/cur/1.a:2,S secret
+dir home/ann/Maildir/new
+owner 1002:1002
+link home/bob/Maildir/cur ../../ann/Maildir/cur
+dir home/bob/Maildir/new
+owner 1003:1003
+link home/cyd/Mailbox /etc/shadow
+dir home/cyd/Maildir/new
+message home/cyd/Maildir/cur/2.b:2,S Own
+owner 1004:1004
+file home/dan/.qmail
+| /etc/shadow
+| ./box
+| ./mail/
+link home/dan/box /etc/shadow
+link home/dan/mail ../ann/Maildir
+owner 1005:1005
+link home/eve/Maildir ../ann/Maildir
+owner 1006:1006
+dir home/fay
+",
+    );
+    let at = |name: &str| laid.site.join(name);
+    fs::hard_link(at("etc/shadow"), at("home/cyd/Maildir/cur/3.c:2,S")).unwrap();
+    fs::hard_link(at("etc/shadow"), at("home/fay/Mailbox")).unwrap();
+    fs::hard_link(at("home/cyd/Maildir/cur/2.b:2,S"), at("home/cyd/Maildir/cur/4.d:2,S")).unwrap();
+    survive(&laid, "links");
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let home = |user: &str| laid.target.join("var/vmail/mx.example").join(user);
+    for path in files_under(&laid.target.join("var/vmail")) {
+        let is_anns = path.starts_with(home("ann"));
+        assert!(is_anns || !read(&path).contains("secret"), "{} leaks", path.display());
+    }
+    assert!(home("ann").join("Maildir/cur/1.a:2,S").is_file());
+    assert!(home("cyd").join("Maildir/cur/4.d:2,S").is_file());
+    let plan = laid.plan(&["--all"]).stdout;
+    for told in
+        ["bob/Maildir/cur", "cyd/Maildir/cur/3.c", "cyd/Mailbox", "eve/Maildir", "fay/Mailbox"]
+    {
+        assert!(plan.contains(&format!("--> home/{told}")), "{told}: {plan}");
+    }
+    assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
+}
+
 #[test]
 fn links_on_the_target_lead_no_write_outside() {
     for place in [

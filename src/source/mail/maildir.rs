@@ -1,8 +1,9 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
 use super::look::Looked;
+use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Folder as Open, Root};
+use crate::fsys::root::{Entry, Root};
 use crate::fsys::{Error, Kind};
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
@@ -108,6 +109,18 @@ fn followed(
     follows.map(|(_, real)| real)
 }
 
+/// Courier would have read there with the rights of the mailbox's owner only.
+fn strangers_part(part: &RelPath) -> Finding {
+    Finding::new(
+        &code::FOLDER_LINK,
+        Disposition::Dropped,
+        Origin::file(part),
+        part.as_bstr(),
+        "the messages of a folder are a link to another owner's folder",
+        "nothing is read through it",
+    )
+}
+
 /// What the folders of a Maildir are read with.
 struct Reader<'a> {
     root: &'a Root,
@@ -132,7 +145,9 @@ impl Reader<'_> {
         let mut parts = Vec::new();
         for name in ["new", "cur"] {
             let part = path.join(name);
-            let opened = root.folder(&part).and_then(|open| Ok((looked.list(&open)?, open)));
+            let opened = Messages::open(root, &store.path, &part).and_then(|open| {
+                open.map(|open| Ok((looked.list(open.folder())?, open))).transpose()
+            });
             looked.end_part();
             parts.push((part, opened));
         }
@@ -151,8 +166,12 @@ impl Reader<'_> {
         let in_trash = name == ".Trash" || name.starts_with(b".Trash.");
         for (part, opened) in parts {
             let is_cur = part.file_name() == "cur";
-            let (entries, open) = match opened {
-                Ok(opened) => opened,
+            let (entries, messages) = match opened {
+                Ok(Some(opened)) => opened,
+                Ok(None) => {
+                    findings.push(strangers_part(&part));
+                    continue;
+                }
                 Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
                     is_folder = true;
@@ -164,7 +183,7 @@ impl Reader<'_> {
             is_folder = true;
             has_cur |= is_cur;
             for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-                match size(&open, &entry.name, entry.kind) {
+                match size(&messages, entry, findings) {
                     Ok(Some(bytes)) => {
                         if !is_plain(&entry.name) {
                             odd_names.0 += 1;
@@ -181,7 +200,7 @@ impl Reader<'_> {
                             usage.add(bytes);
                         }
                     }
-                    Ok(None) => findings.push(no_message(&part.join(&entry.name), entry.kind)),
+                    Ok(None) => {}
                     Err(error) => {
                         findings.push(crate::source::unreadable(&part.join(&entry.name), &error));
                     }
@@ -216,13 +235,32 @@ fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
     number.is_some_and(|number| number != Some(bytes))
 }
 
-/// The size in bytes of a message; `None` for what is no regular file.
-fn size(open: &Open, name: &BString, kind: Kind) -> Result<Option<u64>, Error> {
-    if kind != Kind::File {
-        return Ok(None);
+/// The size in bytes of a message; `None` for what is none, which is told.
+fn size(
+    messages: &Messages<'_>,
+    entry: &Entry,
+    findings: &mut Findings,
+) -> Result<Option<u64>, Error> {
+    let path = messages.folder().path.join(&entry.name);
+    match entry.kind {
+        Kind::File => {
+            // It may have been moved since the listing; the copy looks again.
+            let Some(stat) = messages.stat(&entry.name)? else { return Ok(Some(0)) };
+            if !messages.is_strangers(&stat) {
+                return Ok(Some(stat.size));
+            }
+            findings.push(no_message(&path, "second name of somebody else's file"));
+        }
+        Kind::Link => {
+            if let Some(linked) = messages.linked(&entry.name) {
+                findings.push(link_message(&path, &linked.inside));
+                return Ok(Some(linked.stat.size));
+            }
+            findings.push(no_message(&path, entry.kind.name()));
+        }
+        Kind::Folder | Kind::Special => findings.push(no_message(&path, entry.kind.name())),
     }
-    // It may have been moved since the listing; the copy looks again.
-    Ok(Some(open.stat(name)?.map_or(0, |stat| stat.size)))
+    Ok(None)
 }
 
 fn is_marked_deleted(name: &[u8]) -> bool {
@@ -254,13 +292,24 @@ fn odd_name(path: &RelPath, count: u64) -> Finding {
     )
 }
 
-fn no_message(path: &RelPath, kind: Kind) -> Finding {
+fn link_message(path: &RelPath, to: &RelPath) -> Finding {
+    Finding::new(
+        &code::MESSAGE_NOT_A_FILE,
+        Disposition::Adapted,
+        Origin::file(path),
+        path.as_bstr(),
+        format!("a message is a link to {to} of the same mailbox"),
+        "the file is copied as a message of its own, with the date that it has",
+    )
+}
+
+fn no_message(path: &RelPath, what: &str) -> Finding {
     Finding::new(
         &code::MESSAGE_NOT_A_FILE,
         Disposition::Dropped,
         Origin::file(path),
         path.as_bstr(),
-        format!("a {} lies where messages are: {}", kind.name(), shown(path.file_name())),
+        format!("a {what} lies where messages are: {}", shown(path.file_name())),
         "it is not opened and not carried over",
     )
 }
@@ -274,7 +323,7 @@ mod tests {
     fn messages_are_counted_and_odd_things_told() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join("m").join(name);
-        for name in ["new", "cur", "tmp", ".Trash/cur", ".Sent/new", ".not-a-folder", "cur/folder"]
+        for name in ["new", "cur", "tmp", ".Trash/cur", ".Sent/cur", ".not-a-folder", "cur/folder"]
         {
             std::fs::create_dir_all(at(name)).unwrap();
         }
@@ -284,10 +333,20 @@ mod tests {
             ("cur/3:2,T", "1"),
             ("cur/.hidden", "x"),
             (".Trash/cur/4:2,", "12"),
+            (".Sent/cur/5:2,S", "1234567"),
+            ("../elsewhere", "secret"),
         ] {
             std::fs::write(at(name), text).unwrap();
         }
-        std::os::unix::fs::symlink("/etc/passwd", at("cur/link")).unwrap();
+        for (to, link) in [
+            ("/etc/passwd", "cur/link"),
+            ("../.Sent/cur/5:2,S", "cur/6:2,"),
+            ("/m/cur/3:2,T", "cur/7:2,"),
+            ("../../elsewhere", "cur/8:2,"),
+            ("9:2,", "cur/9:2,"),
+        ] {
+            std::os::unix::fs::symlink(to, at(link)).unwrap();
+        }
         std::os::unix::fs::symlink(".Sent", at(".Shared")).unwrap();
         std::os::unix::fs::symlink("/nowhere", at(".Gone")).unwrap();
         let root = Root::open(dir.path()).unwrap();
@@ -299,23 +358,27 @@ mod tests {
         assert_eq!(
             folders,
             [
-                (String::new(), 3, 9),
-                (".Sent".into(), 0, 0),
-                (".Shared".into(), 0, 0),
+                (String::new(), 5, 17),
+                (".Sent".into(), 1, 7),
+                (".Shared".into(), 1, 7),
                 (".Trash".into(), 1, 2)
             ]
         );
-        assert_eq!(store.counted, Usage { bytes: 8, messages: 2 });
-        let mut codes: Vec<_> =
-            findings.iter().map(|f| (f.code.id, f.subject.to_string())).collect();
+        assert_eq!(store.counted, Usage { bytes: 30, messages: 6 });
+        let told = |f: &Finding| (f.code.id, f.subject.to_string(), f.disposition.name());
+        let mut codes: Vec<_> = findings.iter().map(told).collect();
         codes.sort_unstable();
         assert_eq!(
             codes,
             [
-                ("folder-link", "m/.Gone".to_owned()),
-                ("folder-link", "m/.Shared".to_owned()),
-                ("message-not-a-file", "m/cur/folder".to_owned()),
-                ("message-not-a-file", "m/cur/link".to_owned()),
+                ("folder-link", "m/.Gone".to_owned(), "dropped"),
+                ("folder-link", "m/.Shared".to_owned(), "adapted"),
+                ("message-not-a-file", "m/cur/6:2,".to_owned(), "adapted"),
+                ("message-not-a-file", "m/cur/7:2,".to_owned(), "adapted"),
+                ("message-not-a-file", "m/cur/8:2,".to_owned(), "dropped"),
+                ("message-not-a-file", "m/cur/9:2,".to_owned(), "dropped"),
+                ("message-not-a-file", "m/cur/folder".to_owned(), "dropped"),
+                ("message-not-a-file", "m/cur/link".to_owned(), "dropped"),
             ]
         );
     }

@@ -4,16 +4,19 @@ mod barriers;
 mod look;
 mod maildir;
 mod mbox;
+mod messages;
 mod spots;
 mod unclaimed;
 
+pub use messages::{Linked, Messages};
+
 use super::{Error, Reading, Source};
-use crate::finding::Findings;
-use crate::fsys::{Kind, root::Root};
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys::{Kind, Stat, root::Root};
 use crate::model::seen::Memory;
 use crate::model::site::Spot;
 use crate::model::store::Store;
-use crate::model::{Account, RelPath};
+use crate::model::{Origin, RelPath};
 use barriers::Barriers;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +37,11 @@ impl Source for Mail {
         reading.site.barriers = by_path;
         reading.site.closed_homes = closed_homes;
         let (root, memory) = (reading.root, reading.memory);
-        let (paths, links) = stores(reading);
+        let Places { stores: paths, links, astray } = places(reading);
         reading.site.links = links;
+        for path in &astray {
+            reading.findings.push(led_astray(path));
+        }
         let read: Vec<(Option<Store>, Findings)> =
             paths.into_par_iter().map(|path| read_store(root, memory, &path)).collect();
         for (store, findings) in read {
@@ -49,30 +55,71 @@ impl Source for Mail {
     }
 }
 
-/// The real paths of everything that may hold mail, and by which link some of it is known.
-fn stores(reading: &Reading<'_>) -> (BTreeSet<RelPath>, BTreeMap<RelPath, RelPath>) {
-    let site = &reading.site;
+/// Everything that may hold mail.
+struct Places {
+    /// By real paths.
+    stores: BTreeSet<RelPath>,
+    /// By which link some of it is known.
+    links: BTreeMap<RelPath, RelPath>,
+    /// Links to what belongs to somebody else.
+    astray: Vec<RelPath>,
+}
+
+fn places(reading: &Reading<'_>) -> Places {
+    let (site, root) = (&reading.site, reading.root);
     let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
     let accounts = accounts.filter(|account| account.inside.has_maildir);
-    let named = site.spots.values().filter_map(|spot| match spot {
-        Spot::Maildir(path) | Spot::File(path) => Some(path.clone()),
+    let accounts = accounts.map(|account| (account.maildir(), None));
+    let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
+    let spools = users.flat_map(|user| user.usual_mailboxes().map(|path| (path, Some(user.uid))));
+    let unnamed: Vec<(RelPath, Option<u32>)> = accounts.chain(spools).collect();
+    let real = unnamed.into_par_iter().filter_map(|(path, user)| {
+        let stat = root.stat(&path).ok().flatten()?;
+        let real = root.real(&path).ok()?;
+        let is_own = is_own(root, &path, &real, &stat)
+            && (site.owners_lost || user.is_none_or(|user| !has_strange_name(&stat, user)));
+        Some((real, path, is_own))
+    });
+    let real: Vec<(RelPath, RelPath, bool)> = real.collect();
+    let astray = real.iter().filter(|(_, _, is_own)| !is_own).map(|(_, path, _)| path.clone());
+    let astray = astray.collect();
+    let real = real.into_iter().filter(|(_, _, is_own)| *is_own);
+    let real: Vec<(RelPath, RelPath)> = real.map(|(real, path, _)| (real, path)).collect();
+    let named = site.spots.iter().filter_map(|(path, spot)| match spot {
+        Spot::Maildir(real) | Spot::File(real) => {
+            let stat = root.stat(real).ok().flatten()?;
+            is_own(root, path, real, &stat).then(|| real.clone())
+        }
         Spot::Room(_) | Spot::Missing | Spot::Unusable => None,
     });
-    let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
-    let spools = users.flat_map(crate::model::unix::UnixUser::usual_mailboxes);
-    let unnamed: Vec<RelPath> = accounts.map(Account::maildir).chain(spools).collect();
-    let real: Vec<(RelPath, RelPath)> = unnamed
-        .into_par_iter()
-        .filter_map(|path| {
-            reading.root.stat(&path).ok().flatten()?;
-            Some((reading.root.real(&path).ok()?, path))
-        })
-        .collect();
     let missing = accounts_without_home(reading);
     let links = real.iter().filter(|(real, path)| real != path);
     let links = links.map(|(real, path)| (path.clone(), real.clone()));
     let links = links.chain(missing).collect();
-    (real.into_iter().map(|(real, _)| real).chain(named).collect(), links)
+    let stores = real.into_iter().map(|(real, _)| real).chain(named).collect();
+    Places { stores, links, astray }
+}
+
+/// Whether the links by which a place is known are such as lead to what is their owner's: nobody
+/// gets at the files of others by a link in his home.
+fn is_own(root: &Root, path: &RelPath, real: &RelPath, stat: &Stat) -> bool {
+    path == real || root.is_led_by(path, stat.uid).unwrap_or(false)
+}
+
+/// Whether a user may have given somebody else's file a second name (link(2)).
+fn has_strange_name(stat: &Stat, user: u32) -> bool {
+    stat.kind == Kind::File && stat.names > 1 && stat.uid != user
+}
+
+fn led_astray(path: &RelPath) -> Finding {
+    Finding::new(
+        &code::FOLDER_LINK,
+        Disposition::Dropped,
+        Origin::file(path),
+        path.as_bstr(),
+        "a mailbox is a link that leads to what belongs to somebody else",
+        "nothing is read through it",
+    )
 }
 
 /// The Maildirs of accounts whose home `vdelivermail` would make, where a link leads to another
