@@ -8,10 +8,12 @@ mod journal;
 mod mailboxes;
 mod only;
 mod quiet;
+mod room;
 
 pub use crate::mail::Pass;
 pub use only::Only;
 pub use quiet::prove;
+pub use room::room;
 
 use crate::finding::Findings;
 use crate::fsys::lock::Lock;

@@ -48,19 +48,21 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Refused);
     }
     let mut before = Findings::default();
+    if pass != Pass::Late {
+        let room = apply::room(&plan, &args.target, &only, &memory);
+        before.extend(room.context("looking whether TARGET has room")?);
+    }
     if pass == Pass::Final {
         let seconds = plan.quiet_seconds();
         term::say(&format!("looking whether anything changes within {seconds} s ..."));
-        before = apply::prove(&plan, &root, seconds).context("looking whether SITE is quiet")?;
-        if before.refusing(plan.waivers()).next().is_some() {
-            let mut err = anstream::stderr().lock();
-            report::text::findings(&before, plan.waivers(), true, &mut err)?;
-            writeln!(
-                err,
-                "Refused: this is not the moment for the last pass. Nothing was written."
-            )?;
-            return Ok(Exit::Refused);
-        }
+        before
+            .append(apply::prove(&plan, &root, seconds).context("looking whether SITE is quiet")?);
+    }
+    if before.refusing(plan.waivers()).next().is_some() {
+        let mut err = anstream::stderr().lock();
+        report::text::findings(&before, plan.waivers(), true, &mut err)?;
+        writeln!(err, "Refused: this is not the moment for the pass. Nothing was written.")?;
+        return Ok(Exit::Refused);
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
     let bar = Bar::new("copied", plan.totals().messages);

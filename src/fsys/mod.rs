@@ -116,6 +116,15 @@ impl From<rustix::fs::Stat> for Stat {
     }
 }
 
+/// What is left on a file system for anybody but root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files and folders; `None` where the file system does not count them.
+    pub files: Option<u64>,
+}
+
 /// Reads a text file that the person names, such as `unqmail.toml`.
 #[expect(
     clippy::disallowed_methods,

@@ -1,7 +1,7 @@
 //! Writing beneath a folder: whole files appear at once or not at all.
 
 use super::root::Root;
-use super::{Error, Kind, Result, Stat};
+use super::{Error, Free, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::ByteSlice as _;
 use rustix::fs::{
@@ -9,9 +9,11 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Permission bits and owner of something that is written.
@@ -387,6 +389,25 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Tells what is left on the file system on which a path beneath a folder lies or would lie; neither
+/// need exist.
+pub fn free(folder: &Path, path: &RelPath) -> Result<Free> {
+    let whole = folder.join(OsStr::from_bytes(path.as_ref()));
+    let mut folders =
+        whole.ancestors().map(|at| if at == Path::new("") { Path::new(".") } else { at });
+    let told = |error: Errno| Error::new("ask for the room at", path, error);
+    loop {
+        match rustix::fs::statvfs(folders.next().unwrap_or(Path::new("/"))) {
+            Ok(stat) => {
+                let files = Some(stat.f_favail).filter(|_| stat.f_files > 0);
+                return Ok(Free { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), files });
+            }
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(told(error)),
+        }
+    }
+}
+
 /// Reads a file to its end, and tells its size in bytes and its digest.
 pub fn digest(file: &File) -> io::Result<(u64, blake3::Hash)> {
     pour(file, None)
@@ -454,6 +475,15 @@ mod tests {
         tree.place(again).unwrap();
         assert_eq!(tree.root().read(&path, 10).unwrap(), b"whole");
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn room_is_told_of_a_folder_that_is_not_there_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = free(dir.path(), &RelPath::default()).unwrap();
+        let there = free(&dir.path().join("new"), &RelPath::new("var/vmail")).unwrap();
+        assert!(here.bytes > 0 && here.files.is_some() == there.files.is_some());
+        assert!(free(Path::new("none"), &RelPath::new("var")).is_ok());
     }
 
     #[test]

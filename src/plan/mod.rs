@@ -9,7 +9,7 @@ mod probes;
 mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
-pub use cost::Cost;
+pub use cost::{Cost, Room};
 
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};

@@ -16,6 +16,7 @@ const NOT_FROM_A_SITE: &[(&str, &str)] = &[
     ("site-not-quiet", "told at --final only; see tests/suite/passes.rs"),
     ("site-queue-undelivered", "told at --final only; see tests/suite/passes.rs"),
     ("store-unrecorded", "told of the target; see tests/suite/passes.rs"),
+    ("target-too-small", "told of the target; see tests/suite/crash.rs"),
     ("uid-numbered-anew", "told of the target; see tests/suite/clients.rs"),
     ("address-lost", "told where no other finding explains a loss: a gap in the others"),
 ];
@@ -64,7 +65,7 @@ fn a_clean_site_has_only_notes_and_no_certificate() {
 fn codes_are_sorted_and_begin_with_their_subject() {
     const SUBJECTS: &[&str] = &[
         "account", "address", "alias", "domain", "file", "folder", "list", "message", "password",
-        "site", "store", "uid",
+        "site", "store", "target", "uid",
     ];
     assert!(CODES.is_sorted_by_key(|code| code.id));
     for code in CODES {
