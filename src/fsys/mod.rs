@@ -2,6 +2,7 @@
 //!
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
+mod epoch;
 pub mod lock;
 pub mod print;
 pub mod root;

@@ -31,6 +31,7 @@ pub struct Tree {
     root: Root,
     dir: OwnedFd,
     may_chown: bool,
+    epoch: Option<String>,
 }
 
 /// A file that lies beside its place under another name, to be put in place by [`Tree::place`].
@@ -52,7 +53,14 @@ impl Tree {
     pub fn open(path: &Path) -> Result<Self> {
         let root = Root::open(path)?;
         let dir = root.folder(&RelPath::default())?.into_fd();
-        Ok(Self { root, dir, may_chown: rustix::process::geteuid().is_root() })
+        let epoch = super::epoch::epoch(&dir);
+        Ok(Self { root, dir, may_chown: rustix::process::geteuid().is_root(), epoch })
+    }
+
+    /// The name of the time in which what was written here is known to be there, on the disk or not:
+    /// until the host starts again or the file system is mounted anew. `None` where it is unknown.
+    pub fn epoch(&self) -> Option<&str> {
+        self.epoch.as_deref()
     }
 
     /// The same folder for reading.
@@ -305,6 +313,12 @@ impl Tree {
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(Error::new("examine", &RelPath::new(name), error)),
         }
+    }
+
+    /// Opens a regular file in an open folder for reading; a link is none.
+    pub fn open_in(&self, folder: &OwnedFd, name: &[u8]) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?))
     }
 
     /// Makes a symbolic link, unless something is there already.

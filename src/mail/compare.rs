@@ -41,6 +41,8 @@ pub(super) struct There {
     pub(super) name: BString,
     /// A pass completed it.
     pub(super) is_sure: bool,
+    /// Its size and date tell that it is whole.
+    pub(super) is_trusted: bool,
 }
 
 /// A message of the old server, and what has to be done about it.
@@ -57,6 +59,8 @@ pub(super) struct Wanted {
     pub(super) other: Option<There>,
     /// An earlier pass brought it, or was about to.
     pub(super) is_ours: bool,
+    /// Size and date of what is there tell that it is whole.
+    pub(super) is_trusted: bool,
 }
 
 impl Wanted {
@@ -149,6 +153,7 @@ pub(super) fn compare(
         }
         let is_sure = known.is_brought(&unique);
         let is_ours = is_sure || known.begun.contains(&unique);
+        let is_trusted = known.is_trusted(&unique);
         let is_kept = !mine.is_empty();
         for wanted in mine.drain(..) {
             let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
@@ -163,11 +168,11 @@ pub(super) fn compare(
         }
         for (is_named, wanted) in open.drain(..) {
             let other = if is_named { None } else { theirs.pop() };
-            work.wanted.push(Wanted { is_named, other, is_ours, ..wanted });
+            work.wanted.push(Wanted { is_named, other, is_ours, is_trusted, ..wanted });
         }
         let departs = !theirs.is_empty() && is_ours && is_whole;
         if is_ours || !is_whole {
-            let left = theirs.drain(..).map(|there| There { is_sure, ..there });
+            let left = theirs.drain(..).map(|there| There { is_sure, is_trusted, ..there });
             work.departed.extend(left.filter(|_| departs));
         } else {
             moved.foreign += u64::try_from(theirs.len()).unwrap_or(u64::MAX);
@@ -195,6 +200,7 @@ pub(super) fn messages(
         is_named: false,
         other: None,
         is_ours: false,
+        is_trusted: false,
     };
     for (from, part) in parts.iter().enumerate() {
         if !part.is_maildir() {
@@ -248,7 +254,12 @@ pub(super) fn listed(
         let entries = list(sub)?;
         is_there &= entries.is_some();
         let entries = entries.into_iter().flatten().filter(|e| !e.name.starts_with(b"."));
-        messages.extend(entries.map(|entry| There { part, name: entry.name, is_sure: false }));
+        messages.extend(entries.map(|entry| There {
+            part,
+            name: entry.name,
+            is_sure: false,
+            is_trusted: false,
+        }));
     }
     let tmp = list("tmp")?;
     is_there &= tmp.is_some();

@@ -3,13 +3,16 @@
 use super::compare::Wanted;
 use super::maildir::Target;
 use super::{Job, Mailbox, Moved};
+use crate::fsys::tree::{self, Tree};
 use crate::fsys::{Error, Result, Stat};
+use crate::model::RelPath;
 use crate::model::mbox::{Message, Messages};
 use crate::model::store::Store;
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::os::fd::OwnedFd;
 
 /// Gives each message of an mbox a name that is the same at every run: its date, a digest of its
 /// bytes, and a count where the same message lies there twice.
@@ -67,7 +70,8 @@ pub(super) fn copy<'w>(
         job.progress.done(1, size);
         let tree = mailbox.tree;
         let is_same = |found: Stat| found.size == size && found.mtime == (date, 0);
-        if tree.stat_in(cur, &name)?.is_some_and(is_same) {
+        if tree.stat_in(cur, &name)?.is_some_and(is_same) && has_bytes(tree, cur, &name, &message)?
+        {
             moved.present += 1;
             continue;
         }
@@ -78,6 +82,13 @@ pub(super) fn copy<'w>(
         moved.bytes += size;
     }
     Ok(())
+}
+
+/// Whether the copy of a message is whole: after a loss of power its size and date do not tell.
+fn has_bytes(tree: &Tree, cur: &OwnedFd, name: &BString, message: &Message) -> Result<bool> {
+    let digest = tree.open_in(cur, name).and_then(|copy| tree::digest(&copy));
+    let (_, digest) = digest.map_err(|e| Error::new("read", &RelPath::new(name), e))?;
+    Ok(digest == blake3::hash(&message.bytes))
 }
 
 fn read(job: &Job<'_>, store: &Store) -> Result<Messages<BufReader<File>>> {

@@ -1,15 +1,15 @@
 //! Messages that reached the old server late: they are added beside what the new server's users
 //! have done since, and nothing else changes.
 
-use super::compare::{Wanted, listed, messages};
+use super::compare::{There, Wanted, listed, messages};
 use super::keywords::Letters;
 use super::maildir::{copy_message, open_target};
 use super::name::base;
 use super::record::{Completed, Record};
-use super::{Folders, Job, Mailbox, Moved, PARTS, convert, folder};
+use super::{Folders, Job, Mailbox, Moved, PARTS, Part, convert, folder, maildir};
 use crate::fsys::Result;
-use bstr::BString;
-use std::collections::BTreeSet;
+use bstr::{BStr, BString};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds what no pass has brought yet. What one has brought does not come back, wherever its reader
 /// has put it since.
@@ -49,19 +49,22 @@ pub(super) fn add(
         names.extend(late.iter().map(|wanted| wanted.unique().to_owned()));
         names.sort_unstable();
         names.dedup();
-        let mut there: BTreeSet<BString> = BTreeSet::new();
         if late.iter().any(|wanted| known.begun.contains(wanted.unique())) {
             // A pass that was killed may have brought them, and their reader may have moved them.
             let all = match everywhere.take() {
                 Some(all) => all,
                 None => all_messages(mailbox)?,
             };
+            if known.in_doubt {
+                repair(job, mailbox, parts, &late, &known.begun, &all, moved);
+            }
             late.retain(|wanted| {
-                !(known.begun.contains(wanted.unique()) && all.contains(wanted.unique()))
+                !(known.begun.contains(wanted.unique()) && all.contains_key(wanted.unique()))
             });
             everywhere = Some(all);
         }
-        there.extend(listed(mailbox, &path)?.0.iter().map(|there| base(&there.name).to_owned()));
+        let there = listed(mailbox, &path)?.0;
+        let there: BTreeSet<&BStr> = there.iter().map(|there| base(&there.name)).collect();
         late.retain(|wanted| !there.contains(wanted.unique()));
         record.begin(&name, late.iter().map(Wanted::unique))?;
         let added = add_to(job, mailbox, &name, parts, &late, moved);
@@ -77,7 +80,7 @@ fn add_to(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
     name: &BString,
-    parts: &[super::Part<'_>],
+    parts: &[Part<'_>],
     late: &[Wanted],
     moved: &mut Moved,
 ) -> Result<()> {
@@ -109,9 +112,33 @@ fn add_to(
     Ok(())
 }
 
-/// The unique names of all messages in the mailbox.
-fn all_messages(mailbox: &Mailbox<'_>) -> Result<BTreeSet<BString>> {
-    let mut all = BTreeSet::new();
+/// Writes anew what a loss of power left half-written, wherever its reader has put it, under the name
+/// that it has by now.
+fn repair(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    parts: &[Part<'_>],
+    late: &[Wanted],
+    begun: &BTreeSet<BString>,
+    all: &Places,
+    moved: &mut Moved,
+) {
+    for wanted in late.iter().filter(|wanted| begun.contains(wanted.unique())) {
+        let (Some(part), Some((folder, there))) =
+            (parts.get(wanted.from), all.get(wanted.unique()))
+        else {
+            continue;
+        };
+        let repaired = maildir::repair(job, mailbox, part, wanted, (folder, there), moved);
+        moved.failures.extend(repaired.err());
+    }
+}
+
+/// Where the messages of a mailbox are, by unique name: the name of the folder, INBOX has none.
+type Places = BTreeMap<BString, (BString, There)>;
+
+fn all_messages(mailbox: &Mailbox<'_>) -> Result<Places> {
+    let mut all = Places::new();
     let folders = match mailbox.tree.root().list(&mailbox.home) {
         Ok(folders) => folders,
         Err(error) if error.is_missing() => return Ok(all),
@@ -120,7 +147,8 @@ fn all_messages(mailbox: &Mailbox<'_>) -> Result<BTreeSet<BString>> {
     let named = folders.into_iter().map(|entry| entry.name).filter(|name| name.starts_with(b"."));
     for name in std::iter::once(BString::default()).chain(named) {
         let (messages, _, _) = listed(mailbox, &mailbox.folder(&name))?;
-        all.extend(messages.iter().map(|there| base(&there.name).to_owned()));
+        let places = messages.into_iter().map(|m| (base(&m.name).to_owned(), (name.clone(), m)));
+        all.extend(places);
     }
     Ok(all)
 }

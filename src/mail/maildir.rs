@@ -1,9 +1,9 @@
 //! Maildir to Maildir: carries out what a comparison found.
 
-use super::compare::{Wanted, Work};
+use super::compare::{There, Wanted, Work};
 use super::name::base;
 use super::{Job, Mailbox, Moved, PARTS, Part, convert};
-use crate::fsys::{Error, Result, Stat};
+use crate::fsys::{Error, Result, Stat, tree};
 use crate::model::RelPath;
 use crate::source::mail::Messages;
 use bstr::{BString, ByteSlice as _};
@@ -34,6 +34,8 @@ pub(super) struct Left {
     name: BString,
     /// A pass completed it; else it may be half-written.
     pub(super) is_sure: bool,
+    /// Its size and date tell that it is whole.
+    is_trusted: bool,
 }
 
 /// Brings the messages of one folder that are not there as they should be.
@@ -112,7 +114,7 @@ pub(super) fn open_target(
 fn make_above(mailbox: &Mailbox<'_>) -> Result<()> {
     let home = mailbox.home.parent();
     let access = mailbox.folder_access();
-    let above = crate::fsys::tree::Access { mode: 0o755, owner: access.owner };
+    let above = tree::Access { mode: 0o755, owner: access.owner };
     mailbox.tree.make_folder(&home.parent().parent(), above)?;
     mailbox.tree.make_folder(&home.parent(), access)?;
     mailbox.tree.make_folder(&home, access)?;
@@ -143,8 +145,12 @@ fn bring_message(
     let tree = mailbox.tree;
     let Some(to) = target.parts.get(wanted.part) else { return Ok(()) };
     let path = target.path.join(PARTS.get(wanted.part).copied().unwrap_or_default()).join(name);
-    let is_same = |found: Option<Stat>| found.is_some_and(|found| is_same(&found, &stat));
-    if is_same(tree.stat_in(to, name)?) {
+    let is_same = |folder: &OwnedFd, name: &BString, is_trusted| -> Result<bool> {
+        let looks_same = tree.stat_in(folder, name)?.is_some_and(|found| is_same(&found, &stat));
+        Ok(looks_same
+            && (is_trusted || has_same_bytes(mailbox, (source, old), (folder, name), target)?))
+    };
+    if is_same(to, name, wanted.is_trusted)? {
         moved.present += 1;
         job.progress.done(1, stat.size);
         return Ok(());
@@ -152,7 +158,7 @@ fn bring_message(
     let other = wanted.other.as_ref();
     let other = other.and_then(|other| Some((target.parts.get(other.part)?, &other.name)));
     if let Some((from, known)) = other
-        && is_same(tree.stat_in(from, known)?)
+        && is_same(from, known, wanted.is_trusted)?
     {
         tree.rename(from, known, to, name).map_err(|e| Error::new("rename", &path, e))?;
         moved.renamed += 1;
@@ -162,7 +168,7 @@ fn bring_message(
     let elsewhere = departed.get_mut(wanted.unique());
     if let Some(left) = elsewhere.and_then(Vec::pop) {
         let from = tree.root().folder(&left.folder)?.into_fd();
-        if is_same(tree.stat_in(&from, &left.name)?) {
+        if is_same(&from, &left.name, left.is_trusted)? {
             tree.rename(&from, &left.name, to, name).map_err(|e| Error::new("move", &path, e))?;
             moved.followed += 1;
             job.progress.done(1, stat.size);
@@ -178,6 +184,48 @@ fn bring_message(
         }
     }
     Ok(())
+}
+
+/// Writes a message anew, where it is, if it is not whole; an mbox cannot be asked for one.
+pub(super) fn repair(
+    job: &Job<'_>,
+    mailbox: &Mailbox<'_>,
+    part: &Part<'_>,
+    wanted: &Wanted,
+    (name, there): (&BString, &There),
+    moved: &mut Moved,
+) -> Result<()> {
+    let sub = PARTS.get(wanted.part).copied().unwrap_or_default();
+    let source = if part.is_maildir() { part.messages(job.root, sub)? } else { None };
+    let Some(source) = source else { return Ok(()) };
+    let target = open_target(mailbox, name, moved)?;
+    let Some(folder) = target.parts.get(there.part) else { return Ok(()) };
+    let old = &wanted.names.old;
+    if source.stat(old)?.is_some()
+        && !has_same_bytes(mailbox, (&source, old), (folder, &there.name), &target)?
+    {
+        copy_message(mailbox, &source, old, &target, there.part, &there.name, moved)?;
+    }
+    Ok(())
+}
+
+/// Reads a message on both sides; where they are the same, the digest is told once more, for it may
+/// have been lost too.
+fn has_same_bytes(
+    mailbox: &Mailbox<'_>,
+    (source, old): (&Messages<'_>, &BString),
+    (folder, name): (&OwnedFd, &BString),
+    target: &Target,
+) -> Result<bool> {
+    let Some((file, _)) = source.read(old)? else { return Ok(false) };
+    let failed = |e| Error::new("compare", &target.path.join(name), e);
+    let (_, digest) = tree::digest(&file).map_err(failed)?;
+    let copy = mailbox.tree.open_in(folder, name).map_err(failed)?;
+    let is_same = digest == tree::digest(&copy).map_err(failed)?.1;
+    if is_same {
+        mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;
+    }
+    Ok(is_same)
 }
 
 /// Copies a message and tells its size in bytes; `None` where it is gone or not its reader's.
@@ -220,6 +268,7 @@ pub(super) fn depart(work: &mut Work, departed: &mut Departed) {
             folder,
             name: there.name,
             is_sure: there.is_sure,
+            is_trusted: there.is_trusted,
         });
     }
 }
@@ -244,7 +293,8 @@ pub(super) fn remove(
     }
 }
 
-/// Date and size tell a whole message from one that was cut short: the date is set last.
+/// Date and size tell a whole message from one that was cut short, as the date is set last; not so
+/// where the host itself was cut short.
 fn is_same(target: &Stat, source: &Stat) -> bool {
     target.size == source.size && target.mtime == source.mtime
 }

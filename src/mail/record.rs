@@ -1,15 +1,17 @@
 //! What earlier passes brought into a mailbox: two files for each in `var/lib/unqmail/mail`.
 //!
 //! ```text
-//! brought   unqmail.mail/1        begun   /.Sent
-//!           /                             1700000009.M1P2.mx
-//!           1700000000.M1P2.mx
+//! brought   unqmail.mail/1        begun   //3f0c...d2.57
+//!           /                             /.Sent
+//!           1700000000.M1P2.mx            1700000009.M1P2.mx
 //!           /.Sent
 //! ```
 //!
 //! `brought` tells the unique names in each folder after a pass that completed the mailbox, folders
 //! and names sorted. It is read and written as a stream: one folder is in memory at a time. `begun`
 //! tells what a pass was about to bring, before it did; it goes when the pass completes the mailbox.
+//! Its lines with two slashes name the time in which the pass ran ([`Tree::epoch`]): what it wrote is
+//! known to be there in that time only, for nobody waited for it.
 
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{Error, Result};
@@ -23,6 +25,8 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 pub(super) const RECORDS: &str = "var/lib/unqmail/mail";
 
 const HEAD: &[u8] = b"unqmail.mail/1\n";
+/// Begins the name of a time: no folder has a slash in its own.
+const EPOCH: &str = "//";
 const OURS: Access = Access { mode: 0o600, owner: None };
 
 /// What is known of one folder.
@@ -32,12 +36,20 @@ pub(super) struct Known {
     pub(super) brought: Vec<BString>,
     /// Unique names that a pass which did not complete was about to bring.
     pub(super) begun: BTreeSet<BString>,
+    /// The host has started anew since, or nobody knows: what such a pass wrote may be half there.
+    pub(super) in_doubt: bool,
 }
 
 impl Known {
     /// Whether an earlier pass brought the message for sure.
     pub(super) fn is_brought(&self, unique: &BString) -> bool {
         self.brought.binary_search(unique).is_ok()
+    }
+
+    /// Whether size and date of what is on the target tell that it is whole. Of a message that no
+    /// pass tells of nothing is known: the record may be what was lost.
+    pub(super) fn is_trusted(&self, unique: &BString) -> bool {
+        self.is_brought(unique) || (!self.in_doubt && self.begun.contains(unique))
     }
 }
 
@@ -77,6 +89,7 @@ pub(super) struct Record<'a> {
     starts: (u64, u64),
     begun: BTreeMap<BString, BTreeSet<BString>>,
     had_begun: bool,
+    in_doubt: bool,
     log: Option<File>,
     new: Option<(BufWriter<File>, Prepared)>,
 }
@@ -87,14 +100,17 @@ impl<'a> Record<'a> {
         let folder = folder_of(home);
         let begun_at = folder.join("begun");
         let text = tree.root().read_if_there(&begun_at, u64::MAX - 1)?;
+        let had_begun = text.is_some();
+        let (begun, in_doubt) = begun(&text.unwrap_or_default(), tree.epoch());
         let mut record = Self {
             tree,
             old: open(tree, &folder.join("brought"))?,
             folder,
             next: None,
             starts: (0, 0),
-            had_begun: text.is_some(),
-            begun: begun(&text.unwrap_or_default()),
+            begun,
+            had_begun,
+            in_doubt,
             log: None,
             new: None,
         };
@@ -145,7 +161,7 @@ impl<'a> Record<'a> {
             }
             self.starts.1 += length;
         }
-        Ok(Known { brought, begun })
+        Ok(Known { brought, begun, in_doubt: self.in_doubt })
     }
 
     /// Says what is about to be brought into a folder; the record is written when this returns.
@@ -166,6 +182,8 @@ impl<'a> Record<'a> {
                 // What follows a torn line must begin on its own.
                 log.write_all(b"\n").map_err(|e| Error::new("write", &path, e))?;
             }
+            let epoch = format!("{EPOCH}{}\n", self.tree.epoch().unwrap_or_default());
+            log.write_all(epoch.as_bytes()).map_err(|e| Error::new("write", &path, e))?;
             self.log = Some(log);
         }
         match &mut self.log {
@@ -302,12 +320,19 @@ pub(super) fn folder_line(line: &[u8]) -> Option<BString> {
     Some(name.into())
 }
 
-/// What a pass that was cut short had begun, by folder; a line without its end does not count.
-fn begun(text: &[u8]) -> BTreeMap<BString, BTreeSet<BString>> {
+/// What passes that were cut short had begun, by folder, and whether some of them ran in another time
+/// than this one; a line without its end does not count.
+fn begun(text: &[u8], epoch: Option<&str>) -> (BTreeMap<BString, BTreeSet<BString>>, bool) {
     let mut begun: BTreeMap<BString, BTreeSet<BString>> = BTreeMap::new();
     let mut folder = BString::default();
+    let (mut is_now, mut in_doubt) = (false, false);
     let whole = text.rfind_byte(b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
     for line in whole.split_str("\n").filter(|line| !line.is_empty()) {
+        if let Some(then) = line.strip_prefix(EPOCH.as_bytes()) {
+            is_now = epoch.is_some_and(|epoch| epoch.as_bytes() == then);
+            continue;
+        }
+        in_doubt |= !is_now;
         match folder_line(line) {
             Some(name) => folder = name,
             None => {
@@ -315,7 +340,7 @@ fn begun(text: &[u8]) -> BTreeMap<BString, BTreeSet<BString>> {
             }
         }
     }
-    begun
+    (begun, in_doubt)
 }
 
 fn width(line: &[u8]) -> u64 {
@@ -379,5 +404,22 @@ mod tests {
         let mut record = Record::open(&tree, &home).unwrap();
         assert!(record.is_complete() && record.begun.is_empty());
         assert!(record.take(&BString::default()).unwrap().is_brought(&"1".into()));
+    }
+
+    #[test]
+    fn what_was_begun_in_another_time_is_in_doubt() {
+        let begun = |text: &str, now| begun(text.as_bytes(), now);
+        let (names, in_doubt) = begun("//now\n/.a\n1\n\n//now\n/.a\n2\n3", Some("now"));
+        assert_eq!(names[&BString::from(".a")].len(), 2);
+        assert!(!in_doubt);
+        for (text, now) in [
+            ("//then\n/.a\n1\n//now\n/.a\n2\n", Some("now")),
+            ("//now\n/.a\n1\n//no\n/.b\n2\n", Some("now")),
+            ("/.a\n1\n//now\n/.a\n2\n", Some("now")),
+            ("//\n/.a\n1\n", None),
+        ] {
+            assert!(begun(text, now).1, "{text:?}");
+        }
+        assert!(!begun("", None).1);
     }
 }

@@ -110,6 +110,65 @@ fn what_was_half_written_goes_with_its_message() {
     assert_eq!(laid.verify(&[]).code, 0);
 }
 
+/// Other bytes, the same size and date: what a loss of power may leave.
+fn damage(file: &Path) {
+    let date = std::fs::metadata(file).unwrap().modified().unwrap();
+    let size = std::fs::read(file).unwrap().len();
+    std::fs::write(file, vec![0; size]).unwrap();
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(date).unwrap();
+}
+
+/// A message of a pass that nobody waited for is not believed to be whole once the host has started
+/// anew, however it looks.
+#[test]
+fn what_looks_whole_after_a_loss_of_power_is_compared() {
+    let laid = store(40);
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let whole = result(&laid.target);
+    let records = laid.target.join("var/lib/unqmail/mail/a.example/joe");
+    let maildir = laid.target.join("var/vmail/a.example/joe/Maildir");
+    let brought = std::fs::read_to_string(records.join("brought")).unwrap();
+    let begun = brought.split_once('\n').unwrap().1;
+    for left in [Some(format!("//1f0e-another-start.7\n{begun}")), Some(begun.to_owned()), None] {
+        std::fs::remove_file(records.join("brought")).unwrap();
+        std::fs::remove_file(laid.target.join("var/lib/unqmail/folders")).unwrap();
+        if let Some(left) = &left {
+            std::fs::write(records.join("begun"), left).unwrap();
+        }
+        damage(&maildir.join(".Sent/cur/1200000001.M1P1.mx:2,S"));
+        damage(&maildir.join("cur/1200000004.M4P1.mx:2,S"));
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert!(ran.stdout.contains(" 2 messages "), "{}", ran.all());
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "{left:?}");
+        assert!(laid.migrate(&[]).stdout.contains("Nothing to do"));
+    }
+}
+
+/// The same of late mail, which its reader may have moved before the power went.
+#[test]
+fn late_mail_that_a_loss_of_power_left_half_written_is_written_anew_where_it_is() {
+    let laid = store(40);
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let records = laid.target.join("var/lib/unqmail/mail/a.example/joe");
+    let maildir = laid.target.join("var/vmail/a.example/joe/Maildir");
+    let name = "1300000000.M1P1.late";
+    let old = laid.site.join("home/vpopmail/domains/a.example/joe/Maildir/new").join(name);
+    std::fs::write(&old, "Subject: late\n\nlate\n").unwrap();
+    let brought = std::fs::read(records.join("brought")).unwrap();
+    assert_eq!(laid.migrate(&["--late"]).code, 0);
+    let moved = maildir.join(".Sent/cur").join(format!("{name}:2,FS"));
+    std::fs::rename(maildir.join("new").join(name), &moved).unwrap();
+    damage(&moved);
+    std::fs::write(records.join("brought"), brought).unwrap();
+    std::fs::write(records.join("begun"), format!("//another-start\n/\n{name}\n")).unwrap();
+    let ran = laid.migrate(&["--late"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(std::fs::read(&moved).unwrap(), std::fs::read(&old).unwrap());
+    assert!(!maildir.join("new").join(name).exists());
+    assert!(laid.migrate(&["--late"]).stdout.contains("Nothing to do"));
+}
+
 /// Runs a script as root in a mount namespace of its own; `false` where that cannot be.
 fn mounted(script: &str, laid: &Laid, number: usize) -> bool {
     let status = Command::new("unshare")
