@@ -18,6 +18,7 @@
 mod support;
 
 mod delivery;
+mod late;
 mod lists;
 mod logins;
 mod mailboxes;

@@ -1,6 +1,7 @@
 //! Dovecot 2.4, as Debian 13 has it, on what is written for it: in a tree that debootstrap makes
 //! once, `target/trixie`; `tests/trixie` makes it. Where it is missing nothing is tested.
 
+use crate::late;
 use crate::mailboxes::{compare_all, opened};
 use crate::oddities::{folders, messages, open_folders, read_messages};
 use crate::support::{Laid, SMALL, atelier, project, scratch, unqmail};
@@ -158,6 +159,19 @@ fn every_name_is_fit_for_dovecot_2_4() {
     };
     run(folders(), open_folders);
     run(messages(), read_messages);
+}
+
+#[test]
+fn late_mail_appears_once_with_dovecot_2_4() {
+    let Some(tree) = tree() else { return };
+    let settings = "[old]\nquiet_seconds = 0\n[new]\ndovecot = \"2.4\"\n";
+    let laid = Laid::new(&late::site(), settings).migrated();
+    assert_eq!(laid.migrate(&["--final"]).code, 0);
+    quiet(&laid.target);
+    let trixie = Trixie::start(&tree, &laid.target);
+    late::bring_late_mail(&laid, &trixie, &trixie.root());
+    let said = trixie.end();
+    assert!(!said.contains("Error:"), "{said}");
 }
 
 /// Hands a message over as Postfix does; the last answer.
