@@ -159,6 +159,17 @@ fn report(task: &Task<'_>, moved: &Moved, pass: Pass, applied: &mut Applied) {
             "Dovecot has opened the folder since; clients that knew these messages download them again",
         );
     }
+    if moved.outdated > 0 {
+        push(
+            &code::MESSAGE_OUTDATED,
+            Disposition::Manual,
+            format!(
+                "messages that changed on the old server after they were brought: {}",
+                moved.outdated
+            ),
+            "they stay as they were: Dovecot has opened the folder since, and a message never changes for it",
+        );
+    }
     if moved.foreign > 0 && pass == Pass::Final {
         push(
             &code::MESSAGE_FOREIGN,

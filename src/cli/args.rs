@@ -81,6 +81,10 @@ pub(super) struct MigrateArgs {
     /// else in TARGET, which Dovecot may be serving.
     #[arg(long)]
     pub(super) late: bool,
+    /// Look at size and date of every message, also in folders that have not changed since the last
+    /// pass: a program may have written into a message that was brought already.
+    #[arg(long, conflicts_with = "late")]
+    pub(super) thorough: bool,
     /// Only the mail of these: user@domain, @domain or domain; may be given more than once.
     /// Configuration files are written whole all the same.
     #[arg(long, value_name = "PATTERN")]

@@ -41,6 +41,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         config: Some(config.clone()),
         last: false,
         late: false,
+        thorough: false,
         only: Vec::new(),
         jobs: None,
     })?;

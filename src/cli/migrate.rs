@@ -29,8 +29,9 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     apply::ensure_free(&args.target).context("migrating")?;
     let begun = Instant::now();
     let mut root = Root::open(&args.site).context("opening the old server's root")?;
-    let target = Root::open(&args.target);
-    let mut memory = target.map_or_else(|_| Memory::default(), |target| apply::memory(&target));
+    // Without a memory no folder is as an earlier pass saw it.
+    let target = Root::open(&args.target).ok().filter(|_| !args.thorough);
+    let mut memory = target.map_or_else(Memory::default, |target| apply::memory(&target));
     if pass == Pass::Final {
         root.watch();
         memory.by_names = true;
@@ -159,6 +160,13 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
                 out,
                 "Moved: {} into another folder.",
                 counted(moved.followed, "message", "messages")
+            )?;
+        }
+        if moved.replaced > 0 {
+            writeln!(
+                out,
+                "Copied anew: {} that changed on the old server.",
+                counted(moved.replaced, "message", "messages")
             )?;
         }
         if moved.renamed > 0 {

@@ -94,6 +94,7 @@ codes! {
     MESSAGE_FOREIGN = "message-foreign", Warning, "look at the messages; remove them by hand if nobody wants them";
     MESSAGE_NAME_ODD = "message-name-odd", Note, "nothing to do";
     MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
+    MESSAGE_OUTDATED = "message-outdated", Warning, "if nobody works on the new server yet, stop Dovecot, remove its dovecot* files from the mailbox, and run migrate again";
     MESSAGE_SIZE_WRONG = "message-size-wrong", Note, "nothing to do";
     PASSWORD_APOP_LOST = "password-apop-lost", Warning, "tell the user to log in with a password over TLS";
     PASSWORD_CLEAR_DROPPED = "password-clear-dropped", Note, "tell users of CRAM-MD5 to log in with a password over TLS";

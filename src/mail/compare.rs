@@ -1,6 +1,7 @@
-//! What differs between a folder of the old server and its copy, told from names alone: no message
-//! that an earlier pass brought is looked at again.
+//! What differs between a folder of the old server and its copy, told from names; messages that an
+//! earlier pass brought are looked at only in folders that changed since.
 
+use super::changed::Looks;
 use super::keywords::Letters;
 use super::name::base;
 use super::numbers::Former;
@@ -55,6 +56,8 @@ pub(super) struct Wanted {
     pub(super) names: Names,
     /// Something has its name on the target.
     pub(super) is_named: bool,
+    /// A pass completed it.
+    pub(super) is_sure: bool,
     /// The same message under another name.
     pub(super) other: Option<There>,
     /// An earlier pass brought it, or was about to.
@@ -99,11 +102,11 @@ pub(super) struct Work {
 }
 
 /// Compares one folder; also tells the unique names that it has after the pass, sorted.
-pub(super) fn compare(
-    job: &Job<'_>,
+pub(super) fn compare<'a>(
+    job: &Job<'a>,
     mailbox: &Mailbox<'_>,
     name: &BString,
-    parts: &[Part<'_>],
+    parts: &[Part<'a>],
     known: &Known,
     moved: &mut Moved,
 ) -> Result<(Work, Vec<BString>)> {
@@ -133,6 +136,8 @@ pub(super) fn compare(
         departed: Vec::new(),
         stale,
     };
+    let looks = Looks::new(job, mailbox, &work.path, parts).filter(|_| !known.brought.is_empty());
+    let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
     let mut kept = Vec::with_capacity(source.len());
     let (mut source, mut target) = (source.into_iter().peekable(), target.into_iter().peekable());
     // Those of one unique name: usually one on each side.
@@ -159,7 +164,10 @@ pub(super) fn compare(
             let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
             at.map(|at| theirs.swap_remove(at));
-            if at.is_some() && is_sure {
+            let is_old = at.is_some() && is_sure && is_changed(&wanted);
+            moved.outdated += u64::from(is_old && is_served);
+            moved.replaced += u64::from(is_old && !is_served);
+            if at.is_some() && is_sure && (!is_old || is_served) {
                 moved.present += 1;
                 job.progress.done(1, 0);
             } else {
@@ -168,7 +176,7 @@ pub(super) fn compare(
         }
         for (is_named, wanted) in open.drain(..) {
             let other = if is_named { None } else { theirs.pop() };
-            work.wanted.push(Wanted { is_named, other, is_ours, is_trusted, ..wanted });
+            work.wanted.push(Wanted { is_named, is_sure, other, is_ours, is_trusted, ..wanted });
         }
         let departs = !theirs.is_empty() && is_ours && is_whole;
         if is_ours || !is_whole {
@@ -198,6 +206,7 @@ pub(super) fn messages(
         part,
         names,
         is_named: false,
+        is_sure: false,
         other: None,
         is_ours: false,
         is_trusted: false,

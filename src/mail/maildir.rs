@@ -157,9 +157,14 @@ fn bring_message(
     }
     let other = wanted.other.as_ref();
     let other = other.and_then(|other| Some((target.parts.get(other.part)?, &other.name)));
-    if let Some((from, known)) = other
-        && is_same(from, known, wanted.is_trusted)?
-    {
+    let mut is_it = false;
+    if let Some((from, known)) = other {
+        is_it = is_same(from, known, wanted.is_trusted)?;
+        // Dovecot knows it already, and it is the flags that changed.
+        moved.outdated += u64::from(!is_it && wanted.is_sure && target.is_served);
+        is_it |= wanted.is_sure && target.is_served;
+    }
+    if let Some((from, known)) = other.filter(|_| is_it) {
         tree.rename(from, known, to, name).map_err(|e| Error::new("rename", &path, e))?;
         moved.renamed += 1;
         job.progress.done(1, stat.size);

@@ -3,6 +3,7 @@
 //! serves nothing half-written is ever seen.
 
 mod archive;
+mod changed;
 mod compare;
 mod convert;
 mod digests;
@@ -57,6 +58,10 @@ pub struct Moved {
     pub deleted: u64,
     /// Messages that were there already.
     pub present: u64,
+    /// Messages that the old server changed under their names, and that are copied anew.
+    pub replaced: u64,
+    /// Such messages that stay as they were, because Dovecot may know them already.
+    pub outdated: u64,
     /// Messages that were gone between listing and opening; the next pass sees what became of them.
     pub vanished: u64,
     /// Messages on the target that no pass brought.
@@ -90,6 +95,8 @@ impl Moved {
         self.followed += other.followed;
         self.deleted += other.deleted;
         self.present += other.present;
+        self.replaced += other.replaced;
+        self.outdated += other.outdated;
         self.vanished += other.vanished;
         self.foreign += other.foreign;
         self.unrecorded += other.unrecorded;
@@ -197,7 +204,11 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Co
     let is_settled = moved.failures.is_empty()
         && moved.pending + moved.vanished + moved.foreign + moved.unrecorded == 0
         && !job.progress.stopped();
-    let remembered = settled::remember(job, home, stores, is_settled);
+    let mut remembered = settled::remember(job, home, stores, is_settled);
+    if moved.outdated > 0 {
+        // To be looked at, and told, until somebody has done something about it.
+        remembered.clear();
+    }
     Copied { moved, completed, remembered }
 }
 

@@ -450,6 +450,56 @@ fn a_source_that_changes_while_it_is_read_is_complete_after_the_next_pass() {
     assert_eq!(joe.0.verify(&[]).code, 0);
 }
 
+#[test]
+fn a_message_that_is_written_into_is_copied_anew() {
+    let joe = Joe::new("");
+    joe.put(".Kept/cur/3.c:2,S", "three");
+    joe.pass(&[]);
+    let copy = |name: &str| read(&joe.new_home().join(name));
+    // Another size, in a folder where something else changed too.
+    joe.put("cur/2.b:2,S", "two and more");
+    joe.put("new/4.d", "four");
+    let ran = joe.pass(&[]);
+    assert_eq!(copy("cur/2.b:2,S"), "two and more");
+    assert!(ran.stdout.contains("Copied anew: 1 message that changed"), "{}", ran.all());
+    assert!(joe.pass(&[]).stdout.contains("Nothing to do"));
+    // Another date only, of a message that is flagged at the same time.
+    joe.put("cur/2.b:2,S", "two or more.");
+    joe.rename("cur/2.b:2,S", "cur/2.b:2,FS");
+    joe.pass(&[]);
+    assert_eq!(copy("cur/2.b:2,FS"), "two or more.");
+    assert_eq!(joe.messages().len(), 4);
+    // A folder in which nothing has another name is not looked at, but for the asking.
+    joe.pass(&[]);
+    joe.put(".Kept/cur/3.c:2,S", "three or four");
+    assert_eq!(joe.0.verify(&[]).code, 4);
+    let ran = joe.pass(&["--thorough", "--final"]);
+    assert!(ran.stdout.contains("Copied anew: 1 message"), "{}", ran.all());
+    assert_eq!(joe.0.verify(&[]).code, 0);
+    assert_eq!(joe.0.verify(&["--recorded"]).code, 0);
+}
+
+#[test]
+fn a_message_that_dovecot_knows_is_not_changed_beneath_it() {
+    let joe = Joe::new("");
+    joe.put("cur/3.c:2,S", "three");
+    joe.pass(&[]);
+    fs::write(joe.new_home().join("dovecot.index.log"), "index").unwrap();
+    joe.put("cur/2.b:2,S", "two and more");
+    joe.put("cur/3.c:2,S", "three and more");
+    joe.rename("cur/3.c:2,S", "cur/3.c:2,FS");
+    for _ in 0..2 {
+        let ran = joe.pass(&[]);
+        assert!(ran.stdout.contains("warning[message-outdated]"), "{}", ran.all());
+        assert_eq!(joe.messages(), ["cur/2.b:2,S", "cur/3.c:2,FS", "new/1.a"]);
+        assert_eq!(read(&joe.new_home().join("cur/2.b:2,S")), "two");
+        assert_eq!(read(&joe.new_home().join("cur/3.c:2,FS")), "three");
+    }
+    fs::remove_file(joe.new_home().join("dovecot.index.log")).unwrap();
+    joe.pass(&[]);
+    assert_eq!(joe.0.verify(&[]).code, 0);
+}
+
 /// One thing that happens on the old server, or a pass.
 #[derive(Clone, Debug)]
 enum Step {

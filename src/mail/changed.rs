@@ -1,0 +1,45 @@
+//! Messages that the old server changed under their names after a pass had brought them: a filter
+//! that writes into the file, an editor, a restored backup. Size or date tell.
+
+use super::compare::Wanted;
+use super::{Job, Mailbox, PARTS, Part};
+use crate::fsys::root::Folder as Open;
+use crate::model::RelPath;
+use crate::source::mail::Messages;
+
+/// A folder on both sides, open to look at its messages.
+pub(super) struct Looks<'a> {
+    sources: Vec<[Option<Messages<'a>>; 2]>,
+    target: [Option<Open>; 2],
+}
+
+impl<'a> Looks<'a> {
+    /// Opens a folder, unless an earlier pass saw it as it is: then nothing in it is looked at.
+    pub(super) fn new(
+        job: &Job<'a>,
+        mailbox: &Mailbox<'_>,
+        path: &RelPath,
+        parts: &[Part<'a>],
+    ) -> Option<Self> {
+        if parts.iter().all(|part| part.folder.is_seen) {
+            return None;
+        }
+        // What cannot be opened is told when it is listed.
+        let open = |part: &Part<'a>, sub| part.messages(job.root, sub).ok().flatten();
+        let of = |part: &Part<'a>| PARTS.map(|sub| open(part, sub).filter(|_| part.is_maildir()));
+        let target = PARTS.map(|sub| mailbox.tree.root().folder(&path.join(sub)).ok());
+        Some(Self { sources: parts.iter().map(of).collect(), target })
+    }
+
+    /// Whether a message that lies on the target under its name is another one by now.
+    pub(super) fn is_changed(&self, wanted: &Wanted) -> bool {
+        let source =
+            self.sources.get(wanted.from).and_then(|parts| parts.get(wanted.part)?.as_ref());
+        let target = self.target.get(wanted.part).and_then(Option::as_ref);
+        let (Some(source), Some(target)) = (source, target) else { return false };
+        let old = source.stat(&wanted.names.old).ok().flatten();
+        let new = target.stat(wanted.names.new_name()).ok().flatten();
+        // What is gone meanwhile is seen by the next pass.
+        old.zip(new).is_some_and(|(old, new)| (old.size, old.mtime) != (new.size, new.mtime))
+    }
+}
