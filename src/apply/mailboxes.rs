@@ -3,7 +3,8 @@
 use super::commit::commit;
 use super::{Applied, Options};
 use crate::finding::{Code, Disposition, Finding, code};
-use crate::mail::{self, Completed, Copied, Job, Moved, Pass, Remembered};
+use crate::fsys;
+use crate::mail::{self, Completed, Copied, Job, Moved, Orphans, Pass, Remembered};
 use crate::model::design::MailCopy;
 use crate::model::seen::Memory;
 use crate::model::store::Store;
@@ -42,31 +43,36 @@ pub(super) fn copy(
     let mut homes = BTreeSet::new();
     for stores in stores.chunk_by(|(a, _), (b, _)| a.to == b.to) {
         let Some((first, _)) = stores.first() else { continue };
-        homes.insert(first.home.clone());
+        homes.insert(&first.home);
         if options.only.covers(&first.to) {
             let subject = first.to.to_bytes();
             tasks.push(Task { home: first.home.clone(), subject, stores });
         }
     }
-    if job.pass == Pass::Final {
-        match mail::recorded(job.tree, &RelPath::new(HOMES)) {
-            Ok(recorded) => {
-                let left: BTreeSet<RelPath> = recorded.difference(&homes).cloned().collect();
-                let unread = unread(plan, job, &left);
-                let gone = left.into_iter().filter(|home| !unread.contains(home));
-                tasks.extend(gone.filter_map(|home| gone_mailbox(home, options)));
-                applied.findings.extend(unread.iter().map(cannot_be_read));
+    let mut orphans = Orphans::default();
+    if job.pass != Pass::Late {
+        match gone(plan, job, &homes, options, applied) {
+            Ok((gone, found)) => {
+                orphans = found;
+                let gone = gone.into_iter().filter(|_| job.pass == Pass::Final);
+                tasks.extend(gone);
             }
             Err(error) => applied.failures.push(error),
         }
     }
-    tasks.sort_by_key(|task| std::cmp::Reverse(size(task)));
+    let job = &Job { orphans: &orphans, ..*job };
+    tasks.sort_by_key(|task| (task.stores.is_empty(), std::cmp::Reverse(size(task))));
+    // What is gone goes when nobody looks for it any more.
+    let (there, gone) = tasks.split_at(tasks.partition_point(|task| !task.stores.is_empty()));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
     let (tree, (done, records)) = (job.tree, mpsc::channel());
     let copied = std::thread::scope(|scope| {
         let committed = scope.spawn(move || commit(tree, &records));
         let work = || -> Vec<(Moved, Remembered)> {
-            tasks.par_iter().map(|task| bring(job, task, &done)).collect()
+            let bring = |task: &Task<'_>| bring(job, task, &done);
+            let mut moved: Vec<_> = there.par_iter().map(bring).collect();
+            moved.par_extend(gone.par_iter().map(bring));
+            moved
         };
         // Without threads of its own the work is done on the shared ones.
         let copied = pool.map_or_else(|_| work(), |pool| pool.install(work));
@@ -88,6 +94,26 @@ pub(super) fn copy(
         memory.beneath(&copy.from).for_each(|(path, seen)| kept.insert(path.clone(), *seen));
     }
     kept
+}
+
+/// The mailboxes that earlier passes brought and the old server has no more, with their messages.
+fn gone<'a>(
+    plan: &Plan,
+    job: &Job<'_>,
+    homes: &BTreeSet<&RelPath>,
+    options: &Options,
+    applied: &mut Applied,
+) -> fsys::Result<(Vec<Task<'a>>, Orphans)> {
+    let mut left = mail::recorded(job.tree, &RelPath::new(HOMES), homes)?;
+    let unread = unread(plan, job, &left);
+    if job.pass == Pass::Final {
+        applied.findings.extend(unread.iter().map(cannot_be_read));
+    }
+    left.retain(|home| !unread.contains(home));
+    let tasks: Vec<Task<'a>> =
+        left.into_iter().filter_map(|home| gone_mailbox(home, options)).collect();
+    let orphans = Orphans::find(job.tree, tasks.iter().map(|task| &task.home))?;
+    Ok((tasks, orphans))
 }
 
 /// Brings one mailbox up to date, unless it is.

@@ -20,7 +20,7 @@ use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self};
-use crate::mail::{self, Job, Moved, Progress};
+use crate::mail::{self, Job, Moved, Orphans, Progress};
 use crate::model::RelPath;
 use crate::model::seen::Memory;
 use crate::plan::Plan;
@@ -144,6 +144,7 @@ pub fn apply(
         tree,
         pass: options.pass,
         ids: plan.design.ids.mail,
+        orphans: &Orphans::default(),
         pop3: plan.design.pop3,
         progress,
     };

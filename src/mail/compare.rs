@@ -8,6 +8,7 @@ use super::numbers::Former;
 use super::record::Known;
 use super::{Job, Mailbox, Moved, PARTS, Part, Pass, convert, folder};
 use crate::fsys::Result;
+use crate::fsys::tree::Tree;
 use crate::model::RelPath;
 use crate::model::message::{is_plain, renamed};
 use bstr::{BStr, BString};
@@ -121,7 +122,7 @@ pub(super) fn compare<'a>(
         formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
     }
     source.sort_unstable_by(Wanted::order);
-    let (mut target, stale, is_there) = listed(mailbox, &path)?;
+    let (mut target, stale, is_there) = listed(mailbox.tree, &path)?;
     target.sort_unstable_by(|a, b| {
         (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
     });
@@ -248,11 +249,8 @@ fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {
 
 /// The messages of a folder of the target, what was left behind in its `tmp`, and whether it has all
 /// parts.
-pub(super) fn listed(
-    mailbox: &Mailbox<'_>,
-    path: &RelPath,
-) -> Result<(Vec<There>, Vec<BString>, bool)> {
-    let list = |sub: &str| match mailbox.tree.root().list(&path.join(sub)) {
+pub(super) fn listed(tree: &Tree, path: &RelPath) -> Result<(Vec<There>, Vec<BString>, bool)> {
+    let list = |sub: &str| match tree.root().list(&path.join(sub)) {
         Ok(entries) => Ok(Some(entries)),
         Err(error) if error.is_missing() => Ok(None),
         Err(error) => Err(error),

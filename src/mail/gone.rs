@@ -28,7 +28,7 @@ pub(super) fn remove_folder(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<boo
     if others.iter().any(|entry| entry.kind != Kind::File || !is_nobodys(&entry.name)) {
         return Ok(false);
     }
-    let (messages, stale, _) = listed(mailbox, path)?;
+    let (messages, stale, _) = listed(mailbox.tree, path)?;
     if !messages.is_empty() {
         return Ok(false);
     }
@@ -68,15 +68,19 @@ pub(super) fn foreign(mailbox: &Mailbox<'_>, known: &BTreeSet<BString>) -> Resul
     for entry in entries {
         let is_folder = entry.kind == Kind::Folder && entry.name.starts_with(b".");
         if is_folder && !known.contains(&entry.name) {
-            let (messages, _, _) = listed(mailbox, &mailbox.home.join(&entry.name))?;
+            let (messages, _, _) = listed(mailbox.tree, &mailbox.home.join(&entry.name))?;
             count += u64::try_from(messages.len()).unwrap_or(u64::MAX);
         }
     }
     Ok(count)
 }
 
-/// The homes of all mailboxes of which there is a record.
-pub fn recorded(tree: &crate::fsys::tree::Tree, homes: &RelPath) -> Result<BTreeSet<RelPath>> {
+/// The homes of all mailboxes of which there is a record, but for those that are known.
+pub fn recorded(
+    tree: &crate::fsys::tree::Tree,
+    homes: &RelPath,
+    known: &BTreeSet<&RelPath>,
+) -> Result<BTreeSet<RelPath>> {
     let records = RelPath::new(super::record::RECORDS);
     let list = |path: &RelPath| match tree.root().list(path) {
         Ok(entries) => Ok(entries),
@@ -86,7 +90,10 @@ pub fn recorded(tree: &crate::fsys::tree::Tree, homes: &RelPath) -> Result<BTree
     let mut found = BTreeSet::new();
     for domain in list(&records)? {
         for user in list(&records.join(&domain.name))? {
-            found.insert(homes.join(domain.name.as_bytes()).join(user.name.as_bytes()));
+            let home = homes.join(domain.name.as_bytes()).join(user.name.as_bytes());
+            if !known.contains(&home) {
+                found.insert(home);
+            }
         }
     }
     Ok(found)

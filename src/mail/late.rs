@@ -63,7 +63,7 @@ pub(super) fn add(
             });
             everywhere = Some(all);
         }
-        let there = listed(mailbox, &path)?.0;
+        let there = listed(mailbox.tree, &path)?.0;
         let there: BTreeSet<&BStr> = there.iter().map(|there| base(&there.name)).collect();
         late.retain(|wanted| !there.contains(wanted.unique()));
         record.begin(&name, late.iter().map(Wanted::unique))?;
@@ -146,7 +146,7 @@ fn all_messages(mailbox: &Mailbox<'_>) -> Result<Places> {
     };
     let named = folders.into_iter().map(|entry| entry.name).filter(|name| name.starts_with(b"."));
     for name in std::iter::once(BString::default()).chain(named) {
-        let (messages, _, _) = listed(mailbox, &mailbox.folder(&name))?;
+        let (messages, _, _) = listed(mailbox.tree, &mailbox.folder(&name))?;
         let places = messages.into_iter().map(|m| (base(&m.name).to_owned(), (name.clone(), m)));
         all.extend(places);
     }

@@ -31,11 +31,18 @@ pub(super) type Departed = BTreeMap<BString, Vec<Left>>;
 pub(super) struct Left {
     /// The path of `new` or `cur`.
     folder: RelPath,
-    name: BString,
+    pub(super) name: BString,
     /// A pass completed it; else it may be half-written.
     pub(super) is_sure: bool,
     /// Its size and date tell that it is whole.
     is_trusted: bool,
+}
+
+impl Left {
+    /// A message in another mailbox: only its bytes tell that it is the same.
+    pub(super) fn of_another(folder: RelPath, name: BString) -> Self {
+        Self { folder, name, is_sure: false, is_trusted: false }
+    }
 }
 
 /// Brings the messages of one folder that are not there as they should be.
@@ -132,7 +139,8 @@ fn bring_message(
 ) -> Result<()> {
     let (old, name) = (&wanted.names.old, wanted.names.new_name());
     let is_new = !wanted.is_named && wanted.other.is_none() && !wanted.is_ours;
-    if is_new && !departed.contains_key(wanted.unique().as_bytes()) {
+    let unique = wanted.unique();
+    if is_new && !departed.contains_key(unique.as_bytes()) && !job.orphans.has(unique) {
         let size = copy_message(mailbox, source, old, target, wanted.part, name, moved)?;
         job.progress.done(u64::from(size.is_some()), size.unwrap_or(0));
         return Ok(());
@@ -170,8 +178,9 @@ fn bring_message(
         job.progress.done(1, stat.size);
         return Ok(());
     }
-    let elsewhere = departed.get_mut(wanted.unique());
-    if let Some(left) = elsewhere.and_then(Vec::pop) {
+    let elsewhere = departed.get_mut(unique).and_then(Vec::pop).map(|left| (left, false));
+    let elsewhere = elsewhere.or_else(|| Some((job.orphans.take(unique)?, true)));
+    if let Some((left, is_another)) = elsewhere {
         let from = tree.root().folder(&left.folder)?.into_fd();
         if is_same(&from, &left.name, left.is_trusted)? {
             tree.rename(&from, &left.name, to, name).map_err(|e| Error::new("move", &path, e))?;
@@ -179,7 +188,11 @@ fn bring_message(
             job.progress.done(1, stat.size);
             return Ok(());
         }
-        departed.entry(wanted.unique().to_owned()).or_default().push(left);
+        if is_another {
+            job.orphans.give_back(left);
+        } else {
+            departed.entry(unique.to_owned()).or_default().push(left);
+        }
     }
     if copy_message(mailbox, source, old, target, wanted.part, name, moved)?.is_some() {
         job.progress.done(1, stat.size);

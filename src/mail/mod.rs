@@ -14,6 +14,7 @@ mod late;
 mod maildir;
 mod name;
 mod numbers;
+mod orphans;
 mod pass;
 mod record;
 mod settled;
@@ -23,6 +24,7 @@ pub use convert::Converted;
 pub use digests::Told;
 pub use gone::recorded;
 pub use name::base;
+pub use orphans::Orphans;
 pub use pass::Pass;
 pub use record::Completed;
 pub use settled::{Remembered, settled};
@@ -163,6 +165,8 @@ pub struct Job<'a> {
     pub pass: Pass,
     /// User and group that own the mail.
     pub ids: (u32, u32),
+    /// Messages of mailboxes that the old server has no more.
+    pub orphans: &'a Orphans,
     /// The program whose POP3 clients shall find their mail again.
     pub pop3: Pop3,
     /// Who hears of it.

@@ -5,6 +5,7 @@ use crate::support::{Item, Laid, Ran, SMALL, command, first_change, read, snapsh
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -157,17 +158,86 @@ fn a_mailbox_moves_with_its_account() {
     fs::write(domains.join("vpasswd"), vpasswd.replace("a.example/joe:", "a.example/0:")).unwrap();
     assert!(joe.pass(&["--final"]).stdout.contains("Nothing to do"));
     assert_eq!(joe.messages(), ["cur/2.b:2,S", "new/1.a"]);
-    // Its name changes: its mail is under the new one, and gone from the former at the end.
+    // Its name changes: its mail moves to the new one, and the former goes at the end.
     let vpasswd = read(&domains.join("vpasswd"));
     fs::write(domains.join("vpasswd"), vpasswd.replace("joe:", "jim:")).unwrap();
     let waive = "[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'joe is gone'\n";
     fs::write(&joe.0.config, format!("{SOON}{waive}")).unwrap();
-    joe.pass(&[]);
-    assert_eq!(joe.messages().len(), 2);
-    joe.pass(&["--final"]);
-    assert!(!joe.0.target.join("var/vmail/a.example/joe").exists());
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    let before = inode(&joe.new_home().join("cur/2.b:2,S"));
+    let ran = joe.pass(&[]);
+    assert!(ran.stdout.contains("Moved: 2 messages"), "{}", ran.all());
+    assert!(ran.stdout.contains("0 messages (0 bytes)"), "{}", ran.all());
     let jim = joe.0.target.join("var/vmail/a.example/jim/Maildir");
     assert_eq!(messages(&jim), ["cur/2.b:2,S", "new/1.a"]);
+    assert_eq!(inode(&jim.join("cur/2.b:2,S")), before);
+    assert!(joe.messages().is_empty());
+    assert_eq!(joe.0.verify(&["--recorded"]).code, 0);
+    joe.pass(&["--final"]);
+    assert!(!joe.0.target.join("var/vmail/a.example/joe").exists());
+    assert_eq!(messages(&jim), ["cur/2.b:2,S", "new/1.a"]);
+    assert!(joe.pass(&["--final"]).stdout.contains("Nothing to do"));
+}
+
+#[test]
+fn a_domain_gets_another_name_at_the_last_pass_and_no_message_is_copied() {
+    let joe = Joe::new("message home/vpopmail/domains/a.example/eve/Maildir/.K/cur/3.e:2,S Eve\n");
+    joe.pass(&[]);
+    let site = &joe.0.site;
+    let renamed = |name: &str| {
+        let text = read(&site.join(name)).replace("a.example", "b.example");
+        fs::write(site.join(name), text).unwrap();
+    };
+    fs::rename(
+        site.join("home/vpopmail/domains/a.example"),
+        site.join("home/vpopmail/domains/b.example"),
+    )
+    .unwrap();
+    for name in ["home/vpopmail/domains/b.example/vpasswd", "var/qmail/control/virtualdomains"] {
+        renamed(name);
+    }
+    let assign = "+b.example-:b.example:89:89:/home/vpopmail/domains/b.example:-::\n.\n";
+    fs::write(site.join("var/qmail/users/assign"), assign).unwrap();
+    fs::remove_file(site.join("var/qmail/users/cdb")).unwrap();
+    let waive = "[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'a trial'\n";
+    fs::write(&joe.0.config, format!("{SOON}{waive}")).unwrap();
+    let ran = joe.pass(&["--final"]);
+    assert!(ran.stdout.contains("Moved: 3 messages"), "{}", ran.all());
+    assert!(ran.stdout.contains("0 messages (0 bytes)"), "{}", ran.all());
+    assert!(!joe.0.target.join("var/vmail/a.example").exists());
+    let all = messages(&joe.0.target.join("var/vmail"));
+    assert_eq!(
+        all,
+        [
+            "b.example/eve/Maildir/.K/cur/3.e:2,S",
+            "b.example/joe/Maildir/cur/2.b:2,S",
+            "b.example/joe/Maildir/new/1.a"
+        ]
+    );
+}
+
+/// Names, sizes and dates can be made up.
+#[test]
+fn nobody_gets_mail_of_an_account_that_is_gone_by_the_names_of_its_messages() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    let domain = joe.0.site.join("home/vpopmail/domains/a.example");
+    let date = fs::metadata(joe.old().join("new/1.a")).unwrap().modified().unwrap();
+    fs::remove_dir_all(domain.join("joe")).unwrap();
+    let vpasswd = read(&domain.join("vpasswd"));
+    let rows: Vec<&str> = vpasswd.lines().filter(|row| !row.starts_with("joe:")).collect();
+    fs::write(domain.join("vpasswd"), rows.join("\n") + "\n").unwrap();
+    let made_up = domain.join("eve/Maildir/new/1.a");
+    fs::write(&made_up, "eve").unwrap();
+    fs::File::options().write(true).open(&made_up).unwrap().set_modified(date).unwrap();
+    let waive = "[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'joe is gone'\n";
+    fs::write(&joe.0.config, format!("{SOON}{waive}")).unwrap();
+    joe.pass(&[]);
+    let eve = joe.0.target.join("var/vmail/a.example/eve/Maildir");
+    assert_eq!(read(&eve.join("new/1.a")), "eve");
+    assert_eq!(joe.messages().len(), 2);
+    joe.pass(&["--final"]);
+    assert_eq!(messages(&joe.0.target.join("var/vmail")), ["a.example/eve/Maildir/new/1.a"]);
 }
 
 #[test]
