@@ -1,5 +1,6 @@
 //! Dovecot 2.4, as Debian 13 has it, on what is written for it: in a tree that debootstrap makes
-//! once, `target/trixie`; `tests/trixie` makes it. Where it is missing nothing is tested.
+//! once, `target/trixie`; `tests/trixie` makes it. Where it is missing the tests fail, unless
+//! `UNQMAIL_WITHOUT_DOVECOT_24` is set.
 
 use crate::late;
 use crate::mailboxes::{compare_all, opened};
@@ -10,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -108,14 +109,61 @@ impl Host for Trixie {
     }
 }
 
-/// The tree with Dovecot 2.4, if it was made.
+/// The tree with Dovecot 2.4; `None` only where somebody said to go without.
 fn tree() -> Option<PathBuf> {
     let tree = project().join("target/trixie");
-    if !tree.join("usr/sbin/dovecot").exists() {
-        eprintln!("{} is not there: Dovecot 2.4 is not tested", tree.display());
+    if std::env::var_os(WITHOUT).is_some_and(|value| !value.is_empty()) {
+        eprintln!("{WITHOUT} is set: Dovecot 2.4 is not tested");
         return None;
     }
+    let is_there = tree.join("usr/sbin/dovecot").exists();
+    assert!(is_there, "{} is not there: run tests/trixie, or set {WITHOUT}", tree.display());
     Some(tree)
+}
+
+/// Says to go without Dovecot 2.4.
+const WITHOUT: &str = "UNQMAIL_WITHOUT_DOVECOT_24";
+
+/// How `tests/trixie` ends with a mirror, in a folder where no tree is.
+fn made_from(mirror: &str) -> Option<i32> {
+    let folder = scratch();
+    let script = folder.path().join("tests/trixie");
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    fs::copy(project().join("tests/trixie"), &script).unwrap();
+    let apt = folder.path().join("apt.conf");
+    fs::write(&apt, "Acquire::http::Proxy::127.0.0.1 \"DIRECT\";\n").unwrap();
+    let mut run = Command::new("bash");
+    run.arg(&script).env("DEBIAN_MIRROR", mirror).env("APT_CONFIG", apt);
+    let ran = run.output().unwrap();
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("could not be made"), "{ran:?}");
+    ran.status.code()
+}
+
+#[test]
+fn only_a_mirror_out_of_reach_is_an_excuse() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mirror = format!("http://{}/debian", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map(Result::unwrap) {
+            std::thread::spawn(|| answer_that_nothing_is_there(stream));
+        }
+    });
+    assert_eq!(made_from(&mirror), Some(1));
+    // Whoever had this port has given it back.
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    assert_eq!(made_from(&format!("http://{closed}/debian")), Some(75));
+}
+
+fn answer_that_nothing_is_there(mut stream: TcpStream) {
+    let mut request = BufReader::new(stream.try_clone().unwrap());
+    let mut line = String::new();
+    while request.read_line(&mut line).is_ok_and(|length| length > 0) {
+        if line == "\r\n" {
+            let none = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+            drop(stream.write_all(none));
+        }
+        line.clear();
+    }
 }
 
 /// No certificate is made for the test, and nobody takes what goes to syslog.
