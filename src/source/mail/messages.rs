@@ -8,6 +8,7 @@ use crate::model::RelPath;
 use crate::model::access::READ;
 use crate::source::access::guard;
 use bstr::BString;
+use std::cell::OnceCell;
 use std::fs::File;
 
 /// `new` or `cur`, open.
@@ -16,6 +17,8 @@ pub struct Messages<'a> {
     root: &'a Root,
     store: &'a RelPath,
     open: Open,
+    /// What the store is, once somebody asked.
+    owner: OnceCell<Option<Stat>>,
 }
 
 impl<'a> Messages<'a> {
@@ -36,7 +39,7 @@ impl<'a> Messages<'a> {
             }
             opened => opened?,
         };
-        Ok(Some(Self { root, store, open }))
+        Ok(Some(Self { root, store, open, owner: OnceCell::new() }))
     }
 
     /// The names of all messages, sorted.
@@ -89,10 +92,10 @@ impl<'a> Messages<'a> {
             return false;
         }
         // What cannot be looked at is nobody's.
-        let owner = self.root.stat(self.store).ok().flatten();
+        let owner = self.owner.get_or_init(|| self.root.stat(self.store).ok().flatten());
         let may =
-            |owner: Stat| owner.uid == stat.uid || guard(stat).grants(owner.uid, owner.gid, READ);
-        !owner.is_some_and(may)
+            |owner: &Stat| owner.uid == stat.uid || guard(stat).grants(owner.uid, owner.gid, READ);
+        !owner.as_ref().is_some_and(may)
     }
 
     /// What a link among the messages leads to, if it is a file in the same store and of its owner.
