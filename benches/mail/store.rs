@@ -156,10 +156,10 @@ pub(crate) fn change(folder: &Path, size: Size, round: usize) -> Result<(), Fail
         let path = folder.join(maildir(account));
         match random.below(100) {
             0..40 => {
-                let (number, bytes) = (size.messages + done, random.size());
-                let time = FIRST + STEP * u64::try_from(number)?;
+                let number = size.messages + round * size.messages.div_ceil(1000) + done;
+                let (time, bytes) = (FIRST + STEP * u64::try_from(number)?, random.size());
                 let (front, _) = name(number, time, bytes, &mut random);
-                let file = path.join("new").join(format!("{front}.{round}"));
+                let file = path.join("new").join(front);
                 put(&file, &text, bytes, time, &mut random)?;
                 std::os::unix::fs::chown(&file, Some(VPOPMAIL), Some(VPOPMAIL))?;
             }
