@@ -14,7 +14,8 @@ const QUIET: Duration = Duration::from_secs(10);
 /// Counts messages while they are done, and hears Ctrl-C.
 #[derive(Debug)]
 pub(super) struct Bar {
-    shown: ProgressBar,
+    /// `None` where nobody would see it.
+    shown: Option<ProgressBar>,
     verb: &'static str,
     total: u64,
     messages: AtomicU64,
@@ -28,16 +29,18 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar for so many messages.
     pub(super) fn new(verb: &'static str, total: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len}  {eta} left")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        if !term::has_screen() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        bar.set_message(verb);
+        let shown = term::has_screen().then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(8);
+            let bar = ProgressBar::with_draw_target(Some(total), target);
+            let style = ProgressStyle::with_template(
+                "{msg} [{bar:40}] {human_pos}/{human_len}  {eta} left",
+            );
+            let bar = match style {
+                Ok(style) => bar.with_style(style.progress_chars("=> ")),
+                Err(_) => bar,
+            };
+            bar.with_message(verb)
+        });
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             // The second one ends the process at once.
@@ -49,7 +52,7 @@ impl Bar {
             }
         }
         Self {
-            shown: bar,
+            shown,
             verb,
             total,
             messages: AtomicU64::new(0),
@@ -62,18 +65,18 @@ impl Bar {
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
-        self.shown.finish_and_clear();
+        self.shown.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 
 impl Progress for Bar {
     fn done(&self, messages: u64, bytes: u64) {
-        self.shown.inc(messages);
-        let messages = self.messages.fetch_add(messages, Ordering::Relaxed) + messages;
-        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if term::has_screen() {
+        if let Some(bar) = &self.shown {
+            bar.inc(messages);
             return;
         }
+        let messages = self.messages.fetch_add(messages, Ordering::Relaxed) + messages;
+        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let (now, due) = (self.started.elapsed().as_secs(), self.due.load(Ordering::Relaxed));
         let next = now + QUIET.as_secs();
         if now >= due
