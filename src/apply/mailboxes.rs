@@ -80,7 +80,7 @@ pub(super) fn copy(
         applied.failures.extend(committed.join().unwrap_or_default());
         copied
     });
-    let mut kept = Memory::default();
+    let mut kept = memory.emptied();
     for (task, (moved, remembered)) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
         applied.moved.add(moved);
@@ -116,13 +116,8 @@ fn gone<'a>(
     Ok((tasks, orphans))
 }
 
-/// Brings one mailbox up to date, unless it is.
+/// Brings one mailbox up to date.
 fn bring(job: &Job<'_>, task: &Task<'_>, done: &Sender<(Completed, u64)>) -> (Moved, Remembered) {
-    if let Some(remembered) = mail::settled(job, &task.home, task.stores) {
-        let moved = Moved { present: size(task), ..Moved::default() };
-        job.progress.done(moved.present, 0);
-        return (moved, remembered);
-    }
     let Copied { mut moved, completed, remembered } = mail::copy(job, &task.home, task.stores);
     if !completed.is_nothing()
         && let Err(unsent) = done.send((completed, moved.bytes))

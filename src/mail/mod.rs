@@ -27,7 +27,7 @@ pub use name::base;
 pub use orphans::Orphans;
 pub use pass::Pass;
 pub use record::Completed;
-pub use settled::{Remembered, settled};
+pub use settled::Remembered;
 
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
@@ -135,6 +135,8 @@ struct Part<'a> {
     copy: &'a MailCopy,
     store: &'a Store,
     folder: &'a Folder,
+    /// Nothing is left to do about it.
+    is_settled: bool,
 }
 
 impl Part<'_> {
@@ -183,13 +185,22 @@ type Folders<'a> = BTreeMap<BString, Vec<Part<'a>>>;
 pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Copied {
     let begun = Instant::now();
     let mut moved = Moved::default();
+    let looked = settled::look(job, home, stores);
+    if !looked.is_empty() && looked.iter().all(|(_, seen)| seen.is_some()) {
+        moved.present = stores.iter().map(|(_, store)| store.messages()).sum();
+        job.progress.done(moved.present, 0);
+        moved.spent = begun.elapsed();
+        return Copied { moved, completed: Completed::default(), remembered: looked };
+    }
     let digests = Digests::new(job.tree, home);
     let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids, digests };
     let mut folders = Folders::new();
+    let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
     for (copy, store) in stores {
         for folder in &store.folders {
             let parts = folders.entry(copy.folder(&folder.name).clone()).or_default();
-            parts.push(Part { copy, store, folder });
+            let is_settled = seen.next().unwrap_or(false);
+            parts.push(Part { copy, store, folder, is_settled });
         }
     }
     let copied = Record::open(job.tree, home).and_then(|record| {
@@ -205,10 +216,11 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Co
     });
     moved.failures.extend(mailbox.digests.finish().err());
     moved.spent = begun.elapsed();
-    let is_settled = moved.failures.is_empty()
-        && moved.pending + moved.vanished + moved.foreign + moved.unrecorded == 0
+    let is_complete = moved.failures.is_empty()
+        && moved.vanished + moved.unrecorded == 0
         && !job.progress.stopped();
-    let mut remembered = settled::remember(job, home, stores, is_settled);
+    let is_for_final = job.pass == Pass::Late || moved.pending + moved.foreign > 0;
+    let mut remembered = settled::remember(job, home, stores, looked, is_complete, is_for_final);
     if moved.outdated > 0 {
         // To be looked at, and told, until somebody has done something about it.
         remembered.clear();
@@ -227,9 +239,10 @@ pub struct Copied {
     pub remembered: Remembered,
 }
 
-/// Compares folder by folder, then carries out what differs. A mailbox that is new is done folder by
-/// folder at once, so that no more than one is in memory; a later pass first knows all that left a
-/// folder, so that a message which only moved is followed.
+/// Compares folder by folder, then carries out what differs; a folder about which nothing is left to
+/// do is only kept in the record. A mailbox that is new is done folder by folder at once, so that no
+/// more than one is in memory; a later pass first knows all that left a folder, so that a message
+/// which only moved is followed.
 fn update(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
@@ -238,7 +251,7 @@ fn update(
     mut record: Record<'_>,
     moved: &mut Moved,
 ) -> Result<Completed> {
-    let is_new = record.is_new();
+    let (is_new, was_complete) = (record.is_new(), record.is_complete());
     let parts_of = |name: &BString| folders.get(name).map(Vec::as_slice).unwrap_or_default();
     let (mut works, mut departed) = (Vec::new(), Departed::new());
     let mut seen = BTreeSet::new();
@@ -252,6 +265,14 @@ fn update(
         }
         let known = record.take(&name)?;
         let parts = parts_of(&name);
+        if was_complete && !parts.is_empty() && parts.iter().all(|part| part.is_settled) {
+            record.keep(&name, &known, Some(&known.brought))?;
+            let messages = parts.iter().map(|part| part.folder.messages).sum();
+            moved.present += messages;
+            job.progress.done(messages, 0);
+            seen.insert(name);
+            continue;
+        }
         let (mut work, kept) = match compare(job, mailbox, &name, parts, &known, moved) {
             Ok(compared) => compared,
             Err(error) => {

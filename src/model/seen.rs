@@ -2,13 +2,14 @@
 //! at each message again.
 //!
 //! ```text
-//! unqmail.folders/1
-//! STAMPS NAMES STAMPS NAMES MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
+//! unqmail.folders/2
+//! STAMPS NAMES STAMPS NAMES FINAL MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
 //! ```
 //!
 //! Prints are 32 hexadecimal digits, `-` where there is none: two of the folder on the old server,
-//! then two of its copy. The counts are of all messages, of those that a quota counts, and of those
-//! marked as deleted; the path is the old server's.
+//! then two of its copy. `final` stands where the last pass has something to do about the mailbox
+//! that this one leaves, else `-`. The counts are of all messages, of those that a quota counts, and
+//! of those marked as deleted; the path is the old server's.
 
 use super::RelPath;
 use super::quota::Usage;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 /// The first line of the file.
-const HEAD: &[u8] = b"unqmail.folders/1\n";
+const HEAD: &[u8] = b"unqmail.folders/2\n";
 
 /// A digest of something that may change.
 pub type Print = u128;
@@ -58,6 +59,9 @@ pub struct Seen {
     pub source: Prints,
     /// Its copy, once nothing was left to do about it.
     pub target: Prints,
+    /// The final pass has something to do about the mailbox, or to tell of it: messages that are
+    /// gone on the old server, or that no pass brought.
+    pub is_for_final: bool,
     /// What was in it.
     pub counts: Counts,
 }
@@ -90,6 +94,7 @@ impl Memory {
                 }
                 .is_ok();
             }
+            text.extend_from_slice(if seen.is_for_final { b"final " } else { b"- " });
             for usage in [seen.counts.all, seen.counts.counted, seen.counts.deleted] {
                 let _ = write!(text, "{} {} ", usage.messages, usage.bytes).is_ok();
             }
@@ -97,6 +102,12 @@ impl Memory {
             text.push(b'\n');
         }
         text
+    }
+
+    /// One that is as much trusted and knows nothing yet.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self { folders: BTreeMap::new(), by_names: self.by_names }
     }
 
     /// What is known of a folder.
@@ -118,7 +129,7 @@ impl Memory {
 }
 
 fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
-    let mut fields = line.splitn_str(11, " ");
+    let mut fields = line.splitn_str(12, " ");
     let mut print = || -> Option<Option<Print>> {
         match fields.next()? {
             b"-" => Some(None),
@@ -127,10 +138,11 @@ fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
     };
     let source = Prints { stamps: print()?, names: print()? };
     let target = Prints { stamps: print()?, names: print()? };
+    let is_for_final = fields.next()? == b"final";
     let mut number = || -> Option<u64> { fields.next()?.to_str().ok()?.parse().ok() };
     let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
     let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
-    Some((RelPath::new(fields.next()?), Seen { source, target, counts }))
+    Some((RelPath::new(fields.next()?), Seen { source, target, is_for_final, counts }))
 }
 
 #[cfg(test)]
@@ -144,6 +156,7 @@ mod tests {
         let seen = Seen {
             source: Prints { stamps: Some(7), names: None },
             target: Prints { stamps: None, names: Some(u128::MAX) },
+            is_for_final: true,
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
         };
         memory.insert(RelPath::new("home/a b/Maildir"), seen);
@@ -151,7 +164,7 @@ mod tests {
         let read = Memory::parse(&memory.render());
         assert_eq!(read, memory);
         assert_eq!(read.get(&RelPath::new("home/a b/Maildir")), Some(&seen));
-        assert_eq!(Memory::parse(b"unqmail.folders/1\n12 - x\n"), Memory::default());
+        assert_eq!(Memory::parse(b"unqmail.folders/2\n12 - x\n"), Memory::default());
     }
 
     #[test]

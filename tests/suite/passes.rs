@@ -93,8 +93,11 @@ fn a_deletion_is_carried_out_at_the_final_pass_only() {
     let joe = Joe::new("");
     joe.pass(&[]);
     joe.remove("cur/2.b:2,S");
-    joe.pass(&[]);
-    assert_eq!(joe.messages(), ["cur/2.b:2,S", "new/1.a"]);
+    // The second of the two finds nothing to do, and does not forget what is left for the last one.
+    for _ in 0..2 {
+        joe.pass(&[]);
+        assert_eq!(joe.messages(), ["cur/2.b:2,S", "new/1.a"]);
+    }
     let ran = joe.pass(&["--final"]);
     assert_eq!(joe.messages(), ["new/1.a"]);
     assert!(ran.stdout.contains("Removed: 1 message and 0 folders"), "{}", ran.all());
@@ -128,6 +131,24 @@ fn a_renamed_folder_is_followed_and_the_old_one_goes_at_the_end() {
     joe.pass(&["--final"]);
     assert!(!joe.new_home().join(".Old").exists());
     assert_eq!(joe.messages().len(), 4);
+}
+
+#[test]
+fn what_waits_for_the_final_pass_is_not_forgotten_while_another_folder_changes() {
+    let joe = Joe::new("");
+    joe.put(".Kept/cur/3.c:2,S", "three");
+    joe.put(".Gone/cur/4.d:2,S", "four");
+    joe.pass(&[]);
+    joe.remove(".Kept/cur/3.c:2,S");
+    fs::remove_dir_all(joe.old().join(".Gone")).unwrap();
+    joe.pass(&[]);
+    joe.put("new/5.e", "five");
+    joe.pass(&[]);
+    joe.pass(&[]);
+    let all = [".Gone/cur/4.d:2,S", ".Kept/cur/3.c:2,S", "cur/2.b:2,S", "new/1.a", "new/5.e"];
+    assert_eq!(joe.messages(), all);
+    joe.pass(&["--final"]);
+    assert_eq!(joe.messages(), all[2..]);
 }
 
 #[test]

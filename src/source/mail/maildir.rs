@@ -213,7 +213,7 @@ impl Reader<'_> {
         if !is_folder {
             return;
         }
-        let seen = Seen { source, target: Prints::default(), counts };
+        let seen = Seen { source, counts, ..Seen::default() };
         let mut folder = Folder { is_seen: false, ..Folder::seen(name, path, seen) };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
