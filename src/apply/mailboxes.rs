@@ -70,8 +70,9 @@ pub(super) fn copy(
         let committed = scope.spawn(move || commit(tree, &records));
         let work = || -> Vec<(Moved, Remembered)> {
             let bring = |task: &Task<'_>| bring(job, task, &done);
-            let mut moved: Vec<_> = there.par_iter().map(bring).collect();
-            moved.par_extend(gone.par_iter().map(bring));
+            // One by one: of those that a thread takes together no other can take any.
+            let mut moved: Vec<_> = there.par_iter().with_max_len(1).map(bring).collect();
+            moved.par_extend(gone.par_iter().with_max_len(1).map(bring));
             moved
         };
         // Without threads of its own the work is done on the shared ones.

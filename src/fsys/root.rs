@@ -5,6 +5,7 @@ use super::watch::{Stamp, Watch};
 use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -113,7 +114,7 @@ impl Root {
             let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
             now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
         };
-        seen.into_iter().filter(is_other).map(|(path, _)| path).collect()
+        seen.into_par_iter().filter(is_other).map(|(path, _)| path).collect()
     }
 
     /// Tells what is at a path, links followed; `None` where nothing is.

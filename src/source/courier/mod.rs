@@ -71,7 +71,8 @@ impl Source for Courier {
         let stores =
             reading.site.stores.values_mut().filter(|store| store.kind == StoreKind::Maildir);
         let mut stores: Vec<&mut Store> = stores.collect();
-        let read: Vec<Seen> = stores.par_iter_mut().map(|store| look(root, store)).collect();
+        let stores = stores.par_iter_mut().with_max_len(1);
+        let read: Vec<Seen> = stores.map(|store| look(root, store)).collect();
         for seen in read {
             reading.findings.append(seen.findings);
             reading.site.size_list = reading.site.size_list.take().or(seen.size_list);

@@ -42,8 +42,11 @@ impl Source for Mail {
         for path in &astray {
             reading.findings.push(led_astray(path));
         }
+        let paths: Vec<RelPath> = paths.into_iter().collect();
+        // One by one: a few stores are much larger than the others.
+        let paths = paths.par_iter().with_max_len(1);
         let read: Vec<(Option<Store>, Findings)> =
-            paths.into_par_iter().map(|path| read_store(root, memory, &path)).collect();
+            paths.map(|path| read_store(root, memory, path)).collect();
         for (store, findings) in read {
             reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
             reading.findings.append(findings);

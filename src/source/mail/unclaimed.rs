@@ -76,8 +76,15 @@ pub(super) fn report(reading: &mut Reading<'_>) {
     let of_domain = |domain: &Domain| {
         let mut findings = Findings::default();
         in_domain(reading.root, &domain.home, &claimed, &mut findings);
-        for account in domain.accounts.iter().filter(|account| account.inside.has_others) {
+        let accounts = domain.accounts.par_iter().filter(|account| account.inside.has_others);
+        let homes = accounts.map(|account| {
+            let mut findings = Findings::default();
             in_home(reading.root, &account.home, &claimed, &mut findings);
+            findings
+        });
+        let homes: Vec<Findings> = homes.collect();
+        for one in homes {
+            findings.append(one);
         }
         findings
     };
