@@ -98,7 +98,7 @@ fn is_same_folder(a: &Path, b: &Path) -> bool {
 }
 
 /// Threads by default: four for each processor, since they wait for disks.
-pub(super) fn jobs(asked: Option<usize>) -> usize {
+fn jobs(asked: Option<usize>) -> usize {
     asked.filter(|jobs| *jobs > 0).unwrap_or_else(|| 4 * super::processors())
 }
 

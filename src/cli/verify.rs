@@ -14,8 +14,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let root = Root::open(&args.site).context("opening the old server's root")?;
     let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref(), &memory)?;
     let bar = Bar::new("checked", plan.totals().messages);
-    let jobs = super::migrate::jobs(None);
-    let verified = verify::verify(&plan, &root, &target, jobs, args.recorded, &bar);
+    let verified = verify::verify(&plan, &root, &target, args.recorded, &bar);
     bar.finish();
     let verified = verified.context("checking the new server")?;
     let earned = if verified.differences.is_empty() { Exit::Done } else { Exit::Differs };

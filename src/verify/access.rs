@@ -6,8 +6,10 @@ use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::plan::Plan;
 use crate::target::Content;
+use rayon::prelude::*;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use walkdir::WalkDir;
 
 /// Looks at every file that was written and at everything in the mail users' homes. Only root can
@@ -35,10 +37,42 @@ fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
     }
 }
 
+/// The folders of domains and the homes in them; then all that is in those, on many threads.
 fn check_mail(plan: &Plan, target: &Root, verified: &mut Verified) {
     let root = target.path().join("var/vmail");
-    let sets_owners = rustix::process::geteuid().is_root();
-    for entry in WalkDir::new(&root).min_depth(1).sort_by_file_name() {
+    let mail = Mail {
+        target,
+        ids: plan.design.ids.mail,
+        sets_owners: rustix::process::geteuid().is_root(),
+    };
+    let mut homes = Vec::new();
+    for entry in WalkDir::new(&root).min_depth(1).max_depth(2) {
+        let home = entry.as_ref().ok().filter(|entry| entry.depth() == 2);
+        homes.extend(home.map(|home| home.path().to_owned()));
+        mail.look(entry, verified);
+    }
+    let look = |home: &PathBuf| {
+        let mut verified = Verified::default();
+        for entry in WalkDir::new(home).min_depth(1) {
+            mail.look(entry, &mut verified);
+        }
+        verified
+    };
+    let looked: Vec<Verified> = homes.par_iter().with_max_len(1).map(look).collect();
+    for one in looked {
+        verified.append(one);
+    }
+}
+
+/// What owners and modes in the homes are held against.
+struct Mail<'a> {
+    target: &'a Root,
+    ids: (u32, u32),
+    sets_owners: bool,
+}
+
+impl Mail<'_> {
+    fn look(&self, entry: walkdir::Result<walkdir::DirEntry>, verified: &mut Verified) {
         let (path, metadata) = match entry.map_err(|e| e.to_string()).and_then(|entry| {
             let metadata = entry.metadata().map_err(|e| e.to_string())?;
             Ok((entry.into_path(), metadata))
@@ -46,24 +80,20 @@ fn check_mail(plan: &Plan, target: &Root, verified: &mut Verified) {
             Ok(found) => found,
             Err(error) => {
                 verified.differ("access", "var/vmail", "readable", error);
-                continue;
+                return;
             }
         };
-        let relative =
-            RelPath::new(path.strip_prefix(target.path()).unwrap_or(&path).as_os_str().as_bytes());
         verified.count("owners and modes", 1);
+        let beneath = path.strip_prefix(self.target.path()).unwrap_or(&path);
+        let relative = || RelPath::new(beneath.as_os_str().as_bytes());
         let ids = (metadata.uid(), metadata.gid());
-        if sets_owners && ids != plan.design.ids.mail {
-            verified.differ(
-                "owner",
-                relative.as_bstr(),
-                format!("{:?}", plan.design.ids.mail),
-                format!("{ids:?}"),
-            );
+        if self.sets_owners && ids != self.ids {
+            let (old, new) = (format!("{:?}", self.ids), format!("{ids:?}"));
+            verified.differ("owner", relative().as_bstr(), old, new);
         }
         if !metadata.is_symlink() && metadata.mode() & 0o077 != 0 {
             let mode = format!("{:o}", metadata.mode() & 0o7777);
-            verified.differ("mode", relative.as_bstr(), "nothing for others", mode);
+            verified.differ("mode", relative().as_bstr(), "nothing for others", mode);
         }
     }
 }

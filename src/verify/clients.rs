@@ -61,19 +61,16 @@ pub fn mailboxes(plan: &Plan) -> BTreeMap<&RelPath, Vec<(&MailCopy, &Store)>> {
     mailboxes
 }
 
-/// Checks the files of every mailbox, on `jobs` threads.
-pub(super) fn check(plan: &Plan, site: &Root, target: &Root, jobs: usize, verified: &mut Verified) {
+/// Checks the files of every mailbox.
+pub(super) fn check(plan: &Plan, site: &Root, target: &Root, verified: &mut Verified) {
     let mailboxes: Vec<_> = mailboxes(plan).into_iter().collect();
     let pop3 = plan.design.pop3;
-    let work = || -> Vec<Found> {
-        let check = |(home, stores): &(&RelPath, Vec<_>)| {
-            let mut files = MailboxFiles { root: target, maildir: home.join("Maildir") };
-            compare(site, stores, pop3, &mut files)
-        };
-        mailboxes.par_iter().map(check).collect()
+    let check = |(home, stores): &(&RelPath, Vec<_>)| {
+        let mut files = MailboxFiles { root: target, maildir: home.join("Maildir") };
+        compare(site, stores, pop3, &mut files)
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-    for mut one in pool.map_or_else(|_| work(), |pool| pool.install(work)) {
+    let found: Vec<Found> = mailboxes.par_iter().with_max_len(1).map(check).collect();
+    for mut one in found {
         for (kind, count) in one.checked {
             *verified.checked.entry(kind).or_insert(0) += count;
         }

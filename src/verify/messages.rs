@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
@@ -50,16 +51,15 @@ pub(super) struct Sides<'a> {
     pub(super) progress: &'a dyn Progress,
 }
 
-pub(super) fn check(plan: &Plan, sides: Sides<'_>, jobs: usize, verified: &mut Verified) {
+pub(super) fn check(plan: &Plan, sides: Sides<'_>, verified: &mut Verified) {
     let Sides { site, target, .. } = sides;
     let stores =
         plan.copies().iter().filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)));
-    let stores: Vec<_> = stores.collect();
-    let work = || -> Vec<Found> {
-        stores.par_iter().map(|(copy, store)| check_store(sides, copy, store)).collect()
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-    let found = pool.map_or_else(|_| work(), |pool| pool.install(work));
+    let mut stores: Vec<_> = stores.collect();
+    // The largest first and one by one, so that no thread is left alone with one at the end.
+    stores.sort_by_key(|(_, store)| Reverse(store.bytes()));
+    let stores = stores.par_iter().with_max_len(1);
+    let found: Vec<Found> = stores.map(|(copy, store)| check_store(sides, copy, store)).collect();
     for mut one in found {
         *verified.checked.entry("messages").or_insert(0) += one.messages;
         *verified.checked.entry("bytes").or_insert(0) += one.bytes;
@@ -106,6 +106,12 @@ fn check_store(sides: Sides<'_>, copy: &MailCopy, store: &Store) -> Found {
 struct Known(BTreeMap<BString, Vec<(&'static str, BString)>>);
 
 impl Known {
+    /// How many messages a part holds.
+    fn count(&self, part: &str) -> usize {
+        let all = self.0.values().flatten();
+        all.filter(|(there, name)| *there == part && !name.starts_with(b".")).count()
+    }
+
     /// The message under its very name, else one whose name differs in flags or part only. Letters
     /// of keywords are no part of the comparison: what clients know is looked at elsewhere.
     fn get(&self, part: &str, name: &[u8]) -> Option<&(&'static str, BString)> {
@@ -151,8 +157,8 @@ fn check_folder(
         found.differ(to, "a folder", "missing");
         return Ok(());
     }
-    second_witness(target, to, found)?;
     let known = messages_of(target, to)?;
+    second_witness(target, to, &known, found);
     let copies = PARTS.map(|part| target.folder(&to.join(part)));
     for part in PARTS {
         let source = match Messages::open(site, &store.path, &folder.path.join(part)) {
@@ -259,20 +265,12 @@ fn check_mbox(sides: Sides<'_>, store: &Store, home: &RelPath, found: &mut Found
 
 /// Another program's reader must find as many messages as this one: the `maildir` crate, which
 /// takes a folder that cannot be read for an empty one, so it is asked only after that is known.
-fn second_witness(target: &Root, folder: &RelPath, found: &mut Found) -> Result<()> {
+fn second_witness(target: &Root, folder: &RelPath, known: &Known, found: &mut Found) {
     use std::os::unix::ffi::OsStrExt as _;
     let path = target.path().join(std::ffi::OsStr::from_bytes(folder.as_ref()));
-    let ours = |part: &str| -> Result<usize> {
-        let entries = match target.list(&folder.join(part)) {
-            Ok(entries) => entries,
-            Err(error) if error.is_missing() => return Ok(0),
-            Err(error) => return Err(error),
-        };
-        Ok(entries.iter().filter(|entry| !entry.name.starts_with(b".")).count())
-    };
     let theirs = maildir::Maildir::from(path);
     for (part, counted) in [("new", theirs.count_new()), ("cur", theirs.count_cur())] {
-        let ours = ours(part)?;
+        let ours = known.count(part);
         if ours != counted {
             found.differ(
                 &folder.join(part),
@@ -281,5 +279,4 @@ fn second_witness(target: &Root, folder: &RelPath, found: &mut Found) -> Result<
             );
         }
     }
-    Ok(())
 }

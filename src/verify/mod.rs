@@ -44,6 +44,14 @@ impl Verified {
         *self.checked.entry(kind).or_insert(0) += u64::try_from(number).unwrap_or(u64::MAX);
     }
 
+    fn append(&mut self, mut other: Self) {
+        for (kind, number) in other.checked {
+            *self.checked.entry(kind).or_insert(0) += number;
+        }
+        self.differences.append(&mut other.differences);
+        self.intended.append(&mut other.intended);
+    }
+
     fn differ(
         &mut self,
         kind: &'static str,
@@ -66,7 +74,6 @@ pub fn verify(
     plan: &Plan,
     site: &Root,
     target: &Root,
-    jobs: usize,
     recorded: bool,
     progress: &dyn Progress,
 ) -> fsys::Result<Verified> {
@@ -83,8 +90,8 @@ pub fn verify(
         }
     }
     let sides = messages::Sides { site, target, recorded, progress };
-    messages::check(plan, sides, jobs, &mut verified);
-    clients::check(plan, site, target, jobs, &mut verified);
+    messages::check(plan, sides, &mut verified);
+    clients::check(plan, site, target, &mut verified);
     access::check(plan, target, &mut verified);
     verified.differences.sort();
     verified.differences.dedup();
