@@ -2,9 +2,11 @@
 //! runs.
 
 use crate::finding::Waiver;
-use crate::model::design::Ids;
+use crate::model::Address;
+use crate::model::design::{Ids, ListManager};
 use crate::model::memory::Pop3;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// The settings of `unqmail.toml`; docs/settings.md describes each.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,6 +22,8 @@ pub struct Policy {
     pub tls: Tls,
     /// How people log in.
     pub login: Login,
+    /// What runs the mailing lists.
+    pub lists: Lists,
     /// Findings that are accepted.
     pub waive: Vec<Waiver>,
 }
@@ -99,6 +103,17 @@ pub struct Login {
     pub default_domain: Option<String>,
 }
 
+/// What runs the mailing lists.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lists {
+    /// What runs those that `of` does not name.
+    pub manager: ListManager,
+    /// What runs a list, by its address, or the lists of a domain, by its name.
+    #[expect(clippy::zero_sized_map_values, reason = "there is one manager so far")]
+    pub of: BTreeMap<String, ListManager>,
+}
+
 impl Default for Old {
     fn default() -> Self {
         Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None, quiet_seconds: 5 }
@@ -120,6 +135,17 @@ impl Default for New {
 impl Default for Login {
     fn default() -> Self {
         Self { plaintext: true, default_domain: None }
+    }
+}
+
+impl Lists {
+    /// What runs a list: what is said of itself counts before what is said of its domain.
+    pub fn manager_of(&self, list: &Address) -> ListManager {
+        let said = |name: &[u8]| {
+            let entry = self.of.iter().find(|(key, _)| key.as_bytes().eq_ignore_ascii_case(name));
+            entry.map(|(_, manager)| *manager)
+        };
+        said(&list.to_bytes()).or_else(|| said(list.domain.as_ref())).unwrap_or(self.manager)
     }
 }
 
@@ -154,7 +180,7 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dovecot, MapType, Policy};
+    use super::{Address, Dovecot, ListManager, MapType, Policy};
 
     #[test]
     fn an_empty_file_is_the_default() {
@@ -171,6 +197,17 @@ mod tests {
         let policy = Policy::parse(text).unwrap();
         assert_eq!(policy.new.dovecot, Some(Dovecot::V24));
         assert_eq!(policy.waive[0].reason, "gone");
+    }
+
+    #[test]
+    fn what_is_said_of_a_list_counts_before_what_is_said_of_its_domain() {
+        let text = "[lists.of]\n'Example.org' = 'mlmmj'\n'news@example.org' = 'mlmmj'\n";
+        let lists = Policy::parse(text).unwrap().lists;
+        let of = |list: &str| lists.manager_of(&Address::parse(list.as_bytes()).unwrap());
+        assert_eq!(of("News@example.org"), ListManager::Mlmmj);
+        assert_eq!(of("club@example.org"), ListManager::Mlmmj);
+        let error = Policy::parse("[lists]\nmanager = 'majordomo'\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("mlmmj"), "{error}");
     }
 
     #[test]

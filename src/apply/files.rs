@@ -201,15 +201,14 @@ fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Appl
     }
 }
 
-/// A list's folder and those above it, up to the spool, belong to the list manager.
+/// A list's folder and those above it, up to the list manager's home, belong to the list manager.
 fn make_parents(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
     if file.audience != Audience::Lists {
         return;
     }
-    let spool = RelPath::new("var/spool/mlmmj");
     let mut above = Vec::new();
     let mut path = file.path.parent();
-    while path.starts_with(&spool) {
+    while owners.homes.iter().any(|home| path.starts_with(home)) {
         above.push(path.clone());
         path = path.parent();
     }
@@ -233,6 +232,8 @@ fn make_link(tree: &Tree, file: &Artifact, target: &str, owners: &Owners, applie
 /// Numeric owners of what is written.
 struct Owners {
     lists: (u32, u32),
+    /// The homes of list managers.
+    homes: Vec<RelPath>,
     dovecot: Option<u32>,
     postfix: Option<u32>,
 }
@@ -246,7 +247,9 @@ impl Owners {
             let roots = std::iter::once(tree.root()).chain(here.as_ref());
             roots.into_iter().find_map(|root| group_id(root, name))
         };
-        Self { lists: plan.design.ids.lists, dovecot: group("dovecot"), postfix: group("postfix") }
+        let lists = plan.design.ids.lists;
+        let homes = plan.owned().into_iter().map(|(home, _)| home).collect();
+        Self { lists, homes, dovecot: group("dovecot"), postfix: group("postfix") }
     }
 
     fn access(&self, audience: Audience) -> Access {

@@ -1,10 +1,16 @@
 //! What makes the new server run, told after each migration.
 
+use crate::plan::Plan;
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Prints the commands, in order.
-pub(super) fn steps(target: &Path, without_owners: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn steps(
+    target: &Path,
+    plan: &Plan,
+    without_owners: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out, "\nTo activate it, as root on the new host:")?;
     let mut number = 0;
     let mut step = |out: &mut dyn Write, command: &str| {
@@ -19,7 +25,9 @@ pub(super) fn steps(target: &Path, without_owners: bool, out: &mut dyn Write) ->
     }
     step(out, "systemd-sysusers /etc/sysusers.d/unqmail.conf")?;
     if without_owners {
-        step(out, "chown -R vmail:vmail /var/vmail; chown -R mlmmj:mlmmj /var/spool/mlmmj")?;
+        let owned = plan.owned().into_iter();
+        let commands = owned.map(|(home, user)| format!("chown -R {user}:{user} /{home}"));
+        step(out, &commands.collect::<Vec<_>>().join("; "))?;
         step(out, "chmod 0700 /var/vmail /var/lib/unqmail")?;
     }
     step(out, "/etc/postfix/unqmail/build-tables")?;

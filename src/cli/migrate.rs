@@ -85,7 +85,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
             return Ok(());
         }
         if earned == Exit::Done {
-            activate::steps(&args.target, applied.without_owners, out)?;
+            activate::steps(&args.target, &plan, applied.without_owners, out)?;
         }
         Ok(())
     })

@@ -9,6 +9,7 @@ use super::quota::Quota;
 use super::store::StoreKind;
 use super::{Address, DomainName, LocalPart, Origin, RelPath, Sourced, component};
 use bstr::{BStr, BString};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -239,17 +240,26 @@ pub enum Target {
     Defer(BString),
 }
 
-/// A mailing list and where it lives.
+/// A mailing list and what runs it.
 #[derive(Clone, Debug)]
 pub struct MailingList {
     /// The list as it was.
     pub list: List,
-    /// Its folder on the new host, domain and name as path components.
-    pub folder: RelPath,
+    /// What runs it on the new server.
+    pub manager: ListManager,
     /// Who gets mail for the owner.
     pub owners: Vec<Address>,
     /// What the old list did with mail to the addresses beside its own.
     pub answers: BTreeMap<Command, Answer>,
+}
+
+/// What runs a list on the new server; the name is the word in `unqmail.toml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListManager {
+    /// mlmmj.
+    #[default]
+    Mlmmj,
 }
 
 /// Where mail for remote domains goes.
@@ -339,6 +349,26 @@ pub const INSIDE: &str = "unqmail.invalid";
 pub fn mailbox_home(address: &Address) -> RelPath {
     let (domain, user) = (component(address.domain.as_ref()), component(address.local.as_ref()));
     RelPath::new([b"var/vmail/".as_slice(), &domain, b"/", &user].concat())
+}
+
+impl MailingList {
+    /// `DOMAIN/LIST`, each as a path component.
+    pub fn place(&self) -> RelPath {
+        let address = &self.list.address;
+        RelPath::new(component(address.domain.as_ref())).join(component(address.local.as_ref()))
+    }
+}
+
+impl ListManager {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Mlmmj];
+
+    /// Its word in `unqmail.toml`, and the name of its page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mlmmj => "mlmmj",
+        }
+    }
 }
 
 impl Mailbox {

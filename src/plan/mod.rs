@@ -149,7 +149,7 @@ impl Plan {
         findings.shrink_to_fit();
         // They are in the files now, and there may be a million.
         design.routes = Vec::new();
-        let new = read_back(&design, &artifacts)?;
+        let new = read_back(&artifacts)?;
         Ok(Self {
             explained: Explained::new(&findings),
             locals: site.control.locals().into_iter().map(|local| local.value).collect(),
@@ -181,17 +181,13 @@ impl Plan {
     pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
         const LARGEST: u64 = 1 << 30;
         let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?.map(Arc::new));
-        NewServer::read(&files, &self.spools())
+        NewServer::read(&files)
     }
 
     /// Whether sender and reader notice no difference between what a server did and what was
     /// predicted of it. A mailbox that is full today refuses, whatever its address leads to.
     pub fn is_same(&self, seen: &[Outcome], predicted: &[Outcome]) -> bool {
         verdict::compare(seen, predicted, &BTreeMap::new(), &self.full) == Verdict::Same
-    }
-
-    fn spools(&self) -> Vec<RelPath> {
-        self.design.lists.values().map(|list| list.folder.clone()).collect()
     }
 
     /// For so many seconds nothing may change on the old server before the last pass.
@@ -222,11 +218,17 @@ impl Plan {
     /// Archived posts to copy: the list, the old server's file and the new one's.
     pub fn archives(&self) -> impl Iterator<Item = (&Address, &RelPath, RelPath)> {
         self.design.lists.iter().flat_map(|(address, list)| {
+            let folder = target::lists::of(list.manager).archive(list);
             let posts = list.list.archive.posts.iter();
-            posts.map(move |(number, from)| {
-                (address, from, list.folder.join(format!("archive/{number}")))
-            })
+            posts.map(move |(number, from)| (address, from, folder.join(number.to_string())))
         })
+    }
+
+    /// The folders that belong to a user of the new host, and that user's name.
+    pub fn owned(&self) -> Vec<(RelPath, &'static str)> {
+        let users = target::lists::users(&self.design);
+        let homes = users.into_iter().map(|user| (RelPath::new(user.home), user.name));
+        std::iter::once((RelPath::new("var/vmail"), "vmail")).chain(homes).collect()
     }
 
     /// How many addresses of the table there are of each verdict.
@@ -372,12 +374,11 @@ fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
 }
 
 /// Reads the planned files as the programs will.
-fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
+fn read_back(artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
     let by_path: BTreeMap<&RelPath, &Artifact> =
         artifacts.iter().map(|file| (&file.path, file)).collect();
     let files = |path: &RelPath| Ok(by_path.get(path).map(|file| file.shared()));
-    let spools: Vec<RelPath> = design.lists.values().map(|list| list.folder.clone()).collect();
-    NewServer::read(&files, &spools)
+    NewServer::read(&files)
 }
 
 fn is_error(id: &str) -> bool {

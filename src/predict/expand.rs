@@ -213,7 +213,7 @@ mod tests {
             }
             .map(Arc::new))
         };
-        NewServer::read(&files, &[]).unwrap()
+        NewServer::read(&files).unwrap()
     }
 
     fn told(server: &NewServer, address: &str) -> String {

@@ -63,12 +63,12 @@ pub struct NewServer {
 }
 
 impl NewServer {
-    /// Reads `main.cf` and every table it names, Dovecot's users, and the lists of `spools`, which
-    /// are folders beneath `var/spool/mlmmj`.
+    /// Reads `main.cf` and every table it names, Dovecot's users, and the lists that the tables
+    /// hand mail to.
     ///
     /// # Errors
     /// Where a file is missing or holds a line that its program would refuse.
-    pub fn read(files: &Files<'_>, spools: &[RelPath]) -> Result<Self, Error> {
+    pub fn read(files: &Files<'_>) -> Result<Self, Error> {
         let path = RelPath::new("etc/postfix/main.cf");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let settings = main_cf::parse(&path, &text)?;
@@ -76,15 +76,14 @@ impl NewServer {
         let path = RelPath::new("etc/dovecot/unqmail/users");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let users = Users::read(&path, &text)?;
-        let mut lists = BTreeMap::new();
-        for folder in spools {
-            if let Some(spool) = mlmmj::read(folder, files)? {
-                let root = RelPath::new("var/spool/mlmmj");
-                let name = folder.strip_prefix(&root).unwrap_or_default();
-                lists.insert(name.to_owned(), spool);
+        let mut spools = BTreeMap::new();
+        for name in maps.next_hops("mlmmj") {
+            let folder = RelPath::new("var/spool/mlmmj").join(name);
+            if let Some(spool) = mlmmj::read(&folder, files)? {
+                spools.insert(name.to_owned(), spool);
             }
         }
-        Ok(Self { settings, maps, users, spools: lists })
+        Ok(Self { settings, maps, users, spools })
     }
 
     /// Dovecot's users by login name.

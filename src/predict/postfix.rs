@@ -146,6 +146,15 @@ impl Maps {
         })
     }
 
+    /// What the transport table hands to a service, each once.
+    pub(super) fn next_hops(&self, service: &str) -> BTreeSet<&BStr> {
+        let mut values = Vec::new();
+        self.of("transport_maps").iter().for_each(|map| map.add_values(&mut values));
+        let hops = values.into_iter().filter_map(|value| value.split_once_str(":"));
+        let own = hops.filter(|(name, _)| *name == service.as_bytes());
+        own.map(|(_, hop)| hop.as_bstr()).collect()
+    }
+
     fn of(&self, setting: &str) -> &[Map] {
         self.by_setting.get(setting).map(Vec::as_slice).unwrap_or_default()
     }

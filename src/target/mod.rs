@@ -5,12 +5,14 @@ pub mod dovecot;
 pub mod host;
 pub mod lists;
 pub mod postfix;
+pub mod wiring;
 
 use crate::finding::Findings;
 use crate::model::RelPath;
 use crate::model::design::Design;
 use crate::policy::{Dovecot, MapType};
 use std::sync::Arc;
+use wiring::Wiring;
 
 /// A file, folder or link of the new server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub trait Target: Sync {
         &self,
         design: &Design,
         choices: Choices,
+        wiring: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
     );
@@ -84,13 +87,14 @@ pub trait Target: Sync {
 
 /// Every emitter.
 pub const TARGETS: &[&dyn Target] =
-    &[&postfix::Postfix, &dovecot::Dovecot, &lists::Mlmmj, &host::Host];
+    &[&postfix::Postfix, &dovecot::Dovecot, &lists::Lists, &host::Host];
 
 /// Emits all files, sorted by path.
 pub fn emit(design: &Design, choices: Choices) -> (Vec<Artifact>, Findings) {
     let (mut files, mut findings) = (Vec::new(), Findings::default());
+    let wiring = lists::wiring(design);
     for target in TARGETS {
-        target.emit(design, choices, &mut files, &mut findings);
+        target.emit(design, choices, &wiring, &mut files, &mut findings);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     (files, findings)

@@ -2,10 +2,10 @@
 
 use super::Translator;
 use crate::finding::{Disposition, code};
+use crate::model::Address;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::MailingList;
 use crate::model::list::List;
-use crate::model::{Address, RelPath, component};
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
@@ -53,12 +53,9 @@ impl Translator<'_> {
             }
             self.report_unmapped(&list);
             let owners = self.owners(&list);
-            let root = RelPath::new("var/spool/mlmmj");
-            let folder = root
-                .join(component(list.address.domain.as_ref()))
-                .join(component(list.address.local.as_ref()));
+            let manager = self.policy.lists.manager_of(&list.address);
             let answers = self.answers(&list);
-            self.design.lists.insert(at, MailingList { list, folder, owners, answers });
+            self.design.lists.insert(at, MailingList { list, manager, owners, answers });
         }
     }
 

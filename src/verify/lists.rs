@@ -6,6 +6,7 @@ use crate::model::{Address, RelPath, Sourced, shown};
 use crate::plan::Plan;
 use crate::predict::{NewServer, Spool};
 use crate::target::Content;
+use crate::target::lists::mlmmj;
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +22,7 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
     for planned in plan.design.lists.values() {
         verified.count("lists", 1);
         let list = &planned.list;
-        let name = planned.folder.strip_prefix(&RelPath::new("var/spool/mlmmj"));
-        let Some(spool) = name.and_then(|name| found.spools().get(name)) else {
+        let Some(spool) = found.spools().get(planned.place().as_bstr()) else {
             verified.differ("list", list.address.to_bytes(), "there", "missing");
             continue;
         };
@@ -66,7 +66,7 @@ fn check_control(
     files: &Planned<'_>,
     verified: &mut Verified,
 ) {
-    let folder = planned.folder.join("control");
+    let folder = mlmmj::folder(planned).join("control");
     let wanted: BTreeMap<String, Vec<BString>> = files
         .range::<&RelPath, _>(&folder..)
         .take_while(|(path, _)| path.starts_with(&folder))
@@ -106,7 +106,7 @@ fn compare(subject: &str, wanted: &[BString], found: &[BString], verified: &mut 
 
 /// A number below the planned one would have archived posts overwritten.
 fn check_index(planned: &MailingList, spool: &Spool, files: &Planned<'_>, verified: &mut Verified) {
-    let text = files.get(&planned.folder.join("index")).copied().unwrap_or_default();
+    let text = files.get(&mlmmj::folder(planned).join("index")).copied().unwrap_or_default();
     let wanted: u64 =
         text.trim_ascii().to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     if spool.index < wanted {

@@ -2,6 +2,7 @@
 
 use crate::support::{files_under, project, read};
 use std::collections::{BTreeMap, BTreeSet};
+use unqmail::model::design::ListManager;
 
 /// What each module may use of the others. `model` uses nothing.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -48,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const STRANGERS: &[(&str, &[&str])] = &[
     ("source", &["courier", "ezmlm", "mail", "qmail", "vpopmail"]),
     ("target", &["dovecot", "host", "lists", "postfix"]),
+    ("target/lists", &["mlmmj"]),
 ];
 
 /// What only some modules may name: a text, and where it is allowed.
@@ -124,10 +126,23 @@ fn readers_and_emitters_do_not_know_each_other() {
                 continue;
             };
             for other in parts.iter().filter(|other| *other != own) {
-                let front = format!("{module}::{other}");
+                let front = format!("{}::{other}", module.replace('/', "::"));
                 assert!(!text.contains(&front), "src/{path} uses {front}");
             }
         }
+    }
+}
+
+#[test]
+fn what_serves_mail_knows_no_list_manager() {
+    let managers = ListManager::ALL.iter().map(|manager| manager.name());
+    let names: Vec<&str> = managers.collect();
+    for (path, text) in &modules() {
+        let is_outside = path.starts_with("target/") && !path.starts_with("target/lists/");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let named = code.flat_map(|line| names.iter().filter(move |name| line.contains(**name)));
+        let named: Vec<_> = named.filter(|_| is_outside).collect();
+        assert!(named.is_empty(), "src/{path} knows {named:?}");
     }
 }
 

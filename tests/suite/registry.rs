@@ -4,6 +4,7 @@
 use crate::support::{Laid, Ran, files_under, project, read};
 use std::collections::BTreeSet;
 use unqmail::finding::code::CODES;
+use unqmail::model::design::ListManager;
 use unqmail::source::SOURCES;
 use unqmail::target::TARGETS;
 
@@ -93,9 +94,11 @@ fn every_code_has_a_page_with_the_same_parts() {
 }
 
 #[test]
-fn every_source_and_target_has_a_page() {
+fn every_source_target_and_list_manager_has_a_page() {
     let ids = SOURCES.iter().map(|source| ("sources", source.id()));
-    for (folder, id) in ids.chain(TARGETS.iter().map(|target| ("targets", target.id()))) {
+    let managers = ListManager::ALL.iter().map(|manager| ("targets", manager.name()));
+    let targets = TARGETS.iter().map(|target| ("targets", target.id()));
+    for (folder, id) in ids.chain(targets).chain(managers) {
         let page = project().join("docs").join(folder).join(format!("{id}.md"));
         assert!(page.is_file(), "{} is missing", page.display());
     }

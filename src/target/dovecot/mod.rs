@@ -9,6 +9,7 @@ pub mod subscriptions;
 pub mod uidlist;
 mod users;
 
+use super::wiring::Wiring;
 use super::{Artifact, Audience, Choices, Content, Target};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::design::{Design, LOGIN_NAME_BYTES, Mailbox};
@@ -43,6 +44,7 @@ impl Target for Dovecot {
         &self,
         design: &Design,
         choices: Choices,
+        _: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
     ) {

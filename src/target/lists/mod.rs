@@ -1,60 +1,123 @@
-//! mlmmj: a spool folder for each list, and what must run now and then.
+//! Mailing lists: a folder for each program that can run them.
 
-mod access;
-mod spool;
-mod texts;
+pub mod mlmmj;
 
+use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
-use crate::model::DomainName;
-use crate::model::design::{Design, DomainPattern, Role};
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use crate::model::command_address::{Answer, Command};
+use crate::model::design::{Design, DomainPattern, ListManager, MailingList, Role};
+use crate::model::{Address, DomainName, RelPath};
 
-/// The emitter of mlmmj's files (TUNABLES of mlmmj 1.3 and 1.5).
+/// Writes the files of all lists.
 #[derive(Clone, Copy, Debug)]
-pub struct Mlmmj;
+pub struct Lists;
 
-impl Target for Mlmmj {
+/// A program that runs lists.
+pub trait Manager: Sync {
+    /// The folder of a list's archived posts, a file each, named by its number.
+    fn archive(&self, list: &MailingList) -> RelPath;
+    /// What its lists need of Postfix and the host.
+    fn wiring(&self, lists: &[Run<'_>]) -> Wiring;
+    /// Adds the files of its lists.
+    fn emit(&self, lists: &[Run<'_>], files: &mut Vec<Artifact>, findings: &mut Findings);
+}
+
+/// A list, and what its manager should know beside it.
+#[derive(Clone, Debug)]
+pub struct Run<'a> {
+    /// Its address in the domain that really has it.
+    pub at: &'a Address,
+    /// The list.
+    pub list: &'a MailingList,
+    /// Other domains in which it has the same address.
+    pub aliases: Vec<DomainName>,
+}
+
+/// The registry of managers.
+pub fn of(manager: ListManager) -> &'static dyn Manager {
+    match manager {
+        ListManager::Mlmmj => &mlmmj::Mlmmj,
+    }
+}
+
+impl Target for Lists {
     fn id(&self) -> &'static str {
-        "mlmmj"
+        "lists"
     }
 
     fn emit(
         &self,
         design: &Design,
         _: Choices,
+        _: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
     ) {
-        for list in design.lists.values() {
-            let aliases = design.domains.iter().filter_map(|(pattern, domain)| {
-                match (pattern, &domain.role) {
-                    (DomainPattern::Domain(name), Role::AliasOf(real))
-                        if *real == list.list.address.domain =>
-                    {
-                        Some(name.clone())
-                    }
-                    _ => None,
-                }
-            });
-            let aliases: Vec<DomainName> = aliases.collect();
-            spool::emit(list, &aliases, files, findings);
+        for (manager, lists) in in_use(design) {
+            of(manager).emit(&lists, files, findings);
         }
-        files.push(cron(design));
     }
 }
 
-/// Sends digests and retries what could not be sent; one line for each domain, because
-/// `mlmmj-maintd -d` looks at the folders directly beneath it only.
-fn cron(design: &Design) -> Artifact {
-    let folders: BTreeSet<String> =
-        design.lists.values().map(|list| list.folder.parent().to_string()).collect();
-    let mut text = String::from("# Written by unqmail: crontab(5).\nMAILTO=root\n");
-    for folder in folders {
-        // A `%` would end the command in a crontab.
-        let folder = folder.replace('%', "\\%");
-        let _ = writeln!(text, "17 */2 * * * mlmmj /usr/bin/mlmmj-maintd -F -d '/{folder}'");
+/// What the lists need of the other programs.
+pub(super) fn wiring(design: &Design) -> Wiring {
+    let mut wiring = Wiring::default();
+    for (manager, lists) in in_use(design) {
+        wiring.extend(of(manager).wiring(&lists));
     }
-    Artifact::text("etc/cron.d/unqmail", text)
+    wiring
+}
+
+/// The users that own the lists.
+pub fn users(design: &Design) -> Vec<User> {
+    wiring(design).users
+}
+
+/// The managers that have lists, and their lists.
+fn in_use(design: &Design) -> impl Iterator<Item = (ListManager, Vec<Run<'_>>)> {
+    let lists_of = |manager: ListManager| {
+        let own = design.lists.iter().filter(move |(_, list)| list.manager == manager);
+        own.map(|(at, list)| Run { at, list, aliases: aliases(list, design) }).collect::<Vec<_>>()
+    };
+    let all = ListManager::ALL.iter().map(move |manager| (*manager, lists_of(*manager)));
+    all.filter(|(_, lists)| !lists.is_empty())
+}
+
+fn aliases(list: &MailingList, design: &Design) -> Vec<DomainName> {
+    let alias = |(pattern, role): (&DomainPattern, &Role)| match (pattern, role) {
+        (DomainPattern::Domain(name), Role::AliasOf(real)) => {
+            (*real == list.list.address.domain).then(|| name.clone())
+        }
+        _ => None,
+    };
+    design
+        .domains
+        .iter()
+        .map(|(pattern, domain)| (pattern, &domain.role))
+        .filter_map(alias)
+        .collect()
+}
+
+/// The way of a command that no manager is asked about: what the old list refused or threw away,
+/// and what came of posts that it sent or held.
+fn settled(command: Command, answer: Answer) -> Option<Way> {
+    const CLOSED: &str = "5.7.1 This list takes no requests by mail";
+    match (answer, command) {
+        (Answer::Ignored, _) | (Answer::Done | Answer::Help, Command::Bounce) => {
+            Some(Way::ThrownAway)
+        }
+        (Answer::Refused, Command::Bounce | Command::StrayBounce) => {
+            Some(Way::Refused("5.1.1 No post was sent from this address"))
+        }
+        (Answer::Refused, Command::Decision | Command::Confirmation) => Some(Way::Refused(
+            "5.7.1 Expired: the message to decide about was held on another server",
+        )),
+        (Answer::Refused, Command::Manage) => Some(Way::Refused("5.7.1 That is for moderators")),
+        (Answer::Refused, Command::Get | Command::Archive) => {
+            Some(Way::Refused("5.7.1 The archive is not open to everybody"))
+        }
+        (Answer::Refused, _) => Some(Way::Refused(CLOSED)),
+        (Answer::Done | Answer::Help, _) => None,
+    }
 }

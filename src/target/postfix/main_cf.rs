@@ -3,6 +3,7 @@
 use super::tables::{LMTP, Tables, bracketed};
 use crate::model::design::Design;
 use crate::target::Choices;
+use crate::target::wiring::Wiring;
 use bstr::{BString, ByteSlice as _};
 use std::fmt::Write as _;
 
@@ -18,7 +19,12 @@ const SELF_MADE: (&str, &str) =
     ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key");
 
 /// All settings, in reading order.
-pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Vec<Group> {
+pub(super) fn settings(
+    design: &Design,
+    choices: Choices,
+    wiring: &Wiring,
+    tables: &Tables,
+) -> Vec<Group> {
     let kind = choices.map_type.name();
     let map = |name: &str| format!("{kind}:$config_directory/unqmail/{name}");
     let regexp = |name: &str| format!("regexp:$config_directory/unqmail/{name}");
@@ -68,8 +74,6 @@ pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Ve
                 ),
                 ("relay_domains", "$config_directory/unqmail/relay_domains".into()),
                 ("parent_domain_matches_subdomains", String::new()),
-                ("mlmmj_destination_recipient_limit", "1".into()),
-                ("list-member_destination_recipient_limit", "1".into()),
             ],
         },
         Group {
@@ -91,6 +95,9 @@ pub(super) fn settings(design: &Design, choices: Choices, tables: &Tables) -> Ve
             settings: vec![("notify_classes", "resource, software, 2bounce".into())],
         },
     ];
+    if let Some(group) = groups.get_mut(1) {
+        group.settings.extend(wiring.settings.iter().cloned());
+    }
     if let (Some(group), Some(address)) = (groups.last_mut(), &host.double_bounces) {
         group.settings.push(("2bounce_notice_recipient", address.to_string()));
     }

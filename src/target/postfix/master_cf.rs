@@ -1,7 +1,8 @@
-//! `master.cf`: Debian's services without chroot, the three ports that take mail, and the list
-//! manager.
+//! `master.cf`: Debian's services without chroot, the three ports that take mail, and what hands
+//! mail to lists.
 
 use crate::model::design::Design;
+use crate::target::wiring::Wiring;
 use std::fmt::Write as _;
 
 /// A service: its line, and its options and arguments.
@@ -46,7 +47,7 @@ const SUBMISSION: &[&str] = &[
 ];
 
 /// All services, in file order.
-pub(super) fn services(design: &Design) -> Vec<Service> {
+pub(super) fn services(design: &Design, wiring: &Wiring) -> Vec<Service> {
     let at_most = |count: Option<u64>| {
         count
             .filter(|count| *count > 0)
@@ -71,26 +72,10 @@ pub(super) fn services(design: &Design) -> Vec<Service> {
         .push(service(&format!("smtp unix - - n - {} smtp", at_most(host.outgoing)), Vec::new()));
     services
         .push(service(&format!("lmtp unix - - n - {} lmtp", at_most(host.deliveries)), Vec::new()));
-    // The delimiter is this service's alone: `list+command@` is how the tables hand commands over.
-    services.push(Service {
-        key: "mlmmj/unix".into(),
-        line: "mlmmj unix - n n - - pipe".into(),
-        options: vec![
-            "-o recipient_delimiter=+".into(),
-            "flags=ODRhu user=mlmmj null_sender=".into(),
-            "argv=/usr/bin/mlmmj-receive -F -e ${extension} -L /var/spool/mlmmj/$nexthop".into(),
-        ],
-    });
-    // For requests that name another address: `LIST+subscribe-user=host`.
-    services.push(Service {
-        key: "list-member/unix".into(),
-        line: "list-member unix - n n - - pipe".into(),
-        options: vec![
-            "-o recipient_delimiter=+".into(),
-            "flags=Rhu user=mlmmj null_sender=".into(),
-            "argv=/etc/postfix/unqmail/list-member $nexthop ${extension}".into(),
-        ],
-    });
+    services.extend(wiring.services.iter().map(|own| {
+        let options = own.options.iter().map(ToString::to_string).collect();
+        Service { options, ..service(own.line, Vec::new()) }
+    }));
     services
 }
 

@@ -10,6 +10,7 @@ mod rows;
 mod scripts;
 mod tables;
 
+use super::wiring::Wiring;
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::design::Design;
@@ -23,15 +24,21 @@ impl Target for Postfix {
         "postfix"
     }
 
-    fn emit(&self, design: &Design, choices: Choices, files: &mut Vec<Artifact>, _: &mut Findings) {
-        let tables = tables::Tables::new(design);
-        let settings = main_cf::settings(design, choices, &tables);
+    fn emit(
+        &self,
+        design: &Design,
+        choices: Choices,
+        wiring: &Wiring,
+        files: &mut Vec<Artifact>,
+        _: &mut Findings,
+    ) {
+        let tables = tables::Tables::new(design, wiring);
+        let settings = main_cf::settings(design, choices, wiring, &tables);
         files.push(Artifact::text("etc/postfix/main.cf", main_cf::render(&settings)));
-        let services = master_cf::services(design);
+        let services = master_cf::services(design, wiring);
         files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
         files.push(scripts::postconf(&settings, &services));
         files.push(scripts::build_tables(choices, &tables));
-        files.push(scripts::list_member());
         files.extend(tables.artifacts());
     }
 }

@@ -29,11 +29,6 @@ pub(super) fn build_tables(choices: Choices, _: &Tables) -> Artifact {
     script("build-tables", text)
 }
 
-/// `list-member`: subscribes or unsubscribes another address than the sender's.
-pub(super) fn list_member() -> Artifact {
-    script("list-member", include_str!("list-member.sh").to_owned())
-}
-
 /// A host that has settings of its own has a name of its own.
 const HOST_S_OWN: &[&str] = &["compatibility_level", "myhostname"];
 

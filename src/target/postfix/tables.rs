@@ -14,6 +14,7 @@ use crate::model::design::{
 };
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::Artifact;
+use crate::target::wiring::Wiring;
 use bstr::{BString, ByteSlice as _};
 use std::net::IpAddr;
 
@@ -47,7 +48,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(design: &Design) -> Self {
+    pub(super) fn new(design: &Design, wiring: &Wiring) -> Self {
         let domains = Domains::new(design);
         let mut tables = Self::default();
         tables.add_domains(design);
@@ -55,7 +56,7 @@ impl Tables {
         tables.add_senders(design);
         tables.add_recipients(design);
         tables.add_inside();
-        for (at, list) in &design.lists {
+        for (at, list) in &wiring.lists {
             tables.add_list(at, list, &domains, design);
         }
         for mailbox in design.mailboxes.values() {

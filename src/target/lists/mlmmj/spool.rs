@@ -1,6 +1,6 @@
 //! The spool of one list: complete, so that mlmmj runs on it as it is.
 
-use super::{access, texts};
+use super::{access, folder, texts};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::design::MailingList;
 use crate::model::list::{ArchiveReaders, List, Posting, Subscribing};
@@ -41,8 +41,9 @@ pub(super) fn emit(
     files: &mut Vec<Artifact>,
     findings: &mut Findings,
 ) {
+    let folder = folder(list);
     let mut add = |name: &str, content: Content| {
-        files.push(Artifact { path: list.folder.join(name), content, audience: Audience::Lists });
+        files.push(Artifact { path: folder.join(name), content, audience: Audience::Lists });
     };
     for folder in FOLDERS {
         add(folder, Content::Folder);
@@ -280,9 +281,9 @@ fn add_texts(list: &List, files: &mut BTreeMap<&'static str, String>, findings: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::design::ListManager;
     use crate::model::list::Archive;
     use crate::model::{Origin, RelPath};
-    use crate::target::lists::access;
 
     fn address(text: &str) -> Address {
         Address::parse(text.as_bytes()).unwrap()
@@ -328,7 +329,8 @@ mod tests {
             unmapped: Vec::new(),
         };
         let owners = vec![address("postmaster@example.org")];
-        MailingList { list, folder: RelPath::new("s"), owners, answers: BTreeMap::new() }
+        let manager = ListManager::Mlmmj;
+        MailingList { list, manager, owners, answers: BTreeMap::new() }
     }
 
     fn written(list: &MailingList) -> (BTreeMap<&'static str, String>, usize) {
