@@ -110,7 +110,6 @@ pub struct Lists {
     /// What runs those that `of` does not name.
     pub manager: ListManager,
     /// What runs a list, by its address, or the lists of a domain, by its name.
-    #[expect(clippy::zero_sized_map_values, reason = "there is one manager so far")]
     pub of: BTreeMap<String, ListManager>,
 }
 
@@ -201,11 +200,12 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_list_counts_before_what_is_said_of_its_domain() {
-        let text = "[lists.of]\n'Example.org' = 'mlmmj'\n'news@example.org' = 'mlmmj'\n";
+        let text = "[lists.of]\n'Example.org' = 'alias'\n'news@example.org' = 'mlmmj'\n";
         let lists = Policy::parse(text).unwrap().lists;
         let of = |list: &str| lists.manager_of(&Address::parse(list.as_bytes()).unwrap());
         assert_eq!(of("News@example.org"), ListManager::Mlmmj);
-        assert_eq!(of("club@example.org"), ListManager::Mlmmj);
+        assert_eq!(of("club@example.org"), ListManager::Alias);
+        assert_eq!(of("club@example.com"), ListManager::Mlmmj);
         let error = Policy::parse("[lists]\nmanager = 'majordomo'\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("mlmmj"), "{error}");
     }

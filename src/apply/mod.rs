@@ -167,6 +167,7 @@ pub fn apply(
 }
 
 fn copy_posts(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
+    let homes = plan.owned();
     for (list, from, to) in plan.archives() {
         if job.progress.stopped() {
             return;
@@ -174,7 +175,10 @@ fn copy_posts(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
         if !only.covers(list) {
             continue;
         }
-        match mail::copy_post(job.root, job.tree, from, &to, plan.design.ids.lists) {
+        // Where no program runs the list its posts are root's.
+        let is_managed = homes.iter().any(|(home, _)| to.starts_with(home));
+        let ids = if is_managed { plan.design.ids.lists } else { (0, 0) };
+        match mail::copy_post(job.root, job.tree, from, &to, ids) {
             Ok(copied) => applied.posts += u64::from(copied),
             Err(error) => applied.failures.push(error),
         }

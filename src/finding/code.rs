@@ -86,8 +86,10 @@ codes! {
     LIST_BROKEN = "list-broken", Warning, "repair the list with ezmlm-make -e, or remove its .qmail files";
     LIST_COMMANDS_CHANGED = "list-commands-changed", Note, "tell the members where the old commands are missed";
     LIST_DOMAIN_UNSERVED = "list-domain-unserved", Error, "correct outhost, or make the domain a virtual one";
+    LIST_MADE_ALIAS = "list-made-alias", Warning, "tell the members and the owner; give the list a manager in unqmail.toml if it needs one";
     LIST_MEMBER_MALFORMED = "list-member-malformed", Warning, "remove the record with ezmlm-unsub";
     LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "move the members into files with ezmlm-list and ezmlm-sub, then plan again";
+    LIST_OPENED = "list-opened", Error, "give the list a manager that keeps its rules, or accept that more people can post";
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";

@@ -260,6 +260,8 @@ pub enum ListManager {
     /// mlmmj.
     #[default]
     Mlmmj,
+    /// Nothing: the list's address is an alias for its members.
+    Alias,
 }
 
 /// Where mail for remote domains goes.
@@ -361,12 +363,13 @@ impl MailingList {
 
 impl ListManager {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Mlmmj];
+    pub const ALL: &[Self] = &[Self::Mlmmj, Self::Alias];
 
     /// Its word in `unqmail.toml`, and the name of its page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mlmmj => "mlmmj",
+            Self::Alias => "alias",
         }
     }
 }

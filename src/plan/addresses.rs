@@ -118,6 +118,9 @@ impl Plan {
             Outcome::List { address, action, .. } if action != "post" => Some(address.clone()),
             _ => None,
         });
+        if let Some(list) = list.as_ref().filter(|_| verdict != Verdict::Same) {
+            codes.extend(self.codes_for(list.to_bytes().as_bstr()));
+        }
         let is_list_command = list.is_some() && old.len() == 1;
         let stays = new.iter().all(|outcome| match outcome {
             Outcome::List { address, .. } => list.as_ref() == Some(address),

@@ -33,6 +33,7 @@ const EXPLAINING: &[&str] = &[
     "file-damaged",
     "list-address-taken",
     "list-domain-unserved",
+    "list-made-alias",
     "site-percenthack",
     "site-bare-domains-differ",
 ];

@@ -359,7 +359,7 @@ impl Plan {
                 found.list.posting.origin.clone(),
                 list.to_bytes(),
                 "the list's old commands are not all known to the new list manager",
-                "subscribe, unsubscribe, help, faq, owner and get.N work, what was refused is refused; others are answered with help",
+                target::lists::of(found.manager).commands(),
             ));
         }
         for finding in found {

@@ -32,6 +32,12 @@ impl NewServer {
         Some((targets, found))
     }
 
+    /// What an address becomes in one step, in lower case.
+    pub fn alias_targets(&self, address: &Address) -> BTreeSet<BString> {
+        let targets = self.targets(address).map(|(targets, _)| targets).unwrap_or_default();
+        targets.iter().map(|to| to.to_lower().to_bytes()).collect()
+    }
+
     /// Looks every result up again until it stays itself. The first result stands in the place of
     /// the address, the others go to the end of the line; what has become itself once is not
     /// expanded any more. A message that exceeds a limit, as one in a ring of aliases does, waits.

@@ -10,6 +10,7 @@ mod expand;
 mod mailbox;
 mod main_cf;
 mod mlmmj;
+mod posters;
 mod postfix;
 mod regexp;
 mod rows;
@@ -20,6 +21,7 @@ pub use dovecot::{User, Users};
 pub use expand::Foreseen;
 pub use mailbox::{Message, Told};
 pub use mlmmj::Spool;
+pub use posters::Poster;
 pub use postfix::{Reached, Step, Steps};
 pub use tells::{MailboxFiles, Rights, Tells};
 
@@ -58,6 +60,7 @@ pub enum Error {
 pub struct NewServer {
     settings: BTreeMap<String, String>,
     maps: postfix::Maps,
+    posters: posters::Posters,
     users: Users,
     spools: BTreeMap<BString, Spool>,
 }
@@ -73,6 +76,7 @@ impl NewServer {
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let settings = main_cf::parse(&path, &text)?;
         let maps = postfix::Maps::read(&settings, files)?;
+        let posters = posters::Posters::read(&settings, files)?;
         let path = RelPath::new("etc/dovecot/unqmail/users");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let users = Users::read(&path, &text)?;
@@ -83,7 +87,7 @@ impl NewServer {
                 spools.insert(name.to_owned(), spool);
             }
         }
-        Ok(Self { settings, maps, users, spools })
+        Ok(Self { settings, maps, posters, users, spools })
     }
 
     /// Dovecot's users by login name.

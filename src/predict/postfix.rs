@@ -6,7 +6,7 @@ use super::expand::Foreseen;
 use super::main_cf::words;
 use super::regexp::Patterns;
 use super::table::Table;
-use super::{Error, Files, NewServer};
+use super::{Error, Files, NewServer, Poster};
 use crate::model::command_address::Answer as ListAnswer;
 use crate::model::outcome::Outcome;
 use crate::model::{Address, DomainName, RelPath, shown};
@@ -161,14 +161,14 @@ impl Maps {
 }
 
 /// The tables of every `check_recipient_access` among restrictions.
-fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, Error> {
+pub(super) fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, Error> {
     let names = restrictions.iter().zip(restrictions.iter().skip(1));
     let names = names.filter(|(word, _)| *word == "check_recipient_access");
     names.map(|(_, table)| Map::read(table, files)).collect()
 }
 
 impl Map {
-    fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
+    pub(super) fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
         let file = |path: &str| -> Result<(RelPath, Arc<Vec<u8>>), Error> {
             let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
             let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
@@ -274,6 +274,7 @@ impl NewServer {
             trace.push(text, &setting("myorigin"));
         }
         self.tell_outsiders(&address, &mut trace);
+        self.tell_posters(&address, &mut trace);
         let outcomes = self.reach(recipient, &mut trace, None);
         Reached { outcomes, steps: trace.0.unwrap_or_default() }
     }
@@ -306,6 +307,21 @@ impl NewServer {
             (None, None) => steps.push(
                 format_args!("from outside it is refused: Relay access denied"),
                 &setting("smtpd_relay_restrictions"),
+            ),
+        }
+    }
+
+    /// Whom a restriction class lets write to the address.
+    fn tell_posters(&self, address: &Address, steps: &mut Trace) {
+        let Some(class) = self.class_of(address) else { return };
+        match self.poster(address, b"nobody@unqmail.invalid") {
+            Some(Poster::Refused(text)) => steps.push(
+                format_args!("senders that {class} does not name are refused: {}", shown(&text)),
+                &setting(class),
+            ),
+            _ => steps.push(
+                format_args!("some senders are refused, those that {class} names"),
+                &setting(class),
             ),
         }
     }

@@ -25,6 +25,11 @@ pub(super) enum Said {
     Refused(Outcome),
 }
 
+/// The envelope sender of the message with a number.
+pub(super) fn sender(number: usize) -> String {
+    format!("{FRONT}{number}{DOMAIN}")
+}
+
 impl Letter<'_> {
     /// Hands the message over, on the line that is open or on a new one.
     pub(super) fn send(self, stage: &Stage, open: &mut Option<Line>) -> io::Result<Said> {
@@ -41,7 +46,7 @@ impl Letter<'_> {
     }
 
     fn hand_over(self, line: &mut Line) -> io::Result<Said> {
-        let sender = format!("{FRONT}{}{DOMAIN}", self.number);
+        let sender = sender(self.number);
         let commands = [
             format!("MAIL FROM:<{sender}>").into_bytes(),
             [b"RCPT TO:<", written(self.to).as_slice(), b">"].concat(),

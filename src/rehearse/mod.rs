@@ -182,7 +182,8 @@ fn round(
     let sent = sent.filter(|(number, _)| played.said.contains_key(number));
     let mut foreseen = Foreseen::default();
     let rows = sent.map(|(number, address)| {
-        let predicted = new.outcomes(&address, &mut foreseen);
+        let sender = letter::sender(number);
+        let predicted = new.outcomes_from(sender.as_bytes(), &address, &mut foreseen);
         let (seen, caused) = seen.remove(&number).unwrap_or_default();
         let seen: Vec<Outcome> = seen.into_iter().collect();
         let agrees = plan.is_same(&seen, &predicted);

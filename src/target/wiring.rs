@@ -24,15 +24,38 @@ pub struct Wiring {
 /// The ways of mail for one list and the addresses beside its own.
 #[derive(Clone, Debug)]
 pub struct ListWiring {
-    /// Where a post goes: a transport and its next hop (transport(5)).
-    pub post: BString,
+    /// Where a post goes.
+    pub post: Post,
+    /// Who may post, where Postfix has to ask; else everybody.
+    pub posters: Option<Posters>,
     /// Addresses beside the list's own that its manager takes as they are.
-    pub taken: Taken,
+    pub taken: Option<Taken>,
     /// Addresses that are led to others: an extended regular expression for what stands behind the
     /// list's name, and what shall stand there instead, with `$1` for the first group.
     pub words: Vec<(&'static str, &'static str)>,
     /// What becomes of each kind of command that the old list knew.
     pub ways: BTreeMap<Command, Way>,
+}
+
+/// Where a post goes.
+#[derive(Clone, Debug)]
+pub enum Post {
+    /// To a transport and its next hop (transport(5)).
+    Transport(BString),
+    /// To these addresses.
+    Members(Vec<Address>),
+}
+
+/// Who may post, told by the envelope sender. A bounce, which has none, may not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Posters {
+    /// Senders, and whether each may; without a local part everybody at the host. Of equal ones the
+    /// first counts.
+    pub senders: Vec<(Address, bool)>,
+    /// What all others are told; where it is nothing, they may.
+    pub others: Option<&'static str>,
+    /// Other addresses that lead to the list and nowhere else.
+    pub also: Vec<Address>,
 }
 
 /// Addresses that a manager takes as they are: no alias changes them any more.
@@ -52,6 +75,8 @@ pub enum Way {
     /// Led to the list's name with this behind it: `$1` stands for the number that is asked for,
     /// `$2` for somebody else's address.
     Word(&'static str),
+    /// Led to another address.
+    Address(Address),
     /// Refused with this text.
     Refused(&'static str),
     /// Taken and thrown away.

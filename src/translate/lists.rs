@@ -90,19 +90,6 @@ impl Translator<'_> {
                 "posts are distributed without confirmation",
             );
         }
-        if !list.allowed.is_empty()
-            || !list.denied.is_empty()
-            || list.posting.value != crate::model::list::Posting::Anyone
-        {
-            self.find(
-                &code::LIST_SENDER_BY_HEADER,
-                Disposition::Adapted,
-                &list.posting.origin,
-                list.address.to_bytes(),
-                "ezmlm judges the envelope sender of a post",
-                "the new list manager judges the From: header",
-            );
-        }
     }
 
     /// What the list does with each kind of word behind its name. Where such an address belongs to

@@ -17,6 +17,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aliases;
 mod delivery;
 mod late;
 mod lists;

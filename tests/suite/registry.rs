@@ -3,6 +3,7 @@
 
 use crate::support::{Laid, Ran, files_under, project, read};
 use std::collections::BTreeSet;
+use std::fs;
 use unqmail::finding::code::CODES;
 use unqmail::model::design::ListManager;
 use unqmail::source::SOURCES;
@@ -32,12 +33,14 @@ fn codes_of(plan: &Ran) -> BTreeSet<String> {
 #[test]
 fn every_code_has_a_case_that_triggers_it() {
     let mut triggered = codes_of(&Laid::larch().plan(&["--format", "json"]));
-    for path in files_under(&project().join("fixtures/findings")) {
+    let cases = files_under(&project().join("fixtures/findings")).into_iter();
+    for path in cases.filter(|path| path.extension().is_some_and(|end| end == "txt")) {
         let (code, manifest) = (path.file_stem().unwrap().to_str().unwrap(), read(&path));
+        let settings = fs::read_to_string(path.with_extension("toml")).unwrap_or_default();
         let laid = if manifest.starts_with("# alone") {
-            Laid::new(&manifest, "")
+            Laid::new(&manifest, &settings)
         } else {
-            Laid::small(&manifest)
+            Laid::small_with(&manifest, &settings)
         };
         let plan = laid.plan(&["--format", "json"]);
         assert!([0, 3].contains(&plan.code), "{code}: {}", plan.all());

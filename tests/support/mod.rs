@@ -47,6 +47,15 @@ impl Laid {
         Self::new(sample::SITE, sample::SETTINGS)
     }
 
+    /// The bundled site with two of its lists as aliases; one of them opens, which may be waived.
+    pub fn larch_of_aliases(waived: bool) -> Self {
+        let lists = "[lists.of]\n'larch.example' = 'alias'\n'book-club@alder.example' = 'alias'\n";
+        let waiver =
+            "[[waive]]\ncode = 'list-opened'\nsubject = 'news@larch.example'\nreason = 'a test'\n";
+        let waiver = if waived { waiver } else { "" };
+        Self::new(sample::SITE, &[sample::SETTINGS, lists, waiver].join("\n"))
+    }
+
     /// A site from a manifest.
     pub fn new(manifest: &str, settings: &str) -> Self {
         let folder = scratch();
@@ -59,7 +68,12 @@ impl Laid {
 
     /// A small site: qmail with one domain, and whatever else is said.
     pub fn small(more: &str) -> Self {
-        Self::new(&format!("{SMALL}{more}"), "")
+        Self::small_with(more, "")
+    }
+
+    /// The same with settings.
+    pub fn small_with(more: &str, settings: &str) -> Self {
+        Self::new(&format!("{SMALL}{more}"), settings)
     }
 
     pub fn plan(&self, more: &[&str]) -> Ran {

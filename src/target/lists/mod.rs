@@ -1,6 +1,8 @@
 //! Mailing lists: a folder for each program that can run them.
 
+mod alias;
 pub mod mlmmj;
+mod neutral;
 
 use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};
@@ -18,9 +20,17 @@ pub trait Manager: Sync {
     /// The folder of a list's archived posts, a file each, named by its number.
     fn archive(&self, list: &MailingList) -> RelPath;
     /// What its lists need of Postfix and the host.
-    fn wiring(&self, lists: &[Run<'_>]) -> Wiring;
+    fn wiring(&self, lists: &[Run<'_>], design: &Design) -> Wiring;
+    /// Which of the old commands work and what comes of the others, in one sentence.
+    fn commands(&self) -> &'static str;
     /// Adds the files of its lists.
-    fn emit(&self, lists: &[Run<'_>], files: &mut Vec<Artifact>, findings: &mut Findings);
+    fn emit(
+        &self,
+        lists: &[Run<'_>],
+        design: &Design,
+        files: &mut Vec<Artifact>,
+        findings: &mut Findings,
+    );
 }
 
 /// A list, and what its manager should know beside it.
@@ -38,6 +48,7 @@ pub struct Run<'a> {
 pub fn of(manager: ListManager) -> &'static dyn Manager {
     match manager {
         ListManager::Mlmmj => &mlmmj::Mlmmj,
+        ListManager::Alias => &alias::Alias,
     }
 }
 
@@ -55,7 +66,7 @@ impl Target for Lists {
         findings: &mut Findings,
     ) {
         for (manager, lists) in in_use(design) {
-            of(manager).emit(&lists, files, findings);
+            of(manager).emit(&lists, design, files, findings);
         }
     }
 }
@@ -64,7 +75,7 @@ impl Target for Lists {
 pub(super) fn wiring(design: &Design) -> Wiring {
     let mut wiring = Wiring::default();
     for (manager, lists) in in_use(design) {
-        wiring.extend(of(manager).wiring(&lists));
+        wiring.extend(of(manager).wiring(&lists, design));
     }
     wiring
 }
@@ -119,5 +130,61 @@ fn settled(command: Command, answer: Answer) -> Option<Way> {
         }
         (Answer::Refused, _) => Some(Way::Refused(CLOSED)),
         (Answer::Done | Answer::Help, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::list::{Archive, List, Posting, Subscribing};
+    use crate::model::{Origin, Sourced};
+    use std::collections::BTreeMap;
+
+    pub(super) fn address(text: &str) -> Address {
+        Address::parse(text.as_bytes()).unwrap()
+    }
+
+    pub(super) fn members(texts: &[&str]) -> Vec<Sourced<Address>> {
+        texts.iter().map(|text| Sourced::new(address(text), origin())).collect()
+    }
+
+    fn origin() -> Origin {
+        Origin::file(&RelPath::new("l/editor"))
+    }
+
+    pub(super) fn list(posting: Posting) -> MailingList {
+        let list = List {
+            address: address("club@example.org"),
+            home: RelPath::new("l"),
+            known_as: Vec::new(),
+            software: "",
+            subscribers: members(&["sue@example.org"]),
+            digest: members(&["dig@example.org"]),
+            moderators: Vec::new(),
+            subscription_moderators: Vec::new(),
+            allowed: members(&["al@example.org"]),
+            held_back: members(&["dig@example.org"]),
+            denied: Vec::new(),
+            posting: Sourced::new(posting, origin()),
+            wants_address: false,
+            discards_bulk: false,
+            confirm_posts: false,
+            subscribing: Sourced::new(Subscribing::Open, origin()),
+            confirm_subscribe: true,
+            confirm_unsubscribe: true,
+            prefix: None,
+            trailer: None,
+            add_headers: Vec::new(),
+            remove_headers: Vec::new(),
+            largest: None,
+            digest_posts: None,
+            digest_seconds: None,
+            held_seconds: None,
+            archive: Archive { kept: true, ..Archive::default() },
+            unmapped: Vec::new(),
+        };
+        let owners = vec![address("postmaster@example.org")];
+        let manager = ListManager::Mlmmj;
+        MailingList { list, manager, owners, answers: BTreeMap::new() }
     }
 }

@@ -7,8 +7,9 @@ use super::rows::{Block, Place};
 use super::tables::{Tables, discarding};
 use crate::model::Address;
 use crate::model::command_address::Command;
-use crate::model::design::Design;
-use crate::target::wiring::{ListWiring, Way};
+use crate::model::design::{Design, DomainPattern, LocalPattern, Pattern, Target};
+use crate::target::wiring::{ListWiring, Post, Taken, Way};
+use bstr::BString;
 
 /// Somebody's address as it stands behind a command.
 const OTHER: &str = "-([a-z0-9][a-z0-9._+-]*=[a-z0-9][a-z0-9.-]*)";
@@ -46,28 +47,35 @@ impl Tables {
         domains: &Domains<'_>,
         design: &Design,
     ) {
-        // A list that has other targets beside it has a row of its own.
-        if domains.routed.contains(own) {
-            self.mailboxes.add(address(own), "list");
-        } else {
-            self.add_final(own, "list".into(), domains, design);
+        match &list.post {
+            Post::Transport(transport) => {
+                // A list that has other targets beside it has a row of its own.
+                if domains.routed.contains(own) {
+                    self.mailboxes.add(address(own), "list");
+                } else {
+                    self.add_final(own, "list".into(), domains, design);
+                }
+                self.transport.add(address(own), transport);
+            }
+            Post::Members(members) => self.add_members(own, members, design),
         }
-        self.transport.add(address(own), &list.post);
         let (block, name) = (Block::new(regexp(own.domain.as_ref())), regexp(own.local.as_ref()));
         let front = own.local.as_ref().len() + 1;
         let to = |rest: &str| {
             [replacement(own.local.as_ref()).as_slice(), rest.as_bytes(), b"@", own.domain.as_ref()]
                 .concat()
         };
-        for (behind, transport) in &list.taken.except {
+        if let Some(Taken { behind, transport, except }) = &list.taken {
+            for (behind, transport) in except {
+                let local = [name.as_slice(), behind.as_bytes()].concat();
+                self.transport_patterns.add(&block, Place::behind(front, 0), &local, transport);
+            }
             let local = [name.as_slice(), behind.as_bytes()].concat();
-            self.transport_patterns.add(&block, Place::behind(front, 0), &local, transport);
+            self.transport_patterns.add(&block, Place::behind(front, 1), &local, transport);
+            // Aliases are looked up again until nothing changes: what is handed over must stay, or
+            // a catch-all or a list with a shorter name would take it.
+            self.patterns.keep(&block, Place::exact(), &local);
         }
-        let taken = [name.as_slice(), list.taken.behind.as_bytes()].concat();
-        self.transport_patterns.add(&block, Place::behind(front, 1), &taken, &list.taken.transport);
-        // Aliases are looked up again until nothing changes: what is handed over must stay, or a
-        // catch-all or a list with a shorter name would take it.
-        self.patterns.keep(&block, Place::exact(), &taken);
         let words_of = |(behind, _): &(&str, &str)| [name.as_slice(), behind.as_bytes()].concat();
         for word in &list.words {
             self.patterns.add(&block, Place::behind(front, 0), &words_of(word), to(word.1));
@@ -86,6 +94,9 @@ impl Tables {
             let place = Place::behind(front, order);
             match way {
                 Way::Word(word) => self.patterns.add(&block, place, &local, to(word)),
+                Way::Address(to) => {
+                    self.patterns.add(&block, place, &local, replacement(&address(to)));
+                }
                 Way::ThrownAway => self.patterns.add(&block, place, &local, discarding()),
                 Way::Refused(text) => {
                     refuses = true;
@@ -125,5 +136,23 @@ impl Tables {
                 [b"$1@", own.domain.as_ref()].concat(),
             );
         }
+    }
+    /// The list's row leads to its members, and to what else its address has on the old server.
+    fn add_members(&mut self, own: &Address, members: &[Address], design: &Design) {
+        let domain = DomainPattern::Domain(own.domain.clone());
+        let pattern = Pattern { domain, local: LocalPattern::Exact(own.local.clone()) };
+        let at = design.routes.binary_search_by(|route| route.pattern.cmp(&pattern));
+        let route = at.ok().and_then(|at| design.routes.get(at));
+        let targets = route.map(|route| &*route.targets).unwrap_or_default();
+        let targets = targets.iter().filter(|to| !matches!(to, Target::Store(to) if to == own));
+        let targets: Vec<Target> = targets.cloned().collect();
+        self.widest = self.widest.max(members.len() + targets.len());
+        let mut values: Vec<BString> = members.iter().map(address).collect();
+        values.push(Self::values(Some(own), &targets, design));
+        values.retain(|value| !value.is_empty());
+        if values.is_empty() {
+            values.push(discarding().into());
+        }
+        self.add_alias(own, bstr::join(", ", values).into());
     }
 }

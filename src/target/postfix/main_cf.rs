@@ -11,7 +11,14 @@ use std::fmt::Write as _;
 #[derive(Debug)]
 pub(super) struct Group {
     remark: &'static str,
-    pub(super) settings: Vec<(&'static str, String)>,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl Group {
+    fn new(remark: &'static str, settings: Vec<(&str, String)>) -> Self {
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self { remark, settings: settings.collect() }
+    }
 }
 
 /// Where Debian's ssl-cert package puts a certificate that every host has.
@@ -31,9 +38,9 @@ pub(super) fn settings(
     let text = |bytes: &BString| bytes.to_str_lossy().into_owned();
     let host = &design.host;
     let mut groups = vec![
-        Group {
-            remark: "The host. Nothing is delivered by local(8): every address is a virtual one.",
-            settings: vec![
+        Group::new(
+            "The host. Nothing is delivered by local(8): every address is a virtual one.",
+            vec![
                 ("compatibility_level", "3.6".into()),
                 ("myhostname", host.name.to_string()),
                 ("myorigin", host.bare_domain.to_string()),
@@ -47,10 +54,10 @@ pub(super) fn settings(
                 ("biff", "no".into()),
                 ("recipient_delimiter", String::new()),
             ],
-        },
-        Group {
-            remark: "Which domains, addresses and next hops there are. The tables are texts beside this file;\n# unqmail/build-tables compiles them.",
-            settings: vec![
+        ),
+        Group::new(
+            "Which domains, addresses and next hops there are. The tables are texts beside this file;\n# unqmail/build-tables compiles them.",
+            vec![
                 (
                     "virtual_mailbox_domains",
                     format!("{}, {}", map("domains"), regexp("domain_patterns")),
@@ -75,53 +82,61 @@ pub(super) fn settings(
                 ("relay_domains", "$config_directory/unqmail/relay_domains".into()),
                 ("parent_domain_matches_subdomains", String::new()),
             ],
-        },
-        Group {
-            remark: "An address is taken literally: `%` and `!` divide nothing, and bytes are bytes.\n# Dovecot's LMTP server takes no message that asks for SMTPUTF8.",
-            settings: vec![
+        ),
+        Group::new(
+            "An address is taken literally: `%` and `!` divide nothing, and bytes are bytes.\n# Dovecot's LMTP server takes no message that asks for SMTPUTF8.",
+            vec![
                 ("allow_percent_hack", "no".into()),
                 ("swap_bangpath", "no".into()),
                 ("smtputf8_enable", "no".into()),
             ],
-        },
-        Group { remark: "Who may do what.", settings: restrictions(design, tables, &map, &regexp) },
-        Group {
-            remark: "Log in by Dovecot's accounts, on every port as before.",
-            settings: login(design),
-        },
-        Group { remark: "Sizes and times of the old server.", settings: limits(design, tables) },
-        Group {
-            remark: "A bounce that cannot be delivered goes to a person, as it did before.",
-            settings: vec![("notify_classes", "resource, software, 2bounce".into())],
-        },
+        ),
+        Group::new("Who may do what.", restrictions(design, tables, &map, &regexp)),
+        Group::new("Log in by Dovecot's accounts, on every port as before.", login(design)),
+        Group::new("Sizes and times of the old server.", limits(design, tables)),
+        Group::new(
+            "A bounce that cannot be delivered goes to a person, as it did before.",
+            vec![("notify_classes", "resource, software, 2bounce".into())],
+        ),
     ];
     if let Some(group) = groups.get_mut(1) {
-        group.settings.extend(wiring.settings.iter().cloned());
+        let own = wiring.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        group.settings.extend(own);
     }
     if let (Some(group), Some(address)) = (groups.last_mut(), &host.double_bounces) {
-        group.settings.push(("2bounce_notice_recipient", address.to_string()));
+        group.settings.push(("2bounce_notice_recipient".into(), address.to_string()));
     }
     if let Some(hop) =
         design.next_hops.iter().find(|(name, hop)| name.is_empty() && !hop.host.is_empty())
     {
         let settings = vec![("relayhost", bracketed(hop.1.host.as_bstr(), hop.1.port))];
-        groups.push(Group { remark: "Mail for everybody else goes through one host.", settings });
+        groups.push(Group::new("Mail for everybody else goes through one host.", settings));
     }
     if let Some(greeting) = &host.greeting {
         let settings = vec![("smtpd_banner", format!("$myhostname ESMTP {}", text(greeting)))];
-        groups.push(Group { remark: "What the server says first.", settings });
+        groups.push(Group::new("What the server says first.", settings));
     }
     if let Some(helo) = host
         .helo
         .as_ref()
         .filter(|helo| helo.iter().all(|b| b.is_ascii_alphanumeric() || b".-".contains(b)))
     {
+        groups.push(Group::new("The name it gives itself.", vec![("smtp_helo_name", text(helo))]));
+    }
+    if !tables.classes.is_empty() {
         groups.push(Group {
-            remark: "The name it gives itself.",
-            settings: vec![("smtp_helo_name", text(helo))],
+            remark: "Who may post to lists that are aliases: a class for each set of senders.",
+            settings: classes(tables, &map),
         });
     }
     groups
+}
+
+fn classes(tables: &Tables, map: &impl Fn(&str) -> String) -> Vec<(String, String)> {
+    let names: Vec<&str> = tables.classes.iter().map(|class| class.name.as_str()).collect();
+    let all = ("smtpd_restriction_classes".to_owned(), names.join(", "));
+    let each = tables.classes.iter().map(|class| (class.name.clone(), class.restrictions(map)));
+    std::iter::once(all).chain(each).collect()
 }
 
 fn restrictions(
@@ -148,6 +163,11 @@ fn restrictions(
     } else {
         "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination".to_owned()
     };
+    let mut senders = format!("check_sender_access {}", map("refused_senders"));
+    if !tables.classes.is_empty() {
+        // It is asked at RCPT TO, and what it permits ends no other list of restrictions.
+        let _ = write!(senders, ", check_recipient_access {}", map("list_posts"));
+    }
     let mut settings = vec![
         ("mynetworks", networks.join(", ")),
         ("smtpd_helo_required", "no".to_owned()),
@@ -159,7 +179,7 @@ fn restrictions(
                 map("refused_hosts")
             ),
         ),
-        ("smtpd_sender_restrictions", format!("check_sender_access {}", map("refused_senders"))),
+        ("smtpd_sender_restrictions", senders),
         ("smtpd_relay_restrictions", relay),
         (
             "smtpd_recipient_restrictions",
@@ -256,6 +276,10 @@ fn limits(design: &Design, tables: &Tables) -> Vec<(&'static str, String)> {
         // An alias with many targets, or several such behind one another, is no mistake here.
         let limit = tables.widest.saturating_mul(10).max(10_000);
         set("virtual_alias_expansion_limit", Some(limit.to_string()));
+    }
+    if tables.widest > 1000 {
+        // Beyond it an address that is met twice would get two copies.
+        set("duplicate_filter_limit", Some(tables.widest.to_string()));
     }
     settings
 }

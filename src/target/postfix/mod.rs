@@ -6,6 +6,7 @@ mod groups;
 mod lists;
 mod main_cf;
 mod master_cf;
+mod posters;
 mod rows;
 mod scripts;
 mod tables;

@@ -10,13 +10,13 @@ use std::fmt::Write as _;
 
 /// `build-tables`: compiles every table, and stops at the first word of complaint, because
 /// postmap(1) leaves bad lines out and still succeeds.
-pub(super) fn build_tables(choices: Choices, _: &Tables) -> Artifact {
+pub(super) fn build_tables(choices: Choices, tables: &Tables) -> Artifact {
     let kind = choices.map_type.name();
     let mut text = String::from(
         "#!/bin/sh\n# Compiles Postfix's tables and gives the files with hashes to the programs that read them.\n# Written by unqmail. Run it as root, again after each change of a table.\nset -eu\ncd \"$(dirname \"$0\")\"\n",
     );
     if choices.map_type != MapType::Texthash {
-        let _ = writeln!(text, "for table in {}; do", Tables::compiled().join(" "));
+        let _ = writeln!(text, "for table in {}; do", tables.compiled().join(" "));
         let _ = writeln!(
             text,
             "    said=$(postmap \"{kind}:$table\" 2>&1) || {{ echo \"$said\" >&2; exit 1; }}"
@@ -38,7 +38,8 @@ pub(super) fn postconf(groups: &[Group], services: &[Service]) -> Artifact {
         "#!/bin/sh\n# Makes unqmail's settings on a host whose main.cf and master.cf exist already.\n# Written by unqmail. Read it before you run it.\nset -eu\n",
     );
     for (name, value) in groups.iter().flat_map(|group| &group.settings) {
-        let is_the_host_s = HOST_S_OWN.contains(name) || value.contains("ssl-cert-snakeoil");
+        let is_the_host_s =
+            HOST_S_OWN.contains(&name.as_str()) || value.contains("ssl-cert-snakeoil");
         if is_the_host_s {
             let _ = writeln!(text, "# {name}: left as the host has it");
             continue;

@@ -7,6 +7,7 @@
 
 use super::domains::{Domains, excepted, key_of};
 use super::escape::{USUAL, address, local_part, regexp, replacement, reply};
+use super::posters::Class;
 use super::rows::{Block, Patterns, Place, Table, head};
 use crate::model::design::{
     Design, DomainPattern, Extensions, INSIDE, LocalPattern, Mailbox, RefusedClient, Role, Route,
@@ -41,6 +42,9 @@ pub(super) struct Tables {
     pub(super) refused_hosts: Table,
     pub(super) relay_domains: Vec<u8>,
     pub(super) percent_addresses: Vec<u8>,
+    /// The class that says who may write to an address.
+    pub(super) list_posts: Table,
+    pub(super) classes: Vec<Class>,
     /// Most targets of one row.
     pub(super) widest: usize,
     /// Rows that lead to another row: no chain of aliases is longer.
@@ -59,6 +63,9 @@ impl Tables {
         for (at, list) in &wiring.lists {
             tables.add_list(at, list, &domains, design);
         }
+        let posters = wiring.lists.iter();
+        let posters = posters.filter_map(|(at, list)| Some((at, list.posters.as_ref()?)));
+        tables.add_posters(posters, &domains, design);
         for mailbox in design.mailboxes.values() {
             tables.add_mailbox(mailbox, &domains, design);
         }
@@ -381,7 +388,7 @@ impl Tables {
                 [head(name, about).as_slice(), rows].concat(),
             )
         };
-        vec![
+        let mut files = vec![
             self.domains.artifact("domains", "domains with mailboxes and addresses of their own"),
             text(
                 "domain_patterns",
@@ -426,12 +433,23 @@ impl Tables {
                 "user%domain@host is passed on for these domains only",
                 &self.percent_addresses,
             ),
-        ]
+        ];
+        if !self.classes.is_empty() {
+            files.push(
+                self.list_posts.artifact("list_posts", "who is asked who may post to a list"),
+            );
+        }
+        files.extend(
+            self.classes.into_iter().map(|class| {
+                class.senders.artifact(&class.name, "senders that may post, or may not")
+            }),
+        );
+        files
     }
 
     /// The tables that need compiling, in the order of their files.
-    pub(super) fn compiled() -> &'static [&'static str] {
-        &[
+    pub(super) fn compiled(&self) -> Vec<&str> {
+        let mut names = vec![
             "alias_domains",
             "aliases",
             "domains",
@@ -442,7 +460,10 @@ impl Tables {
             "refused_recipients",
             "refused_senders",
             "transport",
-        ]
+        ];
+        names.extend((!self.classes.is_empty()).then_some("list_posts"));
+        names.extend(self.classes.iter().map(|class| class.name.as_str()));
+        names
     }
 }
 

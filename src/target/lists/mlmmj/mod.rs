@@ -6,9 +6,10 @@ mod texts;
 mod wiring;
 
 use super::{Manager, Run};
-use crate::finding::Findings;
+use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::RelPath;
-use crate::model::design::MailingList;
+use crate::model::design::{Design, MailingList};
+use crate::model::list::{List, Posting};
 use crate::target::wiring::Wiring;
 use crate::target::{Artifact, Audience, Content};
 
@@ -21,13 +22,24 @@ impl Manager for Mlmmj {
         folder(list).join("archive")
     }
 
-    fn wiring(&self, lists: &[Run<'_>]) -> Wiring {
+    fn wiring(&self, lists: &[Run<'_>], _: &Design) -> Wiring {
         wiring::wiring(lists)
     }
 
-    fn emit(&self, lists: &[Run<'_>], files: &mut Vec<Artifact>, findings: &mut Findings) {
+    fn commands(&self) -> &'static str {
+        "subscribe, unsubscribe, help, faq, owner and get.N work, what was refused is refused; others are answered with help"
+    }
+
+    fn emit(
+        &self,
+        lists: &[Run<'_>],
+        _: &Design,
+        files: &mut Vec<Artifact>,
+        findings: &mut Findings,
+    ) {
         for Run { list, aliases, .. } in lists {
             spool::emit(list, aliases, files, findings);
+            findings.extend(by_header(&list.list));
         }
         files.push(list_member());
     }
@@ -36,6 +48,22 @@ impl Manager for Mlmmj {
 /// The spool folder of a list.
 pub fn folder(list: &MailingList) -> RelPath {
     RelPath::new("var/spool/mlmmj").join(list.place().as_bstr())
+}
+
+/// mlmmj looks at another line to see who posts.
+fn by_header(list: &List) -> Option<Finding> {
+    let is_open = list.posting.value == Posting::Anyone;
+    let asks = !is_open || !list.allowed.is_empty() || !list.denied.is_empty();
+    asks.then(|| {
+        Finding::new(
+            &code::LIST_SENDER_BY_HEADER,
+            Disposition::Adapted,
+            list.posting.origin.clone(),
+            list.address.to_bytes(),
+            "ezmlm judges the envelope sender of a post",
+            "the new list manager judges the From: header",
+        )
+    })
 }
 
 /// `list-member`: subscribes or unsubscribes another address than the sender's.

@@ -281,57 +281,7 @@ fn add_texts(list: &List, files: &mut BTreeMap<&'static str, String>, findings: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::design::ListManager;
-    use crate::model::list::Archive;
-    use crate::model::{Origin, RelPath};
-
-    fn address(text: &str) -> Address {
-        Address::parse(text.as_bytes()).unwrap()
-    }
-
-    fn members(texts: &[&str]) -> Vec<Sourced<Address>> {
-        texts.iter().map(|text| Sourced::new(address(text), origin())).collect()
-    }
-
-    fn origin() -> Origin {
-        Origin::file(&RelPath::new("l/editor"))
-    }
-
-    fn list(posting: Posting) -> MailingList {
-        let list = List {
-            address: address("club@example.org"),
-            home: RelPath::new("l"),
-            known_as: Vec::new(),
-            software: "",
-            subscribers: members(&["sue@example.org"]),
-            digest: members(&["dig@example.org"]),
-            moderators: Vec::new(),
-            subscription_moderators: Vec::new(),
-            allowed: members(&["al@example.org"]),
-            held_back: members(&["dig@example.org"]),
-            denied: Vec::new(),
-            posting: Sourced::new(posting, origin()),
-            wants_address: false,
-            discards_bulk: false,
-            confirm_posts: false,
-            subscribing: Sourced::new(Subscribing::Open, origin()),
-            confirm_subscribe: true,
-            confirm_unsubscribe: true,
-            prefix: None,
-            trailer: None,
-            add_headers: Vec::new(),
-            remove_headers: Vec::new(),
-            largest: None,
-            digest_posts: None,
-            digest_seconds: None,
-            held_seconds: None,
-            archive: Archive { kept: true, ..Archive::default() },
-            unmapped: Vec::new(),
-        };
-        let owners = vec![address("postmaster@example.org")];
-        let manager = ListManager::Mlmmj;
-        MailingList { list, manager, owners, answers: BTreeMap::new() }
-    }
+    use crate::target::lists::tests::{list, members};
 
     fn written(list: &MailingList) -> (BTreeMap<&'static str, String>, usize) {
         let mut findings = Findings::default();

@@ -4,7 +4,7 @@ use crate::model::RelPath;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::MailingList;
 use crate::target::lists::{Run, settled};
-use crate::target::wiring::{ListWiring, Service, Taken, User, Way, Wiring};
+use crate::target::wiring::{ListWiring, Post, Service, Taken, User, Way, Wiring};
 use std::collections::BTreeSet;
 
 /// Words of mlmmj's own, beside those that old addresses lead to: they stand in its messages.
@@ -54,12 +54,13 @@ fn of(list: &MailingList) -> ListWiring {
     let place = list.place();
     let hop = |service: &str| [service.as_bytes(), b":", place.as_bstr()].concat().into();
     ListWiring {
-        post: hop("mlmmj"),
-        taken: Taken {
+        post: Post::Transport(hop("mlmmj")),
+        posters: None,
+        taken: Some(Taken {
             behind: r#"\+[^@"]*"#,
             transport: hop("mlmmj"),
             except: vec![(OTHER, hop("list-member"))],
-        },
+        }),
         words: vec![(OWN_WORDS, "+$1")],
         ways: list
             .answers

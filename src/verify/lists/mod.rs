@@ -1,7 +1,9 @@
 //! Lists: the members of each, by role, its settings, and the number of its last post.
 
+mod alias;
+
 use super::Verified;
-use crate::model::design::MailingList;
+use crate::model::design::{ListManager, MailingList};
 use crate::model::{Address, RelPath, Sourced, shown};
 use crate::plan::Plan;
 use crate::predict::{NewServer, Spool};
@@ -22,6 +24,10 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
     for planned in plan.design.lists.values() {
         verified.count("lists", 1);
         let list = &planned.list;
+        if planned.manager == ListManager::Alias {
+            alias::check(plan, planned, found, verified);
+            continue;
+        }
         let Some(spool) = found.spools().get(planned.place().as_bstr()) else {
             verified.differ("list", list.address.to_bytes(), "there", "missing");
             continue;

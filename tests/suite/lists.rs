@@ -1,0 +1,106 @@
+//! Lists: what runs each, and what becomes of it without a program.
+
+use crate::support::Laid;
+use std::fs;
+
+#[test]
+fn a_list_that_would_become_more_open_is_refused() {
+    let laid = Laid::larch_of_aliases(false);
+    let plan = laid.plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3);
+    let plan = plan.json();
+    let findings = plan["findings"].as_array().unwrap();
+    let opened = findings.iter().filter(|finding| finding["code"] == "list-opened");
+    let told: Vec<_> = opened.map(|finding| (&finding["subject"], &finding["file"])).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "news@larch.example");
+    assert_eq!(told[0].1, "home/vpopmail/domains/larch.example/news/editor");
+}
+
+#[test]
+fn an_alias_has_its_members_and_its_rules() {
+    let laid = Laid::larch_of_aliases(true).migrated();
+    let table = |name: &str| {
+        let path = laid.target.join("etc/postfix/unqmail").join(name);
+        fs::read_to_string(path).unwrap_or_default()
+    };
+    let row = "book-club@alder.example olga@alder.example, reader@outside.example";
+    assert!(table("aliases").lines().any(|line| line == row), "{}", table("aliases"));
+    let posts = table("list_posts");
+    let class = posts.lines().find_map(|row| row.strip_prefix("book-club@alder.example "));
+    let senders = table(class.unwrap());
+    for row in ["<> 550 ", "olga@alder.example OK", "reader@outside.example OK"] {
+        assert!(senders.contains(row), "{senders}");
+    }
+    let verified = laid.verify(&[]);
+    assert_eq!(verified.code, 0, "{}", verified.all());
+    // The third list of the site has the default.
+    assert!(laid.target.join("var/spool/mlmmj/mx.larch.example/ben-chat/index").is_file());
+    assert!(!laid.target.join("var/spool/mlmmj/alder.example").exists());
+    let posts = laid.target.join("var/lib/unqmail/lists/larch.example/news/archive");
+    assert!(posts.join("1").is_file() || posts.read_dir().unwrap().count() > 0);
+}
+
+#[test]
+fn a_changed_member_or_rule_of_an_alias_is_a_difference() {
+    let laid = Laid::larch_of_aliases(true).migrated();
+    let path = laid.target.join("etc/postfix/unqmail");
+    let change = |name: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(path.join(name)).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path.join(name), text.replace(from, to)).unwrap();
+    };
+    change("aliases", "olga@alder.example, reader@outside.example", "olga@alder.example");
+    let class = fs::read_to_string(path.join("list_posts")).unwrap();
+    let class = class.lines().find_map(|row| row.strip_prefix("book-club@alder.example "));
+    change(class.unwrap(), "reader@outside.example OK\n", "");
+    let verified = laid.verify(&["--format", "json"]);
+    assert_eq!(verified.code, 4);
+    let told = verified.json()["differences"].to_string();
+    assert!(told.contains("reader@outside.example of book-club@alder.example"), "{told}");
+    assert!(told.contains("may not post"), "{told}");
+}
+
+#[test]
+fn an_alias_is_explained_with_who_may_post() {
+    let laid = Laid::larch_of_aliases(true);
+    let told = laid.explain(&["book-club@alder.example"]);
+    assert_eq!(told.code, 0, "{}", told.all());
+    assert!(told.all().contains("reader@outside.example"), "{}", told.all());
+    assert!(told.all().contains("Only members may post to this list"), "{}", told.all());
+}
+
+/// A list for members only, in the small site.
+const CLUB: &str = "\
+file home/vpopmail/domains/a.example/club/outlocal
+| club
+file home/vpopmail/domains/a.example/club/outhost
+| a.example
+file home/vpopmail/domains/a.example/club/key
+| key
+file home/vpopmail/domains/a.example/club/editor
+| |/usr/bin/ezmlm-checksub '/home/vpopmail/domains/a.example/club'
+| |/usr/bin/ezmlm-send '/home/vpopmail/domains/a.example/club'
+link home/vpopmail/domains/a.example/.qmail-club /home/vpopmail/domains/a.example/club/editor
+members home/vpopmail/domains/a.example/club/subscribers
+| joe@a.example
+";
+
+#[test]
+fn an_address_that_leads_to_an_alias_alone_is_asked_the_same() {
+    let ways = "file home/vpopmail/domains/a.example/.qmail-verein\n| &klub@a.example\n\
+                file home/vpopmail/domains/a.example/.qmail-klub\n| &club@a.example\n";
+    let settings = "[lists]\nmanager = 'alias'\n";
+    let laid = Laid::small_with(&format!("{CLUB}{ways}"), settings).migrated();
+    let posts = laid.target.join("etc/postfix/unqmail/list_posts");
+    let posts = fs::read_to_string(posts).unwrap();
+    for name in ["club", "klub", "verein"] {
+        assert!(posts.contains(&format!("\n{name}@a.example posters_1\n")), "{posts}");
+    }
+    // One more target, and it would have to be asked of one and not of the other.
+    let ways = ways.replace("| &klub", "| &joe@a.example\n| &klub");
+    let laid = Laid::small_with(&format!("{CLUB}{ways}"), settings);
+    let plan = laid.plan(&[]);
+    assert_eq!(plan.code, 3);
+    assert!(plan.all().contains("a.example/.qmail-verein"), "{}", plan.all());
+}
