@@ -254,7 +254,7 @@ impl Owners {
 
     fn access(&self, audience: Audience) -> Access {
         let owner = match audience {
-            Audience::Everybody | Audience::Command => (0, 0),
+            Audience::Everybody | Audience::Command | Audience::Root => (0, 0),
             Audience::Group("postfix") => (0, self.postfix.unwrap_or(0)),
             Audience::Group(_) => (0, self.dovecot.unwrap_or(0)),
             Audience::Lists => self.lists,

@@ -1,5 +1,9 @@
 //! Mailing lists, told without the words of any list manager.
 
+mod settings;
+
+pub use settings::{Setting, Value};
+
 use super::{Address, RelPath, Sourced};
 use bstr::BString;
 
@@ -120,4 +124,57 @@ pub enum ArchiveReaders {
     Moderators,
     /// Nobody.
     Nobody,
+}
+
+impl List {
+    /// Its members by role; the names of roles are used in every report.
+    pub fn roles(&self) -> [(&'static str, &[Sourced<Address>]); 7] {
+        [
+            ("subscriber", &self.subscribers),
+            ("digest", &self.digest),
+            ("moderator", &self.moderators),
+            ("subscription-moderator", &self.subscription_moderators),
+            ("allowed", &self.allowed),
+            ("held-back", &self.held_back),
+            ("denied", &self.denied),
+        ]
+    }
+}
+
+impl Posting {
+    /// The word used in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Members => "members",
+            Self::MembersElseModerated => "members-else-moderated",
+            Self::Listed => "listed",
+            Self::ListedElseModerated => "listed-else-moderated",
+            Self::Moderated => "moderated",
+            Self::ModeratorsOnly => "moderators-only",
+        }
+    }
+}
+
+impl Subscribing {
+    /// The word used in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Moderated => "moderated",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl ArchiveReaders {
+    /// The word used in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Subscribers => "subscribers",
+            Self::Moderators => "moderators",
+            Self::Nobody => "nobody",
+        }
+    }
 }

@@ -37,4 +37,4 @@ pub use address::{Address, DomainName, LocalPart};
 pub use component::component;
 pub use origin::{Origin, Sourced};
 pub use path::RelPath;
-pub use shown::shown;
+pub use shown::{cell, shown};

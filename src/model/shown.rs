@@ -1,5 +1,6 @@
 //! Bytes of the site made fit for a person's screen.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Displays hostile bytes: valid UTF-8 as text, control and direction-changing characters and
@@ -41,9 +42,23 @@ fn changes_direction(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Bytes for a cell of a CSV file: a spreadsheet would take one that begins so for a formula.
+pub fn cell(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match bytes.first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => [b"'", bytes].concat().into(),
+        _ => bytes.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{cell, shown};
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(*cell(b"=1+1@x"), *b"'=1+1@x");
+        assert_eq!(*cell(b"joe@x"), *b"joe@x");
+    }
 
     #[test]
     fn text_stays_text_and_controls_are_spelled_out() {

@@ -1,5 +1,6 @@
 //! CSV: the table of addresses, for a spreadsheet (RFC 4180).
 
+use crate::model::cell;
 use crate::model::outcome::Outcome;
 use crate::plan::Plan;
 use std::io::{self, Write};
@@ -17,8 +18,8 @@ pub fn addresses(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             cell(&row.address),
             cell(old.as_bytes()),
             cell(new.as_bytes()),
-            row.verdict.name().as_bytes().to_vec(),
-            findings.into_bytes(),
+            row.verdict.name().as_bytes().into(),
+            findings.into_bytes().into(),
         ];
         writer.write_record(cells).map_err(cause)?;
     }
@@ -30,24 +31,5 @@ fn cause(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// A spreadsheet would take a cell that begins so for a formula.
-fn cell(bytes: &[u8]) -> Vec<u8> {
-    match bytes.first() {
-        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => [b"'", bytes].concat(),
-        _ => bytes.to_vec(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        assert_eq!(cell(b"=1+1@x"), b"'=1+1@x");
-        assert_eq!(cell(b"joe@x"), b"joe@x");
     }
 }

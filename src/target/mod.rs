@@ -43,6 +43,8 @@ pub enum Audience {
     Everybody,
     /// root:root 0755.
     Command,
+    /// root:root 0600: it tells who is in a list.
+    Root,
     /// root and this group, 0640: it holds hashes.
     Group(&'static str),
     /// The list manager's user, 0600; folders 0700.
@@ -56,7 +58,7 @@ impl Audience {
             Self::Everybody => 0o644,
             Self::Command => 0o755,
             Self::Group(_) => 0o640,
-            Self::Lists => 0o600,
+            Self::Lists | Self::Root => 0o600,
         }
     }
 }

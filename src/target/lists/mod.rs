@@ -67,6 +67,9 @@ impl Target for Lists {
     ) {
         for (manager, lists) in in_use(design) {
             of(manager).emit(&lists, design, files, findings);
+            for run in &lists {
+                neutral::emit(run, files);
+            }
         }
     }
 }
