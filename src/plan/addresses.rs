@@ -1,6 +1,7 @@
 //! The table of addresses: what happened to mail for each, and what will.
 
 use super::Plan;
+use super::listed::Compared;
 use super::probes;
 use super::verdict::compare;
 use crate::finding::code;
@@ -46,6 +47,8 @@ pub struct Explanation {
     pub old_steps: Vec<Step>,
     /// The way on the new one.
     pub new_steps: Steps,
+    /// Where it is a list's own: the settings before and after.
+    pub settings: Vec<Compared>,
 }
 
 impl Plan {
@@ -94,7 +97,8 @@ impl Plan {
         let old = resolver.follow(address);
         let new = self.new.follow(address);
         let row = self.row(resolver, address.to_owned(), old.outcomes, new.outcomes);
-        Explanation { row, old_steps: old.steps, new_steps: new.steps }
+        let settings = self.compare_settings(address);
+        Explanation { row, old_steps: old.steps, new_steps: new.steps, settings }
     }
 
     fn row(

@@ -4,12 +4,14 @@
 mod addresses;
 mod cost;
 mod explained;
+mod listed;
 mod part;
 mod probes;
 mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
 pub use cost::{Cost, Room};
+pub use listed::{Compared, Kept};
 
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::model::design::{DomainPattern, Role};
 use crate::model::outcome::Outcome;
 use crate::model::quota::Quota;
-use crate::plan::{AddressRow, Explanation, Plan};
+use crate::plan::{AddressRow, Compared, Explanation, Kept, Plan};
 use crate::rehearse::{self, Rehearsed};
 use crate::resolve::Step;
 use crate::verify::{Difference, Verified};
@@ -248,7 +248,7 @@ struct ExplainLine<'a>(&'a Explanation);
 
 impl Serialize for ExplainLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Explanation { row, old_steps, new_steps } = self.0;
+        let Explanation { row, old_steps, new_steps, settings } = self.0;
         let mut map = serializer.serialize_map(None)?;
         put_row(&mut map, row)?;
         let old = || old_steps.iter().map(|step| OldStep(step).into_text());
@@ -256,6 +256,41 @@ impl Serialize for ExplainLine<'_> {
             old().chain(new_steps.iter().map(|step| format!("new: {} ({})", step.text, step.place)))
         };
         map.serialize_entry("trace", &Sequence(trace))?;
+        if !settings.is_empty() {
+            map.serialize_entry("settings", &Sequence(|| settings.iter().map(SettingEntry)))?;
+        }
+        map.end()
+    }
+}
+
+/// A setting of a list before and after.
+struct SettingEntry<'a>(&'a Compared);
+
+impl Serialize for SettingEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Compared { name, old, origin, new } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", name)?;
+        map.serialize_entry("old", old)?;
+        if let Some(origin) = origin {
+            put(&mut map, "file", origin.file.as_ref().as_ref())?;
+            map.serialize_entry("line", &origin.line)?;
+        }
+        map.serialize_entry("new", &Sequence(|| new.iter().map(KeptEntry)))?;
+        map.end()
+    }
+}
+
+struct KeptEntry<'a>(&'a Kept);
+
+impl Serialize for KeptEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        put(&mut map, "file", self.0.file.as_ref())?;
+        match &self.0.value {
+            Some(value) => put(&mut map, "value", value)?,
+            None => map.serialize_entry("value", &())?,
+        }
         map.end()
     }
 }

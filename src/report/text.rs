@@ -3,8 +3,8 @@
 use super::{counted, duration, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
 use crate::model::outcome::{Outcome, Verdict};
-use crate::model::shown;
-use crate::plan::{Explanation, Plan};
+use crate::model::{Origin, RelPath, shown};
+use crate::plan::{Compared, Explanation, Kept, Plan};
 use crate::rehearse::Rehearsed;
 use crate::verify::{Difference, Verified};
 use anstyle::{AnsiColor, Style};
@@ -210,7 +210,7 @@ pub fn waivers(waivers: &[Waiver], out: &mut dyn Write) -> io::Result<()> {
 /// What `explain ADDRESS` prints: what became of the mail, what will, why they differ; then the way
 /// there on each server, each step with the line or row that says so.
 pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
-    let Explanation { row, old_steps, new_steps } = explanation;
+    let Explanation { row, old_steps, new_steps, settings: compared } = explanation;
     let bold = Style::new().bold();
     writeln!(out, "{bold}{}{bold:#}: {}", shown(&row.address), row.verdict.name())?;
     for (name, outcomes) in [("before", &row.old), ("after", &row.new)] {
@@ -228,7 +228,63 @@ pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result
     steps("the old server", old, out)?;
     let new = new_steps.iter().map(|step| (&step.text, Some(step.place.clone())));
     steps("the new server", new, out)?;
+    settings(compared, out)?;
     writeln!(out)
+}
+
+/// The settings of a list, before beside after; places are told from the folder that all are in.
+fn settings(compared: &[Compared], out: &mut dyn Write) -> io::Result<()> {
+    const LONGEST: usize = 40;
+    if compared.is_empty() {
+        return Ok(());
+    }
+    let cut = |text: &str| match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    };
+    let origins = || compared.iter().filter_map(|setting| setting.origin.as_ref());
+    let kept = || compared.iter().flat_map(|setting| &setting.new);
+    let before = folder_of_all(origins().map(|origin| &*origin.file));
+    let after = folder_of_all(kept().map(|kept| &kept.file));
+    let below =
+        |path: &RelPath, folder| shown(path.strip_prefix(folder).unwrap_or_default()).to_string();
+    let place = |origin: &Origin| match (below(&origin.file, &before), origin.line) {
+        (file, 0) => file,
+        (file, line) => format!("{file}:{line}"),
+    };
+    let new = |kept: &Kept| match (below(&kept.file, &after), &kept.value) {
+        (file, None) => format!("no {file}"),
+        (file, Some(value)) if value.is_empty() => file,
+        (file, Some(value)) => format!("{file}: {}", cut(&shown(value).to_string())),
+    };
+    let rows = compared.iter().map(|setting| {
+        let new: Vec<String> = setting.new.iter().map(new).collect();
+        let new = if new.is_empty() { "nothing".to_owned() } else { new.join(", ") };
+        let place = setting.origin.as_ref().map(place).unwrap_or_default();
+        [setting.name.to_owned(), cut(&setting.old), place, new]
+    });
+    let rows: Vec<[String; 4]> = rows.collect();
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let (names, olds, places) = (width(0), width(1), width(2));
+    writeln!(out, "its settings, before in {before}, after in {after}")?;
+    for [name, old, place, new] in &rows {
+        writeln!(out, "    {name:<names$}  {old:<olds$}  {place:<places$}  {new}")?;
+    }
+    Ok(())
+}
+
+/// The folder that all these files lie in.
+fn folder_of_all<'p>(mut paths: impl Iterator<Item = &'p RelPath>) -> RelPath {
+    let first = paths.next().map(RelPath::parent).unwrap_or_default();
+    paths.fold(first, |mut folder, path| {
+        while !path.starts_with(&folder) {
+            folder = folder.parent();
+        }
+        folder
+    })
 }
 
 /// Steps in order, their places in a column of their own.

@@ -104,3 +104,37 @@ fn an_address_that_leads_to_an_alias_alone_is_asked_the_same() {
     assert_eq!(plan.code, 3);
     assert!(plan.all().contains("a.example/.qmail-verein"), "{}", plan.all());
 }
+
+#[test]
+fn a_list_is_explained_with_its_settings_side_by_side() {
+    let laid = Laid::larch();
+    let told = laid.explain(&["news@larch.example"]).stdout;
+    let head = "its settings, before in home/vpopmail/domains/larch.example/news, after in \
+                var/spool/mlmmj/larch.example/news\n";
+    let rows = told.split_once(head).unwrap_or_else(|| panic!("{told}")).1;
+    let row = |name: &str| -> Vec<&str> {
+        let row = rows.lines().find_map(|row| row.trim().strip_prefix(name)).unwrap();
+        row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+    };
+    assert_eq!(row("prefix"), ["[news]", "prefix:1", "control/prefix: [news]"]);
+    assert_eq!(row("archived"), ["yes", "no control/noarchive"]);
+    assert_eq!(row("posting")[..2], ["moderators-only", "editor"]);
+    // In an alias domain the same; beside the list's own address nothing.
+    assert!(laid.explain(&["news@larch-mail.example"]).stdout.contains(head));
+    assert!(!laid.explain(&["news-help@larch.example"]).stdout.contains("its settings"));
+    let told = laid.explain(&["news@larch.example", "--format", "json"]).json();
+    let settings = told["settings"].as_array().unwrap();
+    let prefix = settings.iter().find(|setting| setting["name"] == "prefix").unwrap();
+    let expected = serde_json::json!({
+        "name": "prefix",
+        "old": "[news]",
+        "file": "home/vpopmail/domains/larch.example/news/prefix",
+        "line": 1,
+        "new": [{"file": "var/spool/mlmmj/larch.example/news/control/prefix", "value": "[news]"}],
+    });
+    assert_eq!(*prefix, expected);
+    // An alias keeps who may post and nothing else.
+    let told = Laid::larch_of_aliases(true).explain(&["book-club@alder.example"]).stdout;
+    let rows = told.lines().filter(|row| row.ends_with("  nothing")).count();
+    assert!(rows > 5 && told.contains("list_posts: others: 5.7.1 Only members"), "{told}");
+}

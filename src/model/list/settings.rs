@@ -1,8 +1,9 @@
 //! The settings of a list one by one, each with its name, its value and its place.
 
 use super::List;
-use crate::model::{Origin, Sourced};
-use bstr::BString;
+use crate::model::{Origin, Sourced, shown};
+use bstr::{BString, ByteSlice as _};
+use std::fmt;
 
 /// One setting of a list.
 #[derive(Clone, Debug)]
@@ -26,6 +27,35 @@ pub enum Value<'a> {
     Number(Option<u64>),
     /// Texts of the list's own.
     Texts(Vec<&'a BString>),
+}
+
+impl Value<'_> {
+    /// Whether the list has nothing of the kind.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Switch(is_on) => !is_on,
+            Self::Number(number) => number.is_none(),
+            Self::Texts(texts) => texts.is_empty(),
+            Self::Word(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(is_on) => f.write_str(if *is_on { "yes" } else { "no" }),
+            Self::Word(word) => f.write_str(word),
+            Self::Number(Some(number)) => number.fmt(f),
+            Self::Number(None) => f.write_str("not set"),
+            Self::Texts(texts) => {
+                let lines = texts.iter().flat_map(|text| text.lines());
+                let lines: Vec<String> = lines.map(|line| shown(line).to_string()).collect();
+                f.write_str(if lines.is_empty() { "none" } else { "" })?;
+                f.write_str(&lines.join("; "))
+            }
+        }
+    }
 }
 
 impl List {

@@ -10,6 +10,7 @@ use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{Design, DomainPattern, ListManager, MailingList, Role};
 use crate::model::{Address, DomainName, RelPath};
+use bstr::BString;
 
 /// Writes the files of all lists.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub trait Manager: Sync {
     fn wiring(&self, lists: &[Run<'_>], design: &Design) -> Wiring;
     /// Which of the old commands work and what comes of the others, in one sentence.
     fn commands(&self) -> &'static str;
+    /// How it keeps the settings of one of its lists.
+    fn kept(&self, list: &MailingList) -> Vec<Kept>;
     /// Adds the files of its lists.
     fn emit(
         &self,
@@ -31,6 +34,17 @@ pub trait Manager: Sync {
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
     );
+}
+
+/// How a setting is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The setting, by the name that reports use.
+    pub setting: &'static str,
+    /// A file of the new server.
+    pub file: RelPath,
+    /// What of it says so; `None` where it does by not being there.
+    pub value: Option<BString>,
 }
 
 /// A list, and what its manager should know beside it.

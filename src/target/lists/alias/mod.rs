@@ -4,7 +4,7 @@ mod losses;
 mod paths;
 mod posters;
 
-use super::{Manager, Run, neutral, settled};
+use super::{Kept, Manager, Run, neutral, settled};
 use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{Design, MailingList};
@@ -32,6 +32,17 @@ impl Manager for Alias {
 
     fn commands(&self) -> &'static str {
         "what the list answered goes to its owner, a person; there is no archive to ask, and what was refused is refused"
+    }
+
+    fn kept(&self, list: &MailingList) -> Vec<Kept> {
+        let others = posters::of(&list.list, Vec::new).map(|posters| posters.others);
+        let value = match others {
+            None => None,
+            Some(None) => Some("some senders are refused".into()),
+            Some(Some(text)) => Some(format!("others: {text}").into()),
+        };
+        let file = RelPath::new("etc/postfix/unqmail/list_posts");
+        vec![Kept { setting: "posting", file, value }]
     }
 
     fn emit(

@@ -1,11 +1,12 @@
 //! mlmmj: a spool folder for each list, and what must run now and then.
 
 mod access;
+mod kept;
 mod spool;
 mod texts;
 mod wiring;
 
-use super::{Manager, Run};
+use super::{Kept, Manager, Run};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::RelPath;
 use crate::model::design::{Design, MailingList};
@@ -28,6 +29,10 @@ impl Manager for Mlmmj {
 
     fn commands(&self) -> &'static str {
         "subscribe, unsubscribe, help, faq, owner and get.N work, what was refused is refused; others are answered with help"
+    }
+
+    fn kept(&self, list: &MailingList) -> Vec<Kept> {
+        kept::of(list)
     }
 
     fn emit(

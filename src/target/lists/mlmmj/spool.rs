@@ -66,7 +66,7 @@ pub(super) fn emit(
 }
 
 /// New posts must not take the number of an archived one.
-fn last_post(list: &List) -> u64 {
+pub(super) fn last_post(list: &List) -> u64 {
     let archived = list.archive.posts.last().map_or(0, |(number, _)| *number);
     list.archive.last.max(archived)
 }
@@ -85,7 +85,7 @@ fn by_first_byte(members: &[Sourced<Address>]) -> BTreeMap<u8, Vec<u8>> {
 }
 
 /// The files of `control/`; an empty text switches something on.
-fn control(
+pub(super) fn control(
     list: &MailingList,
     aliases: &[DomainName],
     findings: &mut Findings,
