@@ -20,6 +20,7 @@ use crate::model::seen::Memory;
 use crate::model::site::Site;
 use crate::model::{Origin, RelPath};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Files larger than this are no configuration of a mail server: 64 MiB.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -111,7 +112,7 @@ fn read_file(root: &Root, path: &RelPath, findings: &mut Findings) -> Option<Vec
 }
 
 /// The error finding for a file that is there and cannot be read.
-fn unreadable(path: &RelPath, error: &fsys::Error) -> Finding {
+fn unreadable(path: &RelPath, error: &dyn fmt::Display) -> Finding {
     Finding::new(
         &code::FILE_UNREADABLE,
         Disposition::Manual,

@@ -26,6 +26,7 @@ mod clients;
 mod crash;
 mod golden;
 mod hostile;
+mod hostile_lists;
 mod lists;
 mod part;
 mod passes;

@@ -2,9 +2,9 @@
 //! ezmlm 0.53).
 
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::Root;
+use crate::fsys::{Kind, root::Root};
 use crate::model::{Address, Origin, RelPath, Sourced, shown};
-use crate::source::{read_file, unlistable};
+use crate::source::{read_file, unlistable, unreadable};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
 
@@ -41,6 +41,11 @@ pub(super) fn read(
             continue;
         };
         let path = folder.join([name]);
+        // Nobody needs one, and it could lead to a file that is nobody's to read.
+        if entry.kind == Kind::Link {
+            findings.push(unreadable(&path, &"it is a link"));
+            continue;
+        }
         let Some(bytes) = read_file(root, &path, findings) else {
             continue;
         };
