@@ -200,10 +200,10 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_list_counts_before_what_is_said_of_its_domain() {
-        let text = "[lists.of]\n'Example.org' = 'alias'\n'news@example.org' = 'mlmmj'\n";
+        let text = "[lists.of]\n'Example.org' = 'alias'\n'news@example.org' = 'mailman'\n";
         let lists = Policy::parse(text).unwrap().lists;
         let of = |list: &str| lists.manager_of(&Address::parse(list.as_bytes()).unwrap());
-        assert_eq!(of("News@example.org"), ListManager::Mlmmj);
+        assert_eq!(of("News@example.org"), ListManager::Mailman);
         assert_eq!(of("club@example.org"), ListManager::Alias);
         assert_eq!(of("club@example.com"), ListManager::Mlmmj);
         let error = Policy::parse("[lists]\nmanager = 'majordomo'\n").unwrap_err().to_string();

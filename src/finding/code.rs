@@ -89,6 +89,7 @@ codes! {
     LIST_MADE_ALIAS = "list-made-alias", Warning, "tell the members and the owner; give the list a manager in unqmail.toml if it needs one";
     LIST_MEMBER_MALFORMED = "list-member-malformed", Warning, "remove the record with ezmlm-unsub";
     LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "move the members into files with ezmlm-list and ezmlm-sub, then plan again";
+    LIST_NAME_UNUSABLE = "list-name-unusable", Error, "rename the list on the old server, or give it to another list manager";
     LIST_OPENED = "list-opened", Error, "give the list a manager that keeps its rules, or accept that more people can post";
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";

@@ -260,6 +260,8 @@ pub enum ListManager {
     /// mlmmj.
     #[default]
     Mlmmj,
+    /// Mailman 3 core.
+    Mailman,
     /// Nothing: the list's address is an alias for its members.
     Alias,
 }
@@ -363,12 +365,13 @@ impl MailingList {
 
 impl ListManager {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Mlmmj, Self::Alias];
+    pub const ALL: &[Self] = &[Self::Mlmmj, Self::Mailman, Self::Alias];
 
     /// Its word in `unqmail.toml`, and the name of its page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mlmmj => "mlmmj",
+            Self::Mailman => "mailman",
             Self::Alias => "alias",
         }
     }

@@ -1,4 +1,4 @@
-//! The new server, told from its files: what Postfix, Dovecot and mlmmj will do with mail for an
+//! The new server, told from its files: what Postfix, Dovecot and the list managers will do with mail for an
 //! address.
 //!
 //! A second witness. It shares no code with the emitters and knows nothing of the old server; it
@@ -8,6 +8,7 @@ mod access;
 mod dovecot;
 mod expand;
 mod mailbox;
+mod mailman;
 mod main_cf;
 mod mlmmj;
 mod posters;
@@ -20,6 +21,7 @@ mod tells;
 pub use dovecot::{User, Users};
 pub use expand::Foreseen;
 pub use mailbox::{Message, Told};
+pub use mailman::MailmanList;
 pub use mlmmj::Spool;
 pub use posters::Poster;
 pub use postfix::{Reached, Step, Steps};
@@ -63,6 +65,7 @@ pub struct NewServer {
     posters: posters::Posters,
     users: Users,
     spools: BTreeMap<BString, Spool>,
+    mailman: BTreeMap<BString, MailmanList>,
 }
 
 impl NewServer {
@@ -87,7 +90,8 @@ impl NewServer {
                 spools.insert(name.to_owned(), spool);
             }
         }
-        Ok(Self { settings, maps, posters, users, spools })
+        let mailman = mailman::read(files)?;
+        Ok(Self { settings, maps, posters, users, spools, mailman })
     }
 
     /// Dovecot's users by login name.
@@ -95,7 +99,12 @@ impl NewServer {
         &self.users
     }
 
-    /// The lists by `DOMAIN/LIST`.
+    /// Mailman's lists by their addresses.
+    pub fn mailman_lists(&self) -> &BTreeMap<BString, MailmanList> {
+        &self.mailman
+    }
+
+    /// mlmmj's lists by `DOMAIN/LIST`.
     pub fn spools(&self) -> &BTreeMap<BString, Spool> {
         &self.spools
     }

@@ -445,6 +445,9 @@ impl NewServer {
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {
             b"discard" => Outcome::Discard,
+            // Dovecot's server has a socket, Mailman's a port.
+            b"lmtp" if hop.starts_with(b"[") => self.told_to_mailman(address),
+            b"mailman" => self.told_to_mailman(address),
             b"lmtp" => self.stored(&address.to_bytes()),
             b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
@@ -470,12 +473,15 @@ impl NewServer {
         (user.home == *home).then_some(account)
     }
 
-    /// What mlmmj does with mail that the pipe handed over for `list+command@domain`.
+    /// What a list manager does with mail that the pipe handed over for `list+command@domain`.
     pub fn list_command(&self, recipient: &BStr) -> Option<Outcome> {
         let address = Address::parse(&internal(recipient))?;
         let local = address.local.as_bstr();
         let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
         let own = Address::new(name, &address.domain).to_bytes();
+        if self.mailman.contains_key(&own) {
+            return Some(self.told_to_mailman(&address));
+        }
         let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
         let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
         Some(self.listed(&address, folder.as_bstr()))
@@ -489,6 +495,18 @@ impl NewServer {
         }
         let hops = hops.into_iter();
         hops.filter_map(|hop| hop.rsplit_once_str("]:")?.1.to_str().ok()?.parse().ok()).collect()
+    }
+
+    /// What Mailman does with a post, or with a word of its own or of the old list.
+    fn told_to_mailman(&self, address: &Address) -> Outcome {
+        let local = address.local.as_bstr();
+        let (name, action) = local.split_once_str("+").unwrap_or((local, b"post"));
+        let own = Address::new(name, &address.domain);
+        if !self.mailman.contains_key(&own.to_bytes()) {
+            return Outcome::Reject("Mailman is given no such list".into());
+        }
+        let answer = if action == b"help" { ListAnswer::Help } else { ListAnswer::Done };
+        Outcome::List { address: own, action: action.to_ascii_lowercase().into(), answer }
     }
 
     /// What mlmmj does with a recipient `list+command@domain`.

@@ -4,7 +4,7 @@ use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::Address;
 use crate::model::command_address::{Answer, Command};
-use crate::model::design::MailingList;
+use crate::model::design::{ListManager, MailingList};
 use crate::model::list::List;
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
@@ -51,9 +51,9 @@ impl Translator<'_> {
                 );
                 continue;
             }
-            self.report_unmapped(&list);
-            let owners = self.owners(&list);
             let manager = self.policy.lists.manager_of(&list.address);
+            self.report_unmapped(&list, manager);
+            let owners = self.owners(&list);
             let answers = self.answers(&list);
             self.design.lists.insert(at, MailingList { list, manager, owners, answers });
         }
@@ -69,7 +69,7 @@ impl Translator<'_> {
         (!comes_to_it).then(|| first.origin.to_string())
     }
 
-    fn report_unmapped(&mut self, list: &List) {
+    fn report_unmapped(&mut self, list: &List, manager: ListManager) {
         for setting in &list.unmapped {
             self.find(
                 &code::LIST_SETTING_UNMAPPED,
@@ -80,7 +80,8 @@ impl Translator<'_> {
                 "the new list does not do so",
             );
         }
-        if list.confirm_posts {
+        // On Mailman such posts wait for a moderator.
+        if list.confirm_posts && manager != ListManager::Mailman {
             self.find(
                 &code::LIST_SETTING_UNMAPPED,
                 Disposition::Dropped,

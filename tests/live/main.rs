@@ -23,6 +23,7 @@ mod late;
 mod lists;
 mod logins;
 mod mailboxes;
+mod mailman;
 mod oddities;
 mod rehearse;
 mod start;

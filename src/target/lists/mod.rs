@@ -1,6 +1,7 @@
 //! Mailing lists: a folder for each program that can run them.
 
 mod alias;
+pub mod mailman;
 pub mod mlmmj;
 mod neutral;
 
@@ -8,8 +9,8 @@ use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
-use crate::model::design::{Design, DomainPattern, ListManager, MailingList, Role};
-use crate::model::{Address, DomainName, RelPath};
+use crate::model::design::{Design, DomainPattern, ListManager, LocalPattern, MailingList, Role};
+use crate::model::{self, Address, DomainName, RelPath};
 use bstr::BString;
 
 /// Writes the files of all lists.
@@ -56,12 +57,16 @@ pub struct Run<'a> {
     pub list: &'a MailingList,
     /// Other domains in which it has the same address.
     pub aliases: Vec<DomainName>,
+    /// Who gets mail for the owner: the people behind the owner's address where an alias of its own
+    /// names nobody else, and the address itself where it does not.
+    pub owners: Vec<Address>,
 }
 
 /// The registry of managers.
 pub fn of(manager: ListManager) -> &'static dyn Manager {
     match manager {
         ListManager::Mlmmj => &mlmmj::Mlmmj,
+        ListManager::Mailman => &mailman::Mailman,
         ListManager::Alias => &alias::Alias,
     }
 }
@@ -106,7 +111,11 @@ pub fn users(design: &Design) -> Vec<User> {
 fn in_use(design: &Design) -> impl Iterator<Item = (ListManager, Vec<Run<'_>>)> {
     let lists_of = |manager: ListManager| {
         let own = design.lists.iter().filter(move |(_, list)| list.manager == manager);
-        own.map(|(at, list)| Run { at, list, aliases: aliases(list, design) }).collect::<Vec<_>>()
+        let run = |(at, list)| {
+            let (aliases, owners) = (aliases(list, design), owners(list, design));
+            Run { at, list, aliases, owners }
+        };
+        own.map(run).collect::<Vec<_>>()
     };
     let all = ListManager::ALL.iter().map(move |manager| (*manager, lists_of(*manager)));
     all.filter(|(_, lists)| !lists.is_empty())
@@ -125,6 +134,22 @@ fn aliases(list: &MailingList, design: &Design) -> Vec<DomainName> {
         .map(|(pattern, domain)| (pattern, &domain.role))
         .filter_map(alias)
         .collect()
+}
+
+fn owners(list: &MailingList, design: &Design) -> Vec<Address> {
+    let behind = |owner: &Address| {
+        let route = design.routes.iter().find(|route| {
+            route.pattern.domain == DomainPattern::Domain(owner.domain.clone())
+                && route.pattern.local == LocalPattern::Exact(owner.local.clone())
+        })?;
+        let targets = route.targets.iter().map(|target| match target {
+            model::design::Target::Address(address) => Some(address.clone()),
+            _ => None,
+        });
+        targets.collect::<Option<Vec<Address>>>().filter(|people| !people.is_empty())
+    };
+    let owners = list.owners.iter();
+    owners.flat_map(|owner| behind(owner).unwrap_or_else(|| vec![owner.clone()])).collect()
 }
 
 /// The way of a command that no manager is asked about: what the old list refused or threw away,

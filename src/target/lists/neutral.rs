@@ -141,7 +141,7 @@ mod tests {
         let origin = list.list.posting.origin.clone();
         list.list.prefix = Some(Sourced::new(b"[\xe9\"]".into(), origin));
         let at = list.list.address.clone();
-        let run = Run { at: &at, list: &list, aliases: Vec::new() };
+        let run = Run { at: &at, list: &list, aliases: Vec::new(), owners: Vec::new() };
         let told: serde_json::Value = serde_json::from_slice(&definition(&run)).unwrap();
         assert_eq!(told["format"], "unqmail.list/1");
         assert_eq!(told["members"]["allowed"], 1);

@@ -6,7 +6,7 @@ use super::Verified;
 use crate::model::design::{ListManager, MailingList};
 use crate::model::{Address, RelPath, Sourced, shown};
 use crate::plan::Plan;
-use crate::predict::{NewServer, Spool};
+use crate::predict::{MailmanList, NewServer, Spool};
 use crate::target::Content;
 use crate::target::lists::mlmmj;
 use bstr::{BString, ByteSlice as _};
@@ -28,6 +28,13 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
             alias::check(plan, planned, found, verified);
             continue;
         }
+        if planned.manager == ListManager::Mailman {
+            match found.mailman_lists().get(&list.address.to_bytes()) {
+                Some(given) => check_given(planned, given, verified),
+                None => verified.differ("list", list.address.to_bytes(), "there", "missing"),
+            }
+            continue;
+        }
         let Some(spool) = found.spools().get(planned.place().as_bstr()) else {
             verified.differ("list", list.address.to_bytes(), "there", "missing");
             continue;
@@ -38,6 +45,30 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
         check_members(planned, spool, verified);
         check_control(planned, spool, &files, verified);
         check_index(planned, spool, &files, verified);
+    }
+}
+
+/// What Mailman is given to load: somebody with messages and digests gets messages, and addresses
+/// that Mailman refuses are named by findings.
+fn check_given(planned: &MailingList, given: &MailmanList, verified: &mut Verified) {
+    let list = &planned.list;
+    let (regular, digest) = (lowered(&list.subscribers), lowered(&list.digest));
+    verified.count("members", given.members.len());
+    for (member, gets_digests) in &given.members {
+        let is_right = if *gets_digests {
+            digest.contains(member) && !regular.contains(member)
+        } else {
+            regular.contains(member)
+        };
+        if !is_right {
+            let subject = [member.as_slice(), b" of ", list.address.to_bytes().as_bytes()].concat();
+            verified.differ("member", subject, "not like this on the old list", "there");
+        }
+    }
+    let last = list.archive.posts.last().map_or(0, |(number, _)| *number);
+    if given.next <= last.max(list.archive.last) {
+        let next = format!("next post {}", given.next);
+        verified.differ("list", list.address.to_bytes(), "a number that no post has", next);
     }
 }
 

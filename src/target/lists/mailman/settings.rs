@@ -1,0 +1,224 @@
+//! The attributes of a list (`mailman.rest.listconf`), as far as the old list decides them or the
+//! style of a new one would differ from it.
+
+use super::posting::{Action, Posting};
+use super::told::Told;
+use super::{text, texts};
+use crate::model::Address;
+use crate::model::list::{ArchiveReaders, List, Subscribing};
+use crate::target::lists::Run;
+use bstr::ByteSlice as _;
+use serde_json::{Map, Value};
+
+/// ezmlm's limit is for the body, Mailman's for the whole message: room for headers, in bytes.
+const HEADER_ROOM: u64 = 16 << 10;
+
+/// ezmlm-tstdig sends a digest at so many KiB of posts (`digsize`).
+const DIGEST_SIZE: u64 = 64;
+
+/// Header fields that Mailman sets itself, whatever the old list wrote there.
+const SET_BY_MAILMAN: &[&str] = &[
+    "list-archive",
+    "list-help",
+    "list-id",
+    "list-owner",
+    "list-post",
+    "list-subscribe",
+    "list-unsubscribe",
+    "mailing-list",
+    "precedence",
+];
+
+/// Header fields that never leave Mailman (`mailman.handlers.cleanse`), or the MTA writes anew.
+const REMOVED_BY_MAILMAN: &[&str] = &[
+    "approve",
+    "approved",
+    "content-length",
+    "disposition-notification-to",
+    "return-path",
+    "return-receipt-to",
+    "x-confirm-reading-to",
+    "x-pmrqc",
+];
+
+/// All attributes that are set.
+pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> Map<String, Value> {
+    let list = &run.list.list;
+    let aliases = run.aliases.iter().map(|name| text(&Address::of(&list.address.local, name)));
+    let mut config = Map::new();
+    let mut set = |name: &str, value: Value| drop(config.insert(name.to_owned(), value));
+    set("display_name", list.address.local.to_string().into());
+    set("acceptable_aliases", aliases.collect());
+    set("default_member_action", posting.members.name().into());
+    set("default_nonmember_action", posting.others.name().into());
+    set("accept_these_nonmembers", posting.nonmembers(Action::Defer).into());
+    set("hold_these_nonmembers", posting.nonmembers(Action::Hold).into());
+    // ezmlm-reject looks at the recipients and the subject; what it refused waits here.
+    set("require_explicit_destination", list.wants_address.into());
+    set("administrivia", list.discards_bulk.into());
+    // Mailman's own limits, which ezmlm has not.
+    set("max_num_recipients", 0.into());
+    set("max_message_size", list.largest.as_ref().map_or(0, |it| kib(it.value)).into());
+    // ezmlm tells nobody that a post waits.
+    set("respond_to_post_requests", false.into());
+    set("member_roster_visibility", "moderators".into());
+    set("digest_size_threshold", DIGEST_SIZE.into());
+    for (name, value) in subscribing(list) {
+        set(name, value);
+    }
+    set("archive_policy", archive_policy(list).into());
+    set("subject_prefix", texts::prefix(list).into());
+    for (name, value) in replies(list, told) {
+        set(name, value);
+    }
+    tell_limits(list, told);
+    tell_headers(list, told);
+    config
+}
+
+/// New posts must not take the number of an archived one.
+pub(super) fn last_post(list: &List) -> u64 {
+    let archived = list.archive.posts.last().map_or(0, |(number, _)| *number);
+    list.archive.last.max(archived)
+}
+
+/// A limit in whole KiB, never smaller than it was.
+fn kib(body: u64) -> u64 {
+    body.saturating_add(HEADER_ROOM).div_ceil(1024)
+}
+
+fn subscribing(list: &List) -> [(&'static str, Value); 3] {
+    let policy = match (list.subscribing.value, list.confirm_subscribe) {
+        (Subscribing::Open, true) => "confirm",
+        (Subscribing::Open, false) => "open",
+        (Subscribing::Moderated | Subscribing::Closed, true) => "confirm_then_moderate",
+        (Subscribing::Moderated | Subscribing::Closed, false) => "moderate",
+    };
+    let leaving = if list.confirm_unsubscribe { "confirm" } else { "open" };
+    [
+        ("subscription_policy", policy.into()),
+        ("unsubscription_policy", leaving.into()),
+        ("advertised", (list.subscribing.value != Subscribing::Closed).into()),
+    ]
+}
+
+fn archive_policy(list: &List) -> &'static str {
+    match (list.archive.kept, list.archive.readers) {
+        (false, _) => "never",
+        (true, ArchiveReaders::Anyone) => "public",
+        (true, _) => "private",
+    }
+}
+
+/// Where answers go: `Reply-To:` is a setting of Mailman's, and no header to be added.
+fn replies(list: &List, told: &mut Told<'_>) -> Vec<(&'static str, Value)> {
+    let strips = list.remove_headers.iter().any(|name| is_named(&name.value, "reply-to"));
+    let added = list.add_headers.iter().find_map(|line| {
+        let (name, value) = line.value.split_once_str(":")?;
+        is_named(name, "reply-to").then_some((line, value))
+    });
+    let way = match added.map(|(line, value)| (line, address_in(value))) {
+        None => ("no_munging", String::new()),
+        Some((_, Some(to))) if to.to_lower() == list.address => ("point_to_list", String::new()),
+        Some((_, Some(to))) if super::members::fits(&to) => ("explicit_header", text(&to)),
+        Some((line, _)) => {
+            told.dropped(
+                &line.origin,
+                "a Reply-To: header is added that is no plain address".into(),
+                "on the new list answers go to the sender",
+            );
+            ("no_munging", String::new())
+        }
+    };
+    vec![
+        ("reply_goes_to_list", way.0.into()),
+        ("reply_to_address", way.1.into()),
+        ("first_strip_reply_to", strips.into()),
+    ]
+}
+
+/// The address of a header's value, in angle brackets or alone.
+fn address_in(value: &[u8]) -> Option<Address> {
+    let inner = value.rsplit_once_str("<").map_or(value, |(_, rest)| rest);
+    let inner = inner.split_str(">").next().unwrap_or_default();
+    Address::parse(inner.trim_ascii())
+}
+
+fn is_named(name: &[u8], wanted: &str) -> bool {
+    name.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
+}
+
+fn is_one_of(name: &[u8], names: &[&str]) -> bool {
+    names.iter().any(|wanted| is_named(name, wanted))
+}
+
+fn tell_limits(list: &List, told: &mut Told<'_>) {
+    if let Some(largest) = &list.largest {
+        told.adapted(
+            &largest.origin,
+            "posts that are too large are refused",
+            "on the new list they wait for a moderator",
+        );
+    }
+    if list.confirm_posts {
+        told.adapted(
+            &list.posting.origin,
+            "each post is confirmed by its sender",
+            "on the new list it waits for a moderator",
+        );
+    }
+    if let Some(trailer) = list.trailer.as_ref().filter(|trailer| !trailer.value.is_ascii()) {
+        told.adapted(
+            &trailer.origin,
+            "the trailer is not plain ASCII",
+            "below messages with several parts its accents become question marks",
+        );
+    }
+    if list.wants_address {
+        told.adapted(
+            &list.posting.origin,
+            "posts that do not name the list in To: or Cc: are refused",
+            "on the new list they wait for a moderator",
+        );
+    }
+    if list.digest_posts.is_some() || list.digest_seconds.is_some() {
+        told.adapted(
+            &list.posting.origin,
+            "digests have a number of posts or an age of their own",
+            "on the new list one is sent at noon, or earlier once it has 64 KiB",
+        );
+    }
+    if list.held_seconds.is_some() {
+        told.adapted(
+            &list.posting.origin,
+            "posts that no moderator looks at go back to their sender after a while",
+            "on the new list they wait until somebody decides",
+        );
+    }
+    if list.archive.kept
+        && matches!(list.archive.readers, ArchiveReaders::Moderators | ArchiveReaders::Nobody)
+    {
+        told.adapted(
+            &list.subscribing.origin,
+            "members may not read the archive",
+            "Mailman core lets nobody; HyperKitty beside it would let members",
+        );
+    }
+}
+
+fn tell_headers(list: &List, told: &mut Told<'_>) {
+    for line in &list.add_headers {
+        let name = line.value.split_str(":").next().unwrap_or_default();
+        if !is_one_of(name, SET_BY_MAILMAN) && !is_named(name, "reply-to") {
+            let message = format!("the header line {} is added", crate::model::shown(&line.value));
+            told.dropped(&line.origin, message, "the new list does not add it");
+        }
+    }
+    for name in &list.remove_headers {
+        let known = [SET_BY_MAILMAN, REMOVED_BY_MAILMAN].concat();
+        if !is_one_of(&name.value, &known) && !is_named(&name.value, "reply-to") {
+            let message = format!("the header {} is removed", crate::model::shown(&name.value));
+            told.dropped(&name.origin, message, "the new list leaves it");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What Mailman cannot do as the old list did, told about that list.
+
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::model::list::List;
+use crate::model::{Address, Origin};
+
+/// Tells about one list.
+pub(super) struct Told<'a> {
+    pub(super) list: &'a List,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Told<'_> {
+    /// The list is not carried over.
+    pub(super) fn unusable(&mut self, message: impl Into<std::borrow::Cow<'static, str>>) {
+        self.findings.push(Finding::new(
+            &code::LIST_NAME_UNUSABLE,
+            Disposition::Manual,
+            self.list.posting.origin.clone(),
+            self.list.address.to_bytes(),
+            message,
+            "the list is not carried over",
+        ));
+    }
+
+    /// A setting acts in another way.
+    pub(super) fn adapted(&mut self, at: &Origin, message: &'static str, effect: &'static str) {
+        self.setting(Disposition::Adapted, at, message.into(), effect);
+    }
+
+    /// A setting does not act.
+    pub(super) fn dropped(&mut self, at: &Origin, message: String, effect: &'static str) {
+        self.setting(Disposition::Dropped, at, message, effect);
+    }
+
+    fn setting(
+        &mut self,
+        disposition: Disposition,
+        at: &Origin,
+        message: String,
+        effect: &'static str,
+    ) {
+        self.findings.push(Finding::new(
+            &code::LIST_SETTING_UNMAPPED,
+            disposition,
+            at.clone(),
+            self.list.address.to_bytes(),
+            message,
+            effect,
+        ));
+    }
+
+    /// A member stays behind.
+    pub(super) fn left_out(&mut self, at: &Origin, member: &Address) {
+        self.findings.push(Finding::new(
+            &code::LIST_MEMBER_MALFORMED,
+            Disposition::Dropped,
+            at.clone(),
+            member.to_bytes(),
+            format!("{member} is no address that Mailman takes"),
+            "the record is left out of the new list",
+        ));
+    }
+}
