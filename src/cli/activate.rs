@@ -31,5 +31,6 @@ pub(super) fn steps(
         step(out, "chmod 0700 /var/vmail /var/lib/unqmail")?;
     }
     step(out, "/etc/postfix/unqmail/build-tables")?;
-    step(out, "postfix check && systemctl restart postfix dovecot")
+    step(out, "postfix check && systemctl restart postfix dovecot")?;
+    plan.steps().into_iter().try_for_each(|command| step(out, command))
 }

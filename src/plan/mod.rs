@@ -233,6 +233,11 @@ impl Plan {
         std::iter::once((RelPath::new("var/vmail"), "vmail")).chain(homes).collect()
     }
 
+    /// What list managers leave to do on the new host, a line each.
+    pub fn steps(&self) -> Vec<&'static str> {
+        target::lists::steps(&self.design)
+    }
+
     /// How many addresses of the table there are of each verdict.
     pub fn verdicts(&self) -> &BTreeMap<Verdict, usize> {
         &self.verdicts

@@ -489,12 +489,22 @@ impl NewServer {
 
     /// TCP ports that mail for other servers is sent to, beside 25.
     pub fn ports(&self) -> BTreeSet<u16> {
-        let mut hops = vec![BStr::new(self.setting("relayhost"))];
+        let hops = self.hops().into_iter().filter(|hop| !hop.starts_with(b"lmtp:"));
+        hops.chain([BStr::new(self.setting("relayhost"))]).filter_map(port).collect()
+    }
+
+    /// TCP ports of this host on which list managers take mail.
+    pub fn list_ports(&self) -> BTreeSet<u16> {
+        self.hops().into_iter().filter(|hop| hop.starts_with(b"lmtp:[")).filter_map(port).collect()
+    }
+
+    /// Transports and their next hops.
+    fn hops(&self) -> Vec<&BStr> {
+        let mut hops = Vec::new();
         for map in self.maps.of("transport_maps") {
             map.add_values(&mut hops);
         }
-        let hops = hops.into_iter();
-        hops.filter_map(|hop| hop.rsplit_once_str("]:")?.1.to_str().ok()?.parse().ok()).collect()
+        hops
     }
 
     /// What Mailman does with a post, or with a word of its own or of the old list.
@@ -531,6 +541,11 @@ impl NewServer {
         let answer = if action == "help" { ListAnswer::Help } else { ListAnswer::Done };
         Outcome::List { address: own, action, answer }
     }
+}
+
+/// The port of `[HOST]:PORT`.
+fn port(hop: &BStr) -> Option<u16> {
+    hop.rsplit_once_str("]:")?.1.to_str().ok()?.parse().ok()
 }
 
 /// The account that a home belongs to: `var/vmail/DOMAIN/USER`, `%XX` decoded.

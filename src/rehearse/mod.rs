@@ -175,6 +175,10 @@ fn round(
     for port in new.ports() {
         stage.post_on(port)?;
     }
+    // What is handed to a list manager has ended there, whatever that makes of it.
+    for port in new.list_ports() {
+        stage.swallow_on(port)?;
+    }
     let played = play(&stage, &addresses, progress)?;
     let mut seen = played.seen(new, &stage)?;
     // A message that was never sent says nothing.
@@ -333,7 +337,7 @@ impl Played {
                     Ended::Sent(service) if service == "discard" => {
                         outcomes.insert(Outcome::Discard);
                     }
-                    Ended::Sent(service) if service == "pipe" => {
+                    Ended::Sent(service) if service == "pipe" || service == "lmtp" => {
                         outcomes.extend(new.list_command(to.as_bstr()));
                     }
                     // Folders and the world have told of these.

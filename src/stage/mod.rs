@@ -219,6 +219,13 @@ impl Stage {
         self.world.as_ref().map_or(Ok(()), |world| world.listen(port))
     }
 
+    /// Takes all mail by LMTP on a port of the stage's own, in the place of a program that does not
+    /// run there, and forgets it.
+    pub fn swallow_on(&self, port: u16) -> io::Result<()> {
+        let own = PathBuf::from(format!("/proc/{}/ns/net", self.init));
+        world::swallow(own, port, &self.over)
+    }
+
     /// What was written to `/var` since the stage was set, and nothing else.
     pub fn written(&self) -> PathBuf {
         let work = self.work.strip_prefix("/").unwrap_or(&self.work);

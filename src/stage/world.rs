@@ -77,23 +77,7 @@ impl World {
             TcpListener::bind((std::net::Ipv6Addr::UNSPECIFIED, port))
                 .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
         })?;
-        listener.set_nonblocking(true)?;
-        let (posted, over) = (Arc::clone(&self.posted), Arc::clone(&self.over));
-        std::thread::spawn(move || {
-            while !over.load(Ordering::Relaxed) {
-                let Ok((stream, _)) = listener.accept() else {
-                    std::thread::sleep(BREATH / 20);
-                    continue;
-                };
-                let posted = Arc::clone(&posted);
-                std::thread::spawn(move || {
-                    let line = stream.set_nonblocking(false).and_then(|()| Line::over(stream));
-                    // A client that hangs up has had its reasons, and will try again.
-                    let _ = line.and_then(|mut line| take_mail(&mut line, &posted)).is_ok();
-                });
-            }
-        });
-        Ok(())
+        serve(listener, &self.posted, &self.over)
     }
 
     /// The messages that left the stage since this was last asked.
@@ -134,16 +118,52 @@ fn answer(question: &[u8]) -> Option<Vec<u8>> {
     packet.build_bytes_vec().ok()
 }
 
-/// The receiving side of SMTP (RFC 5321, 6531), which says yes to everything.
+/// Takes all mail on a port of a namespace's own, by LMTP, and forgets it.
+pub(super) fn swallow(namespace: PathBuf, port: u16, over: &Arc<AtomicBool>) -> io::Result<()> {
+    let listener = within(namespace, move || TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?;
+    serve(listener, &Arc::default(), over)
+}
+
+/// Serves whoever connects, until it is over.
+fn serve(
+    listener: TcpListener,
+    posted: &Arc<Mutex<Vec<Posted>>>,
+    over: &Arc<AtomicBool>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let (posted, over) = (Arc::clone(posted), Arc::clone(over));
+    std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            let Ok((stream, _)) = listener.accept() else {
+                std::thread::sleep(BREATH / 20);
+                continue;
+            };
+            let posted = Arc::clone(&posted);
+            std::thread::spawn(move || {
+                let line = stream.set_nonblocking(false).and_then(|()| Line::over(stream));
+                // A client that hangs up has had its reasons, and will try again.
+                let _ = line.and_then(|mut line| take_mail(&mut line, &posted)).is_ok();
+            });
+        }
+    });
+    Ok(())
+}
+
+/// The receiving side of SMTP (RFC 5321, 6531) or LMTP (RFC 2033), which says yes to everything.
 fn take_mail(line: &mut Line, posted: &Mutex<Vec<Posted>>) -> io::Result<()> {
     let host = line.own_address()?.ip().to_canonical();
     let (mut sender, mut recipients) = (Vec::new(), Vec::new());
+    // LMTP answers a message once for each recipient.
+    let mut is_lmtp = false;
     line.send(b"220 world.invalid ESMTP")?;
     loop {
         let command = line.take()?;
         let verb = command.get(..4).unwrap_or_default().to_ascii_uppercase();
         match verb.as_slice() {
-            b"EHLO" => line.send(b"250-world.invalid\r\n250-8BITMIME\r\n250 SMTPUTF8")?,
+            b"EHLO" | b"LHLO" => {
+                is_lmtp = verb == b"LHLO";
+                line.send(b"250-world.invalid\r\n250-8BITMIME\r\n250 SMTPUTF8")?;
+            }
             b"MAIL" => {
                 sender = path(&command);
                 recipients.clear();
@@ -157,9 +177,12 @@ fn take_mail(line: &mut Line, posted: &Mutex<Vec<Posted>>) -> io::Result<()> {
                 line.send(b"354 Go on")?;
                 let text = text(line)?;
                 let recipients = std::mem::take(&mut recipients);
+                let answers = if is_lmtp { recipients.len() } else { 1 };
                 let one = Posted { host, sender: std::mem::take(&mut sender), recipients, text };
                 posted.lock().unwrap_or_else(PoisonError::into_inner).push(one);
-                line.send(b"250 2.0.0 Kept")?;
+                for _ in 0..answers {
+                    line.send(b"250 2.0.0 Kept")?;
+                }
             }
             b"QUIT" => return line.send(b"221 2.0.0 Bye"),
             b"" => return Ok(()),

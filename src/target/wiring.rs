@@ -19,6 +19,8 @@ pub struct Wiring {
     pub users: Vec<User>,
     /// Lines of a crontab(5) in `/etc/cron.d`.
     pub cron: Vec<String>,
+    /// What is left to do on the new host, a line each.
+    pub steps: Vec<&'static str>,
 }
 
 /// The ways of mail for one list and the addresses beside its own.
@@ -111,5 +113,6 @@ impl Wiring {
         self.settings.extend(other.settings);
         self.users.extend(other.users);
         self.cron.extend(other.cron);
+        self.steps.extend(other.steps);
     }
 }

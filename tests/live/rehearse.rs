@@ -36,6 +36,15 @@ fn mail_for_the_bundled_site_ends_as_predicted() {
     assert!(seen("deliver") && seen("forward") && seen("reject"), "{report:#}");
 }
 
+/// Mailman itself does not run there: what is handed to it has arrived.
+#[test]
+fn mail_for_lists_on_mailman_is_handed_over_as_predicted() {
+    let laid = Laid::larch_on_mailman().migrated();
+    let ran = rehearse(&laid, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains("Mail ends where the plan says"), "{}", ran.all());
+}
+
 /// Each mailbox is opened by Dovecot itself, also one that nobody may log in to; whoever damages what
 /// clients know is found out, whether Dovecot takes the file as it is or throws it away.
 #[test]

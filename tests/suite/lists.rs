@@ -138,3 +138,47 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
     let rows = told.lines().filter(|row| row.ends_with("  nothing")).count();
     assert!(rows > 5 && told.contains("list_posts: others: 5.7.1 Only members"), "{told}");
 }
+
+/// What Mailman is given: data, and programs that are the same for every site.
+#[test]
+fn mailman_is_given_every_list_and_no_text_that_runs() {
+    let laid = Laid::larch_on_mailman().migrated();
+    let kit = laid.target.join("etc/mailman3/unqmail");
+    let text = |name: &str| fs::read_to_string(kit.join(name)).unwrap();
+    let lines = text("lists.jsonl");
+    let records =
+        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let names: Vec<_> =
+        records.map(|it| it["fqdn_listname"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        names,
+        ["book-club@alder.example", "news@larch.example", "ben-chat@mx.larch.example"]
+    );
+    for program in ["load", "counters.py", "mailman.cfg", "postfix.cfg"] {
+        assert!(!text(program).contains("larch.example"), "{program}");
+    }
+    assert!(laid.migrate(&[]).stdout.contains("load"), "the sysadmin is told to load it");
+    assert_eq!(laid.verify(&[]).code, 0);
+    let told = laid.explain(&["news-help@larch.example"]);
+    assert!(told.all().contains("list news@larch.example: help"), "{}", told.all());
+}
+
+#[test]
+fn a_changed_member_or_counter_for_mailman_is_a_difference() {
+    let laid = Laid::larch_on_mailman().migrated();
+    let kit = laid.target.join("etc/mailman3/unqmail");
+    let change = |name: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(kit.join(name)).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(kit.join(name), text.replacen(from, to, 1)).unwrap();
+    };
+    change("members.jsonl", "olga@alder.example", "troll@alder.example");
+    let at = fs::read_to_string(kit.join("lists.jsonl")).unwrap();
+    let at = at[at.find("\"post_id\":").unwrap()..].split('}').next().unwrap().to_owned();
+    change("lists.jsonl", &at, "\"post_id\":0");
+    let verified = laid.verify(&["--format", "json"]);
+    assert_eq!(verified.code, 4);
+    let told = verified.json()["differences"].to_string();
+    assert!(told.contains("troll@alder.example of book-club@alder.example"), "{told}");
+    assert!(told.contains("a number that no post has"), "{told}");
+}

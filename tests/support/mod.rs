@@ -56,6 +56,11 @@ impl Laid {
         Self::new(sample::SITE, &[sample::SETTINGS, lists, waiver].join("\n"))
     }
 
+    /// The same with every list on Mailman.
+    pub fn larch_on_mailman() -> Self {
+        Self::new(sample::SITE, &[sample::SETTINGS, "[lists]\nmanager = 'mailman'\n"].join("\n"))
+    }
+
     /// A site from a manifest.
     pub fn new(manifest: &str, settings: &str) -> Self {
         let folder = scratch();

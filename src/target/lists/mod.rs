@@ -107,6 +107,11 @@ pub fn users(design: &Design) -> Vec<User> {
     wiring(design).users
 }
 
+/// What is left to do on the new host, a line each.
+pub fn steps(design: &Design) -> Vec<&'static str> {
+    wiring(design).steps
+}
+
 /// The managers that have lists, and their lists.
 fn in_use(design: &Design) -> impl Iterator<Item = (ListManager, Vec<Run<'_>>)> {
     let lists_of = |manager: ListManager| {

@@ -26,11 +26,17 @@ const SERVICES: &[Service] = &[
     },
 ];
 
+const STEPS: &[&str] = &[
+    "put the settings of /etc/mailman3/unqmail/mailman.cfg into /etc/mailman3/mailman.cfg",
+    "systemctl restart mailman3 && /etc/mailman3/unqmail/load",
+];
+
 pub(super) fn wiring<'r, 'a: 'r>(lists: impl Iterator<Item = &'r Run<'a>>) -> Wiring {
     Wiring {
         lists: lists.map(|run| (run.at.clone(), of(run))).collect(),
         services: SERVICES.to_vec(),
         settings: vec![("mailman_destination_recipient_limit", "1".into())],
+        steps: STEPS.to_vec(),
         ..Wiring::default()
     }
 }

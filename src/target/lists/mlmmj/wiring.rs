@@ -47,6 +47,7 @@ pub(super) fn wiring(lists: &[Run<'_>]) -> Wiring {
         settings: limits.into(),
         users: vec![mlmmj],
         cron: cron(lists),
+        ..Wiring::default()
     }
 }
 
