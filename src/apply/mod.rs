@@ -5,12 +5,14 @@
 mod commit;
 mod files;
 mod journal;
+mod link;
 mod mailboxes;
 mod only;
 mod quiet;
 mod room;
 
 pub use crate::mail::Pass;
+pub use link::prove_sharing;
 pub use only::Only;
 pub use quiet::prove;
 pub use room::room;
@@ -97,6 +99,8 @@ pub struct Options {
     pub pass: Pass,
     /// The accounts and lists whose mail is moved.
     pub only: Only,
+    /// Messages share their bytes with the old server's wherever they can.
+    pub shares: bool,
     /// Threads that copy mail.
     pub jobs: usize,
     /// What earlier passes remember of the folders, see [`memory`].
@@ -146,6 +150,7 @@ pub fn apply(
         ids: plan.design.ids.mail,
         orphans: &Orphans::default(),
         pop3: plan.design.pop3,
+        shares: options.shares,
         progress,
     };
     let begun = Instant::now();

@@ -89,6 +89,10 @@ pub(super) struct MigrateArgs {
     /// Configuration files are written whole all the same.
     #[arg(long, value_name = "PATTERN")]
     pub(super) only: Vec<OsString>,
+    /// SITE and TARGET are on one file system: messages get a second name there instead of a copy.
+    /// Refused where owner or mode of one would have to change, unless the file system makes clones.
+    #[arg(long)]
+    pub(super) link: bool,
     /// Threads that copy mail; by default four for each processor.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,

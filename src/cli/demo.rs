@@ -43,6 +43,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         late: false,
         thorough: false,
         only: Vec::new(),
+        link: false,
         jobs: None,
     })?;
     if migrated != Exit::Done {

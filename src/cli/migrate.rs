@@ -48,8 +48,19 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         writeln!(err, "\nRefused: nothing was written.")?;
         return Ok(Exit::Refused);
     }
+    if args.link {
+        let found = apply::prove_sharing(&plan, &root, &args.target, &only);
+        let found = found.context("looking whether messages can be linked")?;
+        if found.refusing(plan.waivers()).next().is_some() {
+            let mut err = anstream::stderr().lock();
+            report::text::findings(&found, plan.waivers(), true, &mut err)?;
+            writeln!(err, "Refused: --link cannot be carried out. Nothing was written.")?;
+            return Ok(Exit::Refused);
+        }
+    }
     let mut before = Findings::default();
-    if pass != Pass::Late {
+    // A message that is linked or cloned takes no room.
+    if pass != Pass::Late && !args.link {
         let room = apply::room(&plan, &args.target, &only, &memory);
         before.extend(room.context("looking whether TARGET has room")?);
     }
@@ -67,7 +78,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
     let bar = Bar::new("copied", plan.totals().messages);
-    let options = Options { pass, only, jobs: jobs(args.jobs), memory };
+    let options = Options { pass, only, shares: args.link, jobs: jobs(args.jobs), memory };
     let applied = apply::apply(&plan, &root, &tree, &options, &bar);
     bar.finish();
     let mut applied = applied.context("migrating")?;
@@ -140,6 +151,13 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
             size(moved.bytes),
             counted(applied.posts, "archived post", "archived posts"),
         )?;
+        if moved.shared > 0 {
+            writeln!(
+                out,
+                "Linked: {} of them, which share their bytes with the old server's.",
+                counted(moved.shared, "message", "messages")
+            )?;
+        }
         if applied.removed > 0 {
             writeln!(
                 out,

@@ -137,6 +137,7 @@ codes! {
     SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";
     STORE_ORPHANED = "store-orphaned", Error, "give the store to an account by a .qmail line, or waive the code for its path";
+    STORE_UNLINKABLE = "store-unlinkable", Error, "run migrate without --link, or set `mail_ids` to the owner of the old mail; where the code is waived such messages are copied";
     STORE_UNRECORDED = "store-unrecorded", Error, "run migrate without --late for the account, with --only ADDRESS, or name the accounts that have moved with --only";
     TARGET_TOO_SMALL = "target-too-small", Error, "make room, or waive it for a file system that compresses";
     UID_NOT_KEPT = "uid-not-kept", Warning, "nothing to do; clients download this mail once more";

@@ -3,6 +3,7 @@
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
 mod epoch;
+mod link;
 pub mod lock;
 pub mod print;
 pub mod root;
@@ -116,6 +117,8 @@ impl From<rustix::fs::Stat> for Stat {
         }
     }
 }
+
+pub use link::makes_clones;
 
 /// What is left on a file system for anybody but root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

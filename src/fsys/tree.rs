@@ -261,6 +261,19 @@ impl Tree {
         name: &[u8],
         access: Access,
     ) -> io::Result<blake3::Hash> {
+        self.write_message(stat, tmp, to, name, access, |fd| pour(from, Some(fd)))
+    }
+
+    /// Makes a message and has it filled; that tells how many bytes it has now, and something else.
+    pub(super) fn write_message<T>(
+        &self,
+        stat: &Stat,
+        tmp: Option<&OwnedFd>,
+        to: &OwnedFd,
+        name: &[u8],
+        access: Access,
+        fill: impl FnOnce(&OwnedFd) -> io::Result<(u64, T)>,
+    ) -> io::Result<T> {
         let temporary = [b".unqmail-".as_slice(), name].concat();
         // A name may be as long as the file system allows; then its front must do.
         let temporary = temporary.get(..temporary.len().min(255)).unwrap_or_default();
@@ -279,7 +292,7 @@ impl Tree {
         }?;
         let write = || {
             self.set_access(&fd, access)?;
-            let (size, digest) = pour(from, Some(&fd))?;
+            let (size, told) = fill(&fd)?;
             if size != stat.size {
                 let what = "it changed while it was read";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -291,9 +304,9 @@ impl Tree {
             if tmp.is_some() {
                 rustix::fs::renameat(folder, first, to, name)?;
             }
-            Ok(digest)
+            Ok(told)
         };
-        let written: io::Result<blake3::Hash> = write();
+        let written: io::Result<T> = write();
         if written.is_err() {
             // Where even this fails, the next pass finds what is left.
             let _ = rustix::fs::unlinkat(folder, first, AtFlags::empty()).is_ok();

@@ -8,6 +8,7 @@ use crate::model::RelPath;
 use crate::source::mail::Messages;
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
 /// A folder of the target with its parts open.
@@ -268,6 +269,11 @@ pub(super) fn copy_message(
     };
     let access = mailbox.file_access();
     let tmp = target.is_served.then_some(&target.tmp);
+    if mailbox.shares && is_shared(mailbox, (&file, &stat), tmp, to, name) {
+        moved.copied += 1;
+        moved.shared += 1;
+        return Ok(Some(stat.size));
+    }
     let digest = mailbox.tree.copy_message(&file, &stat, tmp, to, name, access).map_err(|e| {
         let sub = PARTS.get(part).copied().unwrap_or_default();
         Error::new("copy to", &target.path.join(sub).join(name), e)
@@ -276,6 +282,21 @@ pub(super) fn copy_message(
     moved.copied += 1;
     moved.bytes += stat.size;
     Ok(Some(stat.size))
+}
+
+/// Shares the bytes of a message with the old server's, if that can be done: under one more name
+/// where owner and mode are what they should be, since those are one for all names of a file, else
+/// as a clone.
+fn is_shared(
+    mailbox: &Mailbox<'_>,
+    (file, stat): (&File, &Stat),
+    tmp: Option<&OwnedFd>,
+    to: &OwnedFd,
+    name: &BString,
+) -> bool {
+    let (tree, access) = (mailbox.tree, mailbox.file_access());
+    (access.is_of(stat) && tree.link_message(file, to, name).is_ok())
+        || tree.clone_message(file, stat, tmp, to, name, access).is_ok()
 }
 
 /// Notes the messages that left a folder.

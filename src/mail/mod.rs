@@ -50,6 +50,8 @@ use std::time::{Duration, Instant};
 pub struct Moved {
     /// Messages written.
     pub copied: u64,
+    /// Those of them that share their bytes with the old server's.
+    pub shared: u64,
     /// Their size in bytes.
     pub bytes: u64,
     /// Messages whose name followed a change of flags or folder part.
@@ -92,6 +94,7 @@ impl Moved {
     /// Adds another count to this one.
     pub fn add(&mut self, mut other: Self) {
         self.copied += other.copied;
+        self.shared += other.shared;
         self.bytes += other.bytes;
         self.renamed += other.renamed;
         self.followed += other.followed;
@@ -171,6 +174,8 @@ pub struct Job<'a> {
     pub orphans: &'a Orphans,
     /// The program whose POP3 clients shall find their mail again.
     pub pop3: Pop3,
+    /// Messages share their bytes with the old server's wherever they can.
+    pub shares: bool,
     /// Who hears of it.
     pub progress: &'a dyn Progress,
 }
@@ -193,7 +198,9 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Co
         return Copied { moved, completed: Completed::default(), remembered: looked };
     }
     let digests = Digests::new(job.tree, home);
-    let mailbox = Mailbox { tree: job.tree, home: home.join("Maildir"), ids: job.ids, digests };
+    let home_of_mail = home.join("Maildir");
+    let mailbox =
+        Mailbox { tree: job.tree, home: home_of_mail, ids: job.ids, shares: job.shares, digests };
     let mut folders = Folders::new();
     let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
     for (copy, store) in stores {
@@ -375,6 +382,7 @@ struct Mailbox<'a> {
     tree: &'a Tree,
     home: RelPath,
     ids: (u32, u32),
+    shares: bool,
     digests: Digests<'a>,
 }
 

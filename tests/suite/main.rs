@@ -27,6 +27,7 @@ mod crash;
 mod golden;
 mod hostile;
 mod hostile_lists;
+mod link;
 mod lists;
 mod part;
 mod passes;

@@ -18,6 +18,7 @@ const NOT_FROM_A_SITE: &[(&str, &str)] = &[
     ("message-outdated", "told of the target; see tests/suite/passes.rs"),
     ("site-not-quiet", "told at --final only; see tests/suite/passes.rs"),
     ("site-queue-undelivered", "told at --final only; see tests/suite/passes.rs"),
+    ("store-unlinkable", "told at --link only; see tests/suite/link.rs"),
     ("store-unrecorded", "told of the target; see tests/suite/passes.rs"),
     ("target-too-small", "told of the target; see tests/suite/crash.rs"),
     ("uid-numbered-anew", "told of the target; see tests/suite/clients.rs"),
