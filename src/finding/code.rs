@@ -91,6 +91,7 @@ codes! {
     LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "move the members into files with ezmlm-list and ezmlm-sub, then plan again";
     LIST_NAME_UNUSABLE = "list-name-unusable", Error, "rename the list on the old server, or give it to another list manager";
     LIST_OPENED = "list-opened", Error, "give the list a manager that keeps its rules, or accept that more people can post";
+    LIST_OWNER_SHARED = "list-owner-shared", Note, "tell the owner that the list's moderators read along";
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";

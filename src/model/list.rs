@@ -141,6 +141,29 @@ impl List {
     }
 }
 
+impl List {
+    /// Whether some post waits for a moderator or its sender.
+    pub fn holds_posts(&self) -> bool {
+        let is_free =
+            matches!(self.posting.value, Posting::Anyone | Posting::Members | Posting::Listed);
+        self.confirm_posts || !is_free
+    }
+
+    /// Whether moderators decide who is a member, or subscribe others themselves (`remote`).
+    pub fn moderates_members(&self) -> bool {
+        let is_remote = |setting: &Sourced<&str>| setting.origin.file.file_name() == "remote";
+        self.subscribing.value == Subscribing::Moderated || self.unmapped.iter().any(is_remote)
+    }
+
+    /// Those who decide about posts or members, if there was something to decide: others in such a
+    /// database have no power.
+    pub fn deciders(&self) -> Vec<&Sourced<Address>> {
+        let of_posts = self.moderators.iter().filter(|_| self.holds_posts());
+        let of_members = self.subscription_moderators.iter().filter(|_| self.moderates_members());
+        of_posts.chain(of_members).collect()
+    }
+}
+
 impl Posting {
     /// The word used in every report.
     pub fn name(self) -> &'static str {

@@ -34,6 +34,7 @@ const EXPLAINING: &[&str] = &[
     "list-address-taken",
     "list-domain-unserved",
     "list-made-alias",
+    "list-owner-shared",
     "site-percenthack",
     "site-bare-domains-differ",
 ];

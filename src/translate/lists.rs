@@ -4,7 +4,9 @@ use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::Address;
 use crate::model::command_address::{Answer, Command};
-use crate::model::design::{ListManager, MailingList};
+use crate::model::design::{
+    DomainPattern, ListManager, LocalPattern, MailingList, Pattern, Target,
+};
 use crate::model::list::List;
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
@@ -109,6 +111,67 @@ impl Translator<'_> {
         };
         let all = Command::ALL.iter();
         all.filter_map(|command| Some((*command, answer(*command)?))).collect()
+    }
+
+    /// Mailman tells moderators what waits by mail to the list's owner, and gives that to both. So
+    /// the owner's address is Mailman's where there are moderators, and who was behind it is its
+    /// owner.
+    pub(super) fn share_owners(&mut self) {
+        let lists = self.design.lists.values().filter(|list| list.manager == ListManager::Mailman);
+        let moderated = lists.filter(|list| !list.list.deciders().is_empty());
+        let names: Vec<Address> = moderated.map(|list| list.list.address.clone()).collect();
+        for list in names {
+            let owner = Address::new([list.local.as_ref(), b"-owner"].concat(), &list.domain);
+            let pattern = Pattern {
+                domain: DomainPattern::Domain(owner.domain.clone()),
+                local: LocalPattern::Exact(owner.local.clone()),
+            };
+            let at = self.design.routes.iter().position(|route| route.pattern == pattern);
+            let Some((at, route)) = at.and_then(|at| Some((at, self.design.routes.get(at)?)))
+            else {
+                continue;
+            };
+            let origin = route.origin.clone();
+            let people: Option<Vec<Address>> =
+                route.targets.iter().map(|target| self.person(target)).collect();
+            let Some(people) = people else {
+                self.find(
+                    &code::LIST_OWNER_SHARED,
+                    Disposition::Manual,
+                    &origin,
+                    owner.to_bytes(),
+                    "mail for the list's owner goes to something else than people",
+                    "Mailman tells it, and not the moderators, what waits for them",
+                );
+                continue;
+            };
+            drop(self.design.routes.remove(at));
+            let real = self.design.real(&list);
+            if let Some(list) = self.design.lists.get_mut(&real) {
+                list.owners = people;
+                list.answers.insert(Command::Owner, Answer::Done);
+            }
+            self.find(
+                &code::LIST_OWNER_SHARED,
+                Disposition::Adapted,
+                &origin,
+                owner.to_bytes(),
+                "mail for the list's owner goes to its owner only",
+                "on the new list the moderators get it too, and are told by it what waits",
+            );
+        }
+    }
+
+    /// The address of the person behind a target.
+    fn person(&self, target: &Target) -> Option<Address> {
+        match target {
+            Target::Address(address) => Some(address.clone()),
+            Target::Store(address) => {
+                let mailbox = self.design.mailboxes.get(address)?;
+                (mailbox.is_plain && mailbox.is_reachable).then(|| address.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Who reads mail for LIST-owner: where the old server sends it, else the postmaster.

@@ -65,6 +65,7 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     translator.translate_mailboxes();
     translator.translate_lists();
     translator.translate_routes();
+    translator.share_owners();
     translator.report_extensions();
     translator.finish();
     (translator.design, translator.findings)

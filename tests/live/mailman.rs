@@ -230,6 +230,7 @@ fn the_lists_of_the_real_site_live_on_in_mailman() {
         mailman.copies().iter().all(|it| !it.text.contains("Welcome")),
         "somebody was welcomed"
     );
+    sends_digests_and_tells_its_people(&mut mailman);
     answers_old_addresses(&mut mailman);
     keeps_namesakes_apart(&mut mailman);
 }
@@ -425,6 +426,33 @@ fn until(holds: impl Fn() -> bool, what: impl Fn() -> String) {
         assert!(begun.elapsed() < PATIENCE, "{}", what());
         std::thread::sleep(Duration::from_millis(300));
     }
+}
+
+/// Digest members get a digest, moderators hear of what waits, and the owner gets his mail.
+fn sends_digests_and_tells_its_people(mailman: &mut Mailman) {
+    let list = "membres.assoc-jardins.example.org";
+    mailman.run(&format!(
+        "cd /; setpriv --reuid=list --regid=list --init-groups mailman digests --send -l {list}"
+    ));
+    let digest = mailman.roster(list, "member", "mime_digests");
+    let is_digest = |it: &Copy| it.head.contains("Subject: membres Digest");
+    let readers = |copies: &[&Copy]| -> BTreeSet<String> {
+        copies.iter().filter(|it| is_digest(it)).map(|it| it.recipient.clone()).collect()
+    };
+    mailman.wait("the digest is sent", |copies, _| readers(copies) == digest);
+    let to = "membres-owner@assoc-jardins.example.org";
+    let text = format!("From: <ann@asks.example>\nTo: {to}\nSubject: to the owner\n\nHello.");
+    let sent = send(&mailman.stage, HERE, "ann@asks.example", to.as_bytes(), &text);
+    assert_eq!(sent, Ok(()));
+    mailman.wait("owner and moderators are told", |_, kept| {
+        let got = |who: &str, text: &str| {
+            let home = format!("assoc-jardins.example.org/{who}");
+            kept.iter().any(|it| it.recipient == home && it.text.contains(text))
+        };
+        got("laurent.leroy", "Subject: to the owner")
+            && got("isabelle.durand", "requires approval")
+            && got("helene.faure", "requires approval")
+    });
 }
 
 /// Old addresses lead to Mailman's own, and what was refused is.

@@ -142,7 +142,11 @@ fn aliases(list: &MailingList, design: &Design) -> Vec<DomainName> {
 }
 
 fn owners(list: &MailingList, design: &Design) -> Vec<Address> {
+    let of_list = [list.list.address.local.as_ref(), b"-owner"].concat();
     let behind = |owner: &Address| {
+        if *owner.local.as_bstr() != of_list {
+            return None;
+        }
         let route = design.routes.iter().find(|route| {
             route.pattern.domain == DomainPattern::Domain(owner.domain.clone())
                 && route.pattern.local == LocalPattern::Exact(owner.local.clone())

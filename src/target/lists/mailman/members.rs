@@ -3,7 +3,7 @@
 use super::posting::Posting;
 use super::text;
 use super::told::Told;
-use crate::model::list::{List, Subscribing};
+use crate::model::list::List;
 use crate::model::{Address, DomainName, Sourced};
 use crate::target::lists::Run;
 use bstr::ByteSlice as _;
@@ -51,40 +51,31 @@ pub(super) fn of(run: &Run<'_>, posting: &Posting, id: &str, told: &mut Told<'_>
         );
     };
     add("owner", &mut run.owners.iter());
-    add("moderator", &mut moderators(list, posting, told).into_iter().map(|it| &it.value));
+    add("moderator", &mut list.deciders().into_iter().map(|it| &it.value));
+    tell_moderators(list, told);
     records
 }
 
-/// Those who decide about something. Mailman has one kind of moderator for posts and subscriptions;
-/// people in a database that nothing on the old list asked for gain no power here.
-fn moderators<'a>(
-    list: &'a List,
-    posting: &Posting,
-    told: &mut Told<'_>,
-) -> Vec<&'a Sourced<Address>> {
-    let of_posts = if posting.holds() { list.moderators.as_slice() } else { &[] };
-    let is_remote = |setting: &Sourced<&str>| setting.origin.file.file_name() == "remote";
-    let moderates =
-        list.subscribing.value == Subscribing::Moderated || list.unmapped.iter().any(is_remote);
-    let of_members = if moderates { list.subscription_moderators.as_slice() } else { &[] };
+/// Mailman has one kind of moderator for posts and members.
+fn tell_moderators(list: &List, told: &mut Told<'_>) {
     let names = |all: &[Sourced<Address>]| -> BTreeSet<Address> {
         all.iter().map(|moderator| moderator.value.to_lower()).collect()
     };
-    if posting.holds() && moderates && names(of_posts) != names(of_members) {
+    let (posts, members) = (list.holds_posts(), list.moderates_members());
+    if posts && members && names(&list.moderators) != names(&list.subscription_moderators) {
         told.adapted(
             &list.subscribing.origin,
             "some moderators decide about posts and others about members",
             "on the new list each of them decides about both",
         );
     }
-    if posting.holds() && of_posts.is_empty() {
+    if posts && list.moderators.is_empty() {
         told.adapted(
             &list.posting.origin,
             "posts wait for a moderator, and the list has none",
             "on the new list they wait for its owner",
         );
     }
-    of_posts.iter().chain(of_members).collect()
 }
 
 /// Whether Mailman takes the address (`mailman.email.validate`).

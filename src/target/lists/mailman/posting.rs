@@ -94,11 +94,6 @@ impl Posting {
     pub(super) fn nonmembers(&self, action: Action) -> Vec<String> {
         if self.known == action { self.known_senders.entries() } else { Vec::new() }
     }
-
-    /// Whether some post waits for somebody.
-    pub(super) fn holds(&self) -> bool {
-        [self.members, self.others, self.known].contains(&Action::Hold)
-    }
 }
 
 /// Addresses, and hosts that stand for everybody there; in lower case.

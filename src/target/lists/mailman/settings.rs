@@ -195,6 +195,13 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
             "on the new list they wait until somebody decides",
         );
     }
+    if list.subscribing.value == Subscribing::Closed {
+        told.adapted(
+            &list.subscribing.origin,
+            "nobody may subscribe by mail",
+            "on the new list a moderator has to agree",
+        );
+    }
     if list.archive.kept
         && matches!(list.archive.readers, ArchiveReaders::Moderators | ArchiveReaders::Nobody)
     {

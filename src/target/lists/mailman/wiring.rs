@@ -11,8 +11,8 @@ const LMTP: &str = "lmtp:[127.0.0.1]:8024";
 /// Words of Mailman's own: they stand in its messages and their headers.
 const OWN_WORDS: &str = r#"-((join|leave|request|(bounces|confirm)(\+[^@"]*)?))"#;
 
-/// The same for a list that nobody may subscribe to by mail.
-const OWN_WORDS_OF_CLOSED: &str = r#"-((leave|(bounces|confirm)(\+[^@"]*)?))"#;
+/// The same for a list that nobody may subscribe to by mail. Moderators decide by `request`.
+const OWN_WORDS_OF_CLOSED: &str = r#"-((leave|request|(bounces|confirm)(\+[^@"]*)?))"#;
 
 const SERVICES: &[Service] = &[
     // The delimiter is this service's alone: `list+word@` is how the tables hand words over.

@@ -54,7 +54,8 @@ def asking(sender, to, command):
 
 
 def main(sender, name, domain, word):
-    text = sys.stdin.buffer.read()
+    # Mailman's server takes a text without CR for one line, and refuses long ones.
+    text = re.sub(rb"\r?\n", b"\r\n", sys.stdin.buffer.read())
     address = ADDRESSES.get(word) or (word if MADE.fullmatch(word) else None)
     other, command = OTHER.fullmatch(word), command_of(word)
     head = email.parser.BytesHeaderParser().parsebytes(text)
