@@ -15,6 +15,7 @@ use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Permission bits and owner of something that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,12 @@ pub struct Tree {
     dir: OwnedFd,
     may_chown: bool,
     epoch: Option<String>,
+    /// Held by the thread that makes a folder, by its path.
+    making: [Mutex<()>; MAKERS],
 }
+
+/// So many folders are made at once at most; more than there are threads.
+const MAKERS: usize = 64;
 
 /// A file that lies beside its place under another name, to be put in place by [`Tree::place`].
 #[derive(Debug)]
@@ -54,7 +60,9 @@ impl Tree {
         let root = Root::open(path)?;
         let dir = root.folder(&RelPath::default())?.into_fd();
         let epoch = super::epoch::epoch(&dir);
-        Ok(Self { root, dir, may_chown: rustix::process::geteuid().is_root(), epoch })
+        let may_chown = rustix::process::geteuid().is_root();
+        let making = [const { Mutex::new(()) }; MAKERS];
+        Ok(Self { root, dir, may_chown, epoch, making })
     }
 
     /// The name of the time in which what was written here is known to be there, on the disk or not:
@@ -81,6 +89,17 @@ impl Tree {
             return Ok(found);
         }
         let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        // Two threads that make one folder: killed in between, the slower one would leave its first
+        // name behind, which no later run needs.
+        let place = path
+            .as_ref()
+            .iter()
+            .fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+        let making = self.making.get(place % MAKERS);
+        let _guard = making.map(|making| making.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(found) = self.open_folder(path)? {
+            return Ok(found);
+        }
         self.make_folder_in(&parent, path.file_name(), access)
             .map_err(|e| Error::new("create folder", path, e))
     }
@@ -88,12 +107,7 @@ impl Tree {
     /// Creates a folder in an open one and opens it.
     ///
     /// It gets its name once its owner and mode are set: one that is there has them.
-    pub fn make_folder_in(
-        &self,
-        parent: &OwnedFd,
-        name: &[u8],
-        access: Access,
-    ) -> io::Result<OwnedFd> {
+    fn make_folder_in(&self, parent: &OwnedFd, name: &[u8], access: Access) -> io::Result<OwnedFd> {
         let open = |name: &[u8]| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::fs::openat(parent, name, flags, Mode::empty())
@@ -102,7 +116,7 @@ impl Tree {
         // A name may be as long as the file system allows; then its front must do.
         let first = first.get(..first.len().min(255)).unwrap_or_default();
         match rustix::fs::mkdirat(parent, first, Mode::from_raw_mode(0o700)) {
-            // Left behind by a run that was killed, or another thread makes it right now.
+            // Left behind by a run that was killed.
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
@@ -112,9 +126,8 @@ impl Tree {
             Ok(fd)
         });
         made.or_else(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOENT) => Ok(open(name)?),
             Some(Errno::EXIST) => {
-                // Another thread was faster; it may even be gone with what is left here.
+                // Whoever serves the target was faster.
                 let _ = rustix::fs::unlinkat(parent, first, AtFlags::REMOVEDIR).is_ok();
                 Ok(open(name)?)
             }
@@ -511,6 +524,29 @@ mod tests {
         let there = free(&dir.path().join("new"), &RelPath::new("var/vmail")).unwrap();
         assert!(here.bytes > 0 && here.files.is_some() == there.files.is_some());
         assert!(free(Path::new("none"), &RelPath::new("var")).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_many_threads_make_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(dir.path()).unwrap();
+        let access = Access { mode: 0o700, owner: None };
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let tree = &tree;
+                scope.spawn(move || {
+                    for number in 0..50 {
+                        let path = RelPath::new(format!("a/{number}/{thread}"));
+                        tree.make_folder(&path, access).unwrap();
+                    }
+                });
+            }
+        });
+        for number in 0..50 {
+            let made = std::fs::read_dir(dir.path().join(format!("a/{number}"))).unwrap();
+            assert_eq!(made.count(), 8);
+        }
+        assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 50);
     }
 
     #[test]

@@ -140,11 +140,11 @@ fn killed_at_hundreds_of_points_it_ends_as_if_it_had_not_been() {
     let laid = store(120);
     std::fs::write(&laid.config, "[old]\nquiet_seconds = 0\n").unwrap();
     let (none, first) = (laid.folder.path().join("none"), laid.folder.path().join("first"));
-    let firsts = kill_at_random(&laid, &none, &[], 30);
+    let firsts = kill_at_random(&laid, &none, &[], 24);
     copy(&laid.target, &first);
     change(&laid);
-    let later = kill_at_random(&laid, &first, &[], 30);
-    let last = kill_at_random(&laid, &first, &["--final"], 30);
+    let later = kill_at_random(&laid, &first, &[], 24);
+    let last = kill_at_random(&laid, &first, &["--final"], 24);
     let points = firsts + later + last;
     eprintln!(
         "killed at {points} points: {firsts} of first, {later} of later, {last} of last passes"
