@@ -120,6 +120,7 @@ const MEMORY: &str = "folders";
 fn remember(tree: &Tree, memory: &Memory) -> fsys::Result<()> {
     let path = RelPath::new(STATE).join(MEMORY);
     let prepared = tree.prepare(&path, &memory.render(), Access { mode: 0o600, owner: None })?;
+    // It takes its place only when all that it tells of is on the disk.
     tree.sync()?;
     tree.place(prepared)
 }
@@ -159,13 +160,10 @@ pub fn apply(
     if options.pass != Pass::Late {
         copy_posts(plan, &job, &options.only, &mut applied);
     }
-    let is_remembered = memory == options.memory;
-    if applied.changed() || !is_remembered {
-        tree.sync()?;
-    }
-    if !is_remembered {
-        // Only now: what it tells of is on the disk.
+    if memory != options.memory {
         remember(tree, &memory)?;
+    } else if applied.changed() {
+        tree.sync()?;
     }
     applied.stopped = progress.stopped();
     Ok(applied)

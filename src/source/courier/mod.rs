@@ -75,7 +75,10 @@ impl Source for Courier {
         let read: Vec<Seen> = stores.map(|store| look(root, store)).collect();
         for seen in read {
             reading.findings.append(seen.findings);
-            reading.site.size_list = reading.site.size_list.take().or(seen.size_list);
+            let known = reading.site.size_list.take();
+            // One is enough, so not every store is asked for its own.
+            let is_there = |list: &RelPath| root.stat(list).is_ok_and(|stat| stat.is_some());
+            reading.site.size_list = known.or_else(|| seen.size_list.filter(is_there));
         }
         reading.site.starts_qmail_pop3d = pop3::starts_qmail_pop3d(reading);
         Ok(())
@@ -85,6 +88,7 @@ impl Source for Courier {
 /// What a look at a store's files found.
 #[derive(Default)]
 struct Seen {
+    /// Where it may be.
     size_list: Option<RelPath>,
     findings: Findings,
 }
@@ -95,9 +99,8 @@ fn look(root: &Root, store: &mut Store) -> Seen {
     for folder in &mut store.folders {
         if folder.is_seen {
             // Nothing was to be told of it, and nothing is.
-            let list = folder.path.join(SIZE_LIST);
-            if folder.name.is_empty() && root.stat(&list).is_ok_and(|stat| stat.is_some()) {
-                seen.size_list = Some(list);
+            if folder.name.is_empty() {
+                seen.size_list = Some(folder.path.join(SIZE_LIST));
             }
             continue;
         }
