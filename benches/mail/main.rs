@@ -49,6 +49,7 @@ struct Used {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     First,
+    Link,
     Same,
     Last,
     Changed,
@@ -60,6 +61,8 @@ enum Work {
 const ROWS: &[(&str, Work, bool)] = &[
     ("first-warm", Work::First, false),
     ("first-cold", Work::First, true),
+    ("link-warm", Work::Link, false),
+    ("link-cold", Work::Link, true),
     ("same-warm", Work::Same, false),
     ("same-cold", Work::Same, true),
     ("last-warm", Work::Last, false),
@@ -77,6 +80,8 @@ struct Bench {
     size: Size,
     /// Settings with which the last pass does not wait for quiet.
     settings: PathBuf,
+    /// Settings with which messages have the owner that they shall have.
+    link_settings: PathBuf,
     /// How often the store was changed.
     changes: usize,
     /// Whether the targets hold the store.
@@ -112,7 +117,10 @@ fn all() -> Result<(), Failure> {
     let (target, _) = Volume::open(&folder, &format!("{name}-target"), 2 * gib)?;
     let settings = folder.join("settings.toml");
     std::fs::write(&settings, "[old]\nquiet_seconds = 0\n")?;
-    let mut bench = Bench { source, target, size, settings, changes: 0, is_filled: false };
+    let link_settings = folder.join("link.toml");
+    std::fs::write(&link_settings, "[new]\nmail_ids = [89, 89]\n")?;
+    let (changes, is_filled) = (0, false);
+    let mut bench = Bench { source, target, size, settings, link_settings, changes, is_filled };
     println!("{} accounts, {} messages, {rounds} rounds", size.accounts, size.messages);
     println!("| work | tool | wall s | cpu s | MiB | times as fast |\n|---|---|---|---|---|---|");
     let asked: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
@@ -163,6 +171,7 @@ fn row(
 fn tools(work: Work) -> &'static [&'static str] {
     match work {
         Work::First => &["unqmail", "rsync", "tar"],
+        Work::Link => &["unqmail", "cp"],
         _ => &["unqmail", "rsync"],
     }
 }
@@ -175,17 +184,27 @@ impl Bench {
                 self.target.fresh()?;
                 self.is_filled = false;
             }
+            Work::Link => run("rm", ["-rf".as_ref(), self.linked().as_os_str()])?,
             _ => self.fill()?,
         }
         if cold {
             self.source.cold()?;
             self.target.cold()?;
-        } else if work == Work::First {
+        } else if matches!(work, Work::First | Work::Link) {
             self.source.warm()?;
         }
         let mut command = self.command(tool, work);
-        let used = measured(&mut command, &self.target.at)?;
+        if work != Work::Link {
+            return measured(&mut command, &self.target.at);
+        }
+        let used = measured(&mut command, &self.source.at)?;
+        run("rm", ["-rf".as_ref(), self.linked().as_os_str()])?;
         Ok(used)
+    }
+
+    /// Where messages are linked to: names of one file are on one file system.
+    fn linked(&self) -> PathBuf {
+        self.source.at.join("linked")
     }
 
     /// Brings the targets of both up to date.
@@ -218,6 +237,16 @@ impl Bench {
                 let mut command = unqmail("verify", site, &to);
                 command.args((work == Work::VerifyRecorded).then_some("--recorded"));
                 command
+            }
+            ("unqmail", Work::Link) => {
+                let mut command = unqmail("migrate", site, &self.linked());
+                command.arg("--link").arg("--config").arg(&self.link_settings);
+                command
+            }
+            ("cp", _) => {
+                let linked = self.linked();
+                let linked = linked.display();
+                shell(format!("mkdir {linked} && cp -al {from}/. {linked}/"))
             }
             ("unqmail", _) => {
                 let mut command = unqmail("migrate", site, &to);
