@@ -5,6 +5,9 @@ use super::table::logical_lines;
 use crate::model::RelPath;
 use bstr::{BStr, BString, ByteSlice as _};
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Look;
+use regex_syntax::hir::literal::Extractor;
 use std::collections::BTreeMap;
 
 /// A table of regular expressions.
@@ -21,7 +24,7 @@ pub(super) struct Patterns {
 
 #[derive(Debug)]
 enum Part {
-    Rule { regex: Regex, negated: bool, pattern: BString, value: BString },
+    Rule { front: BString, regex: Regex, negated: bool, pattern: BString, value: BString },
     If { condition: Condition, parts: Vec<Self> },
 }
 
@@ -66,7 +69,9 @@ impl Patterns {
                 return Err(malformed(line, "a pattern without a value"));
             }
             if let Some(inner) = open.last_mut() {
-                inner.1.push(Part::Rule { regex, negated, pattern: source, value });
+                let front =
+                    if negated { BString::default() } else { literal_front(source.as_bstr()) };
+                inner.1.push(Part::Rule { front, regex, negated, pattern: source, value });
             }
         }
         let (Some((None, parts)), true) = (open.pop(), open.is_empty()) else {
@@ -122,15 +127,30 @@ fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p BStr)> {
             };
             holds.then(|| parts.iter().find_map(|part| matched(part, key))).flatten()
         }
-        Part::Rule { regex, negated: true, pattern, value } => {
+        Part::Rule { regex, negated: true, pattern, value, .. } => {
             (!regex.is_match(key)).then(|| (value.clone(), pattern.as_bstr()))
         }
-        Part::Rule { regex, negated: false, pattern, value } => {
+        // A domain of many lists has many rules, and each is for one of them.
+        Part::Rule { front, .. } if !starts_with(key, front) => None,
+        Part::Rule { regex, negated: false, pattern, value, .. } => {
             let groups = regex.captures(key)?;
             let group = |number: usize| groups.get(number).map(|group| group.as_bytes().as_bstr());
             Some((substituted(value.as_bstr(), group), pattern.as_bstr()))
         }
     }
+}
+
+fn starts_with(key: &[u8], front: &[u8]) -> bool {
+    key.get(..front.len()).is_some_and(|start| start.eq_ignore_ascii_case(front))
+}
+
+/// What each match of a pattern begins with, letters in any case: `a-b` of `^(a-b\+[^@]*)@`.
+fn literal_front(source: &BStr) -> BString {
+    let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
+    let parsed = source.to_str().ok().and_then(|source| parser.parse(source).ok());
+    let anchored = parsed.filter(|hir| hir.properties().look_set_prefix().contains(Look::Start));
+    let fronts = anchored.map(|hir| Extractor::new().extract(&hir));
+    fronts.and_then(|fronts| Some(fronts.longest_common_prefix()?.into())).unwrap_or_default()
 }
 
 /// Fills in `$1`, `${1}`, `$(1)`; `$$` is a dollar.
@@ -270,7 +290,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_front_of_a_pattern_is_what_every_match_begins_with() {
+        let front = |source: &str| super::literal_front(source.into()).to_string();
+        assert_eq!(front(r"^list\.a-help@x\.example$"), "list.a-help@x.example");
+        assert_eq!(front(r#"^(club\+[^@"]*@x\.example)$"#), "club+");
+        assert_eq!(front("^a-((b|c)-d|e)@x$"), "a-");
+        assert_eq!(front("^ab?c"), "a");
+        assert_eq!(front("^ab+c"), "ab");
+        assert_eq!(front(r#"^"?a-[^@]*@x$"#), "");
+        for none in ["a", "^a|b", "^(a|b)c", "^(a)?b", "^(a[)|]b|c)d", "^[ab]c", "^.a"] {
+            assert_eq!(front(none), "", "{none}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_front_keeps_no_match_away(
+            source in "\\^?\\(?[ab.*?+|(){1}\\[\\]^\\\\]{0,10}",
+            key in "[ab.()|+]{0,6}",
+        ) {
+            let text = format!("/{source}/ found\n");
+            let regex = regex::bytes::RegexBuilder::new(&source)
+                .unicode(false)
+                .case_insensitive(true)
+                .build();
+            if let (Ok(table), Ok(regex)) = (parse(&text), regex) {
+                prop_assert_eq!(table.get(key.as_bytes()).is_some(), regex.is_match(key.as_bytes()));
+            }
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(Patterns::parse(&RelPath::new("p"), &text));
