@@ -1,19 +1,24 @@
 //! Who is in a list, by role and delivery mode.
 
 use super::posting::Posting;
-use super::text;
 use super::told::Told;
+use super::{add_line, text};
 use crate::model::list::List;
 use crate::model::{Address, DomainName, Sourced};
 use crate::target::lists::Run;
 use bstr::ByteSlice as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 
-/// The records of a list: members, then owners and moderators.
-pub(super) fn of(run: &Run<'_>, posting: &Posting, id: &str, told: &mut Told<'_>) -> Vec<Value> {
+/// Adds the records of a list: members, then owners and moderators.
+pub(super) fn add(
+    run: &Run<'_>,
+    posting: &Posting,
+    id: &str,
+    records: &mut String,
+    told: &mut Told<'_>,
+) {
     let list = &run.list.list;
-    let mut records = Vec::new();
     let mut members: BTreeSet<Address> = BTreeSet::new();
     let mut both = None;
     let modes = [(&list.subscribers, "regular"), (&list.digest, "mime_digests")];
@@ -28,13 +33,14 @@ pub(super) fn of(run: &Run<'_>, posting: &Posting, id: &str, told: &mut Told<'_>
             both = both.or(Some(&member.origin));
             continue;
         }
-        records.push(json!({
+        let record = json!({
             "list_id": id,
             "role": "member",
             "email": text(&member.value),
             "delivery_mode": mode,
             "moderation_action": posting.of_member(&member.value).map(super::posting::Action::name),
-        }));
+        });
+        add_line(records, &record);
     }
     if let Some(origin) = both {
         told.adapted(
@@ -46,14 +52,14 @@ pub(super) fn of(run: &Run<'_>, posting: &Posting, id: &str, told: &mut Told<'_>
     let mut add = |role: &str, people: &mut dyn Iterator<Item = &Address>| {
         let mut seen = BTreeSet::new();
         let people = people.filter(|person| fits(person) && seen.insert(person.to_lower()));
-        records.extend(
-            people.map(|person| json!({"list_id": id, "role": role, "email": text(person)})),
-        );
+        for person in people {
+            let record = json!({"list_id": id, "role": role, "email": text(person)});
+            add_line(records, &record);
+        }
     };
     add("owner", &mut run.owners.iter());
     add("moderator", &mut list.deciders().into_iter().map(|it| &it.value));
     tell_moderators(list, told);
-    records
 }
 
 /// Mailman has one kind of moderator for posts and members.

@@ -77,9 +77,7 @@ impl Manager for Mailman {
                 "archive": format!("/{}", self.archive(run.list)),
             });
             add_line(&mut settings, &record);
-            for member in members::of(run, &posting, &id, &mut told) {
-                add_line(&mut people, &member);
-            }
+            members::add(run, &posting, &id, &mut people, &mut told);
         }
         let mut add = |folder: &str, name: &str, bytes: &[u8], audience| {
             let path = RelPath::new(folder).join(name);
