@@ -60,7 +60,8 @@ pub struct Posters {
     pub also: Vec<Address>,
 }
 
-/// Addresses that a manager takes as they are: no alias changes them any more.
+/// Addresses that a manager takes as they are: no alias changes them any more. Only the tables write
+/// there; from outside nobody has such an address.
 #[derive(Clone, Debug)]
 pub struct Taken {
     /// What stands behind the list's name: an extended regular expression.

@@ -182,3 +182,14 @@ fn a_changed_member_or_counter_for_mailman_is_a_difference() {
     assert!(told.contains("troll@alder.example of book-club@alder.example"), "{told}");
     assert!(told.contains("a number that no post has"), "{told}");
 }
+
+#[test]
+fn what_tables_hand_over_is_an_unknown_address_from_outside() {
+    let laid = Laid::larch();
+    for address in ["news+x@larch.example", "news+subscribe@larch.example"] {
+        let told = laid.explain(&[address, "--format", "json"]);
+        assert_eq!(told.json()["verdict"], "same", "{}", told.all());
+    }
+    let led = laid.explain(&["news-subscribe@larch.example", "--format", "json"]).json();
+    assert_eq!(led["new"][0]["list"], "news@larch.example", "{led}");
+}

@@ -4,7 +4,7 @@ use super::domains::Domains;
 use super::escape::{address, regexp, replacement};
 use super::groups::Spared;
 use super::rows::{Block, Place};
-use super::tables::{Tables, discarding};
+use super::tables::{NO_MAILBOX, Tables, discarding};
 use crate::model::Address;
 use crate::model::command_address::Command;
 use crate::model::design::{Design, DomainPattern, LocalPattern, Pattern, Target};
@@ -75,6 +75,14 @@ impl Tables {
             // Aliases are looked up again until nothing changes: what is handed over must stay, or
             // a catch-all or a list with a shorter name would take it.
             self.patterns.keep(&block, Place::exact(), &local);
+            // Only these tables write so; from outside it is an address that nobody has, unless
+            // something wider has it.
+            let inner = Address::new([own.local.as_ref(), b"+"].concat(), &own.domain);
+            if !domains.needs_identity(&inner, &design.lists) {
+                let row = format!("550 {NO_MAILBOX}");
+                self.refused_patterns.add(&block, Place::behind(front, 1), &local, row);
+                self.spare(&own.domain, &Spared::Behind(inner.local.as_ref()), &block, design);
+            }
         }
         let words_of = |(behind, _): &(&str, &str)| [name.as_slice(), behind.as_bytes()].concat();
         for word in &list.words {

@@ -19,6 +19,9 @@ use crate::target::wiring::Wiring;
 use bstr::{BString, ByteSlice as _};
 use std::net::IpAddr;
 
+/// What a sender is told of an address that nobody has.
+pub(super) const NO_MAILBOX: &str = "5.1.1 Sorry, no mailbox here by that name";
+
 /// How mail reaches a mailbox.
 pub(super) const LMTP: &str = "lmtp:unix:private/dovecot-lmtp";
 
@@ -494,7 +497,7 @@ pub(super) fn bracketed(host: &bstr::BStr, port: u16) -> String {
 /// A text that begins with a code for a permanent failure.
 pub(super) fn permanent(text: &str) -> String {
     match text {
-        "" => "5.1.1 Sorry, no mailbox here by that name".to_owned(),
+        "" => NO_MAILBOX.to_owned(),
         text if text.starts_with("5.") => text.to_owned(),
         text => format!("5.1.1 {text}"),
     }
