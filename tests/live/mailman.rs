@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
 
 /// How long Mailman may take for something.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// As `mailman3.service` does it.
 const START: &str = "
