@@ -14,11 +14,12 @@ use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
+use bstr::io::BufReadExt as _;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufReader, BufWriter, Write as _};
 
 /// Digests of the messages of a mailbox while they are copied.
 #[derive(Debug)]
@@ -68,10 +69,13 @@ impl<'a> Digests<'a> {
     }
 }
 
-/// What was told of the messages of a mailbox: by folder and unique name on the target, the first
-/// 16 bytes of the digest.
+/// The first half of a digest.
+type Short = [u8; 16];
+
+/// What was told of the messages of a mailbox: by folder, digests of unique names on the target with
+/// those of the messages. There may be millions, so names are not kept as such.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<BString, Vec<(BString, [u8; 16])>>);
+pub struct Told(BTreeMap<BString, Vec<(Short, Short)>>);
 
 impl Told {
     /// Reads the digests of the mailbox with this home; nothing where there are none.
@@ -80,32 +84,42 @@ impl Told {
     /// Where the file cannot be read.
     pub fn read(target: &Root, home: &RelPath) -> Result<Self> {
         let path = folder_of(home).join("digests");
-        let text = target.read_if_there(&path, u64::MAX - 1)?.unwrap_or_default();
-        let mut told: BTreeMap<BString, Vec<(BString, [u8; 16])>> = BTreeMap::new();
+        let opened = target.folder(&path.parent()).and_then(|open| open.open(path.file_name()));
+        let file = match opened {
+            Ok((file, _)) => file,
+            Err(error) if error.is_missing() => return Ok(Self::default()),
+            Err(error) => return Err(error),
+        };
+        let mut told: BTreeMap<BString, Vec<(Short, Short)>> = BTreeMap::new();
         let mut folder = BString::default();
-        for line in text.lines() {
-            if let Some(name) = folder_line(line) {
+        for line in BufReader::with_capacity(64 << 10, file).byte_lines() {
+            let line = line.map_err(|e| Error::new("read", &path, e))?;
+            if let Some(name) = folder_line(&line) {
                 folder = name;
             } else if let Some((digest, name)) = line.split_once_str(" ")
                 && let Ok(digest) = u128::from_str_radix(digest.to_str().unwrap_or_default(), 16)
             {
                 let own = told.entry(folder.clone()).or_default();
-                own.push((name.into(), digest.to_be_bytes()));
+                own.push((short(name), digest.to_be_bytes()));
             }
         }
         for own in told.values_mut() {
             // A stable sort: the later of two stays behind the earlier.
-            own.sort_by(|a, b| a.0.cmp(&b.0));
+            own.sort_by_key(|(name, _)| *name);
         }
         Ok(Self(told))
     }
 
     /// The digest of a message; INBOX has no name.
-    pub fn get(&self, folder: &BStr, unique: &BStr) -> Option<&[u8; 16]> {
-        let own = self.0.get(folder)?;
-        let end = own.partition_point(|(name, _)| name.as_bstr() <= unique);
-        own.get(end.checked_sub(1)?).filter(|(name, _)| name == unique).map(|(_, digest)| digest)
+    pub fn get(&self, folder: &BStr, unique: &BStr) -> Option<Short> {
+        let (own, unique) = (self.0.get(folder)?, short(unique));
+        let end = own.partition_point(|(name, _)| *name <= unique);
+        own.get(end.checked_sub(1)?).filter(|(name, _)| *name == unique).map(|(_, digest)| *digest)
     }
+}
+
+fn short(text: &[u8]) -> Short {
+    blake3::hash(text).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

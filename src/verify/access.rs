@@ -3,24 +3,17 @@
 
 use super::Verified;
 use crate::fsys::root::Root;
+use crate::fsys::{Kind, Result, Stat};
 use crate::model::RelPath;
 use crate::plan::Plan;
 use crate::target::Content;
-use rayon::prelude::*;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
-use walkdir::WalkDir;
+use std::collections::BTreeSet;
 
-/// Looks at every file that was written and at everything in the mail users' homes. Only root can
-/// have set owners; for others only the modes count.
-pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) {
-    check_files(plan, target, verified);
-    check_mail(plan, target, verified);
-}
+/// Where the homes of mail users lie: `DOMAIN/USER`.
+const HOMES: &str = "var/vmail";
 
-/// No file may be open to more people than it is for.
-fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
+/// No file that was written may be open to more people than it is for.
+pub(super) fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
     for file in &plan.artifacts {
         // One that is missing is told where its rows are checked.
         let Ok(Some(stat)) = target.stat(&file.path) else { continue };
@@ -37,63 +30,82 @@ fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
     }
 }
 
-/// The folders of domains and the homes in them; then all that is in those, on many threads.
-fn check_mail(plan: &Plan, target: &Root, verified: &mut Verified) {
-    let root = target.path().join("var/vmail");
-    let mail = Mail {
-        target,
-        ids: plan.design.ids.mail,
-        sets_owners: rustix::process::geteuid().is_root(),
-    };
-    let mut homes = Vec::new();
-    for entry in WalkDir::new(&root).min_depth(1).max_depth(2) {
-        let home = entry.as_ref().ok().filter(|entry| entry.depth() == 2);
-        homes.extend(home.map(|home| home.path().to_owned()));
-        mail.look(entry, verified);
-    }
-    let look = |home: &PathBuf| {
-        let mut verified = Verified::default();
-        for entry in WalkDir::new(home).min_depth(1) {
-            mail.look(entry, &mut verified);
-        }
-        verified
-    };
-    let looked: Vec<Verified> = homes.par_iter().with_max_len(1).map(look).collect();
-    for one in looked {
-        verified.append(one);
-    }
-}
-
-/// What owners and modes in the homes are held against.
-struct Mail<'a> {
+/// What owners and modes in the mail users' homes are held against.
+#[derive(Debug)]
+pub(super) struct Access<'a> {
     target: &'a Root,
     ids: (u32, u32),
+    /// Only root can have set owners; for others only the modes count.
     sets_owners: bool,
 }
 
-impl Mail<'_> {
-    fn look(&self, entry: walkdir::Result<walkdir::DirEntry>, verified: &mut Verified) {
-        let (path, metadata) = match entry.map_err(|e| e.to_string()).and_then(|entry| {
-            let metadata = entry.metadata().map_err(|e| e.to_string())?;
-            Ok((entry.into_path(), metadata))
-        }) {
-            Ok(found) => found,
-            Err(error) => {
-                verified.differ("access", "var/vmail", "readable", error);
-                return;
-            }
-        };
-        verified.count("owners and modes", 1);
-        let beneath = path.strip_prefix(self.target.path()).unwrap_or(&path);
-        let relative = || RelPath::new(beneath.as_os_str().as_bytes());
-        let ids = (metadata.uid(), metadata.gid());
-        if self.sets_owners && ids != self.ids {
-            let (old, new) = (format!("{:?}", self.ids), format!("{ids:?}"));
-            verified.differ("owner", relative().as_bstr(), old, new);
-        }
-        if !metadata.is_symlink() && metadata.mode() & 0o077 != 0 {
-            let mode = format!("{:o}", metadata.mode() & 0o7777);
-            verified.differ("mode", relative().as_bstr(), "nothing for others", mode);
+impl<'a> Access<'a> {
+    pub(super) fn new(plan: &Plan, target: &'a Root) -> Self {
+        let sets_owners = rustix::process::geteuid().is_root();
+        Self { target, ids: plan.design.ids.mail, sets_owners }
+    }
+
+    /// Looks at what lies above the homes and at these themselves, and tells which there are.
+    pub(super) fn homes(&self, verified: &mut Verified) -> BTreeSet<RelPath> {
+        let domains = self.look_in(&RelPath::new(HOMES), verified);
+        domains.iter().flat_map(|domain| self.look_in(domain, verified)).collect()
+    }
+
+    /// Looks at all that is in a folder and beneath it, but not into those that are done.
+    pub(super) fn look_beneath(
+        &self,
+        folder: RelPath,
+        done: &BTreeSet<RelPath>,
+        verified: &mut Verified,
+    ) {
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            let found = self.look_in(&folder, verified).into_iter();
+            folders.extend(found.filter(|folder| !done.contains(folder)));
         }
     }
+
+    /// Looks at all that is in a folder, links not followed; tells which folders there are.
+    fn look_in(&self, path: &RelPath, verified: &mut Verified) -> Vec<RelPath> {
+        let mut folders = Vec::new();
+        let looked = self.target.folder(path).and_then(|open| {
+            open.each(|name, kind| {
+                // What is gone meanwhile is nobody's.
+                let Some(stat) = open.stat(name)? else { return Ok(()) };
+                self.look(&stat, || path.join(name), verified);
+                if kind == Kind::Folder {
+                    folders.push(path.join(name));
+                }
+                Ok(())
+            })
+        });
+        readable(looked, path, verified);
+        folders
+    }
+
+    /// Holds the owner and mode of one thing against what they shall be.
+    pub(super) fn look(&self, stat: &Stat, path: impl Fn() -> RelPath, verified: &mut Verified) {
+        verified.count("owners and modes", 1);
+        let ids = (stat.uid, stat.gid);
+        if self.sets_owners && ids != self.ids {
+            let (old, new) = (format!("{:?}", self.ids), format!("{ids:?}"));
+            verified.differ("owner", path().as_bstr(), old, new);
+        }
+        if stat.kind != Kind::Link && stat.mode & 0o077 != 0 {
+            let mode = format!("{:o}", stat.mode);
+            verified.differ("mode", path().as_bstr(), "nothing for others", mode);
+        }
+    }
+}
+
+/// Tells what cannot be looked at.
+pub(super) fn readable<T: Default>(
+    looked: Result<T>,
+    path: &RelPath,
+    verified: &mut Verified,
+) -> T {
+    looked.unwrap_or_else(|error| {
+        verified.differ("access", path.as_bstr(), "readable", error.to_string());
+        T::default()
+    })
 }

@@ -4,7 +4,7 @@
 //! What the old server told its clients is worked out anew from its own files; what Dovecot will
 //! tell them is for the target's files to say, or for Dovecot itself.
 
-use super::{Difference, Verified};
+use super::Difference;
 use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
@@ -15,11 +15,10 @@ use crate::model::message::renamed;
 use crate::model::quota::leading_number;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
-use crate::predict::{MailboxFiles, Rights, Tells, Told};
+use crate::predict::{Rights, Tells, Told};
 use crate::source::courier;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the check of one mailbox found.
@@ -53,29 +52,11 @@ impl Found {
 pub fn mailboxes(plan: &Plan) -> BTreeMap<&RelPath, Vec<(&MailCopy, &Store)>> {
     let mut mailboxes: BTreeMap<&RelPath, Vec<_>> = BTreeMap::new();
     for copy in plan.copies() {
-        let store = plan.site.stores.get(&copy.from);
-        if let Some(store) = store.filter(|store| store.kind == StoreKind::Maildir) {
+        if let Some(store) = plan.site.stores.get(&copy.from) {
             mailboxes.entry(&copy.home).or_default().push((copy, store));
         }
     }
     mailboxes
-}
-
-/// Checks the files of every mailbox.
-pub(super) fn check(plan: &Plan, site: &Root, target: &Root, verified: &mut Verified) {
-    let mailboxes: Vec<_> = mailboxes(plan).into_iter().collect();
-    let pop3 = plan.design.pop3;
-    let check = |(home, stores): &(&RelPath, Vec<_>)| {
-        let mut files = MailboxFiles { root: target, maildir: home.join("Maildir") };
-        compare(site, stores, pop3, &mut files)
-    };
-    let found: Vec<Found> = mailboxes.par_iter().with_max_len(1).map(check).collect();
-    for mut one in found {
-        for (kind, count) in one.checked {
-            *verified.checked.entry(kind).or_insert(0) += count;
-        }
-        verified.differences.append(&mut one.differences);
-    }
 }
 
 /// Holds what clients will be told of a mailbox against what the old server told them.
@@ -86,7 +67,9 @@ pub fn compare<T: Tells>(
     new: &mut T,
 ) -> Found {
     let mut found = Found::default();
-    let Some((first, _)) = stores.first() else { return found };
+    // Nobody has read an mbox by IMAP or POP3.
+    let stores = stores.iter().filter(|(_, store)| store.kind == StoreKind::Maildir);
+    let Some((first, _)) = stores.clone().next() else { return found };
     let maildir = first.home.join("Maildir");
     let there = match new.folders() {
         Ok(folders) => folders,
@@ -124,7 +107,8 @@ pub fn compare<T: Tells>(
     found
 }
 
-/// A message of the old server: its unique name there and here, its flags, and its date.
+/// A message of the old server: its unique name there and here, its flags, and its date where the
+/// order of POP3 follows from it.
 struct Old {
     name: BString,
     here: BString,
@@ -132,7 +116,12 @@ struct Old {
     seconds: i64,
 }
 
-fn messages(site: &Root, store: &Store, folder: &Folder) -> fsys::Result<Vec<Old>> {
+fn messages(
+    site: &Root,
+    (store, folder): (&Store, &Folder),
+    is_there: impl Fn(&BString) -> bool,
+    with_dates: bool,
+) -> fsys::Result<Vec<Old>> {
     let mut messages = Vec::new();
     for part in ["new", "cur"] {
         let open = match Messages::open(site, &store.path, &folder.path.join(part)) {
@@ -142,7 +131,9 @@ fn messages(site: &Root, store: &Store, folder: &Folder) -> fsys::Result<Vec<Old
             Err(error) => return Err(error),
         };
         for file in open.names()? {
-            let stat = open.stat(&file)?;
+            let here = unique(&renamed(&file, b"")).to_owned();
+            // What the new server has was its reader's; of the rest only a look can tell.
+            let stat = if is_there(&here) && !with_dates { None } else { open.stat(&file)? };
             if stat.is_some_and(|stat| open.is_strangers(&stat)) {
                 continue;
             }
@@ -151,7 +142,6 @@ fn messages(site: &Root, store: &Store, folder: &Folder) -> fsys::Result<Vec<Old
             let flags = info.strip_prefix(b":2,").unwrap_or_default().iter();
             let flags =
                 flags.take_while(|flag| **flag != b',').filter(|flag| b"DFRST".contains(flag));
-            let here = unique(&renamed(&file, b"")).to_owned();
             let seconds = stat.map_or(0, |stat| stat.mtime.0);
             messages.push(Old { name, here, flags: flags.copied().collect(), seconds });
         }
@@ -171,7 +161,9 @@ struct Both<'a> {
 
 impl Both<'_> {
     fn check<T: Tells>(&mut self, pop3: Pop3, new: &mut T) -> fsys::Result<()> {
-        let messages = messages(self.site, self.store, self.folder)?;
+        let with_dates = pop3 == Pop3::Qmail && self.folder.name.is_empty();
+        let is_there = |here: &BString| self.told.messages.contains_key(here);
+        let messages = messages(self.site, (self.store, self.folder), is_there, with_dates)?;
         self.check_numbers(&messages);
         if T::IS_SERVER {
             self.check_flags(&messages);

@@ -1,10 +1,10 @@
-//! Messages: each is on the target under its name, with its date and the same BLAKE3 digest.
+//! Messages: each is on the target under its name, with its date and the same bytes.
 
-use super::{Difference, Verified};
+use super::access::Access;
+use super::{Sides, Verified};
 use crate::fsys::root::{Folder as Open, Root};
-use crate::fsys::tree;
-use crate::fsys::{Error, Result};
-use crate::mail::{Converted, Progress, Told, base};
+use crate::fsys::{Error, Kind, Result, tree};
+use crate::mail::{Converted, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::mbox;
@@ -13,61 +13,33 @@ use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
-use rayon::prelude::*;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
 /// The parts of a folder that hold messages.
 const PARTS: [&str; 2] = ["new", "cur"];
 
-/// What the check of one store found.
-#[derive(Default)]
-struct Found {
-    messages: u64,
-    bytes: u64,
-    differences: Vec<Difference>,
+/// Tells the digest that was kept of a message of a folder, if any was.
+type Kept<'k> = dyn Fn(&BStr) -> Option<[u8; 16]> + 'k;
+
+/// What a check of messages is made with.
+pub(super) struct Check<'a> {
+    pub(super) sides: Sides<'a>,
+    pub(super) access: &'a Access<'a>,
+    pub(super) verified: &'a mut Verified,
 }
 
-impl Found {
-    fn differ(&mut self, path: &RelPath, old: impl Into<String>, new: impl Into<String>) {
-        let subject = path.as_bstr().to_owned();
-        self.differences.push(Difference {
-            kind: "message",
-            subject,
-            old: old.into(),
-            new: new.into(),
-        });
-    }
-}
-
-/// What is held against each other.
-#[derive(Clone, Copy)]
-pub(super) struct Sides<'a> {
-    pub(super) site: &'a Root,
-    pub(super) target: &'a Root,
-    /// Bytes of the old server's messages are not read where their digests were kept.
-    pub(super) recorded: bool,
-    pub(super) progress: &'a dyn Progress,
-}
-
-pub(super) fn check(plan: &Plan, sides: Sides<'_>, verified: &mut Verified) {
-    let Sides { site, target, .. } = sides;
-    let stores =
-        plan.copies().iter().filter_map(|copy| Some((copy, plan.site.stores.get(&copy.from)?)));
-    let mut stores: Vec<_> = stores.collect();
-    // The largest first and one by one, so that no thread is left alone with one at the end.
-    stores.sort_by_key(|(_, store)| Reverse(store.bytes()));
-    let stores = stores.par_iter().with_max_len(1);
-    let found: Vec<Found> = stores.map(|(copy, store)| check_store(sides, copy, store)).collect();
-    for mut one in found {
-        *verified.checked.entry("messages").or_insert(0) += one.messages;
-        *verified.checked.entry("bytes").or_insert(0) += one.bytes;
-        verified.differences.append(&mut one.differences);
-    }
+/// Checks the archived posts of lists.
+pub(super) fn check_posts(plan: &Plan, sides: Sides<'_>, verified: &mut Verified) {
     for (_, from, to) in plan.archives() {
-        *verified.checked.entry("posts").or_insert(0) += 1;
-        let same = digest_at(site, from).and_then(|old| Ok(old == digest_at(target, &to)?));
+        verified.count("posts", 1);
+        let open = |root: &Root, path: &RelPath| {
+            root.folder(&path.parent()).and_then(|folder| folder.open(path.file_name()))
+        };
+        let same = open(sides.site, from).and_then(|(old, _)| {
+            let (new, _) = open(sides.target, &to)?;
+            tree::same_bytes(&old, &new).map_err(|e| Error::new("read", &to, e))
+        });
         match same {
             Ok(true) => {}
             Ok(false) => verified.differ("post", to.as_bstr(), "the archived post", "other bytes"),
@@ -78,47 +50,285 @@ pub(super) fn check(plan: &Plan, sides: Sides<'_>, verified: &mut Verified) {
     }
 }
 
-fn digest_at(root: &Root, path: &RelPath) -> Result<blake3::Hash> {
-    let folder = root.folder(&path.parent())?;
-    digest(&folder, path.file_name()).map(|(digest, _)| digest)
-}
-
-fn check_store(sides: Sides<'_>, copy: &MailCopy, store: &Store) -> Found {
-    let mut found = Found::default();
-    let home = copy.home.join("Maildir");
-    let told =
-        if sides.recorded { Told::read(sides.target, &copy.home) } else { Ok(Told::default()) };
-    let result = told.and_then(|told| match store.kind {
-        StoreKind::Maildir => store.folders.iter().try_for_each(|folder| {
-            let name = copy.folder(&folder.name);
-            let kept = |unique: &BStr| told.get(name.as_bstr(), unique).copied();
-            check_folder(sides, (store, folder), &home.join(name), &kept, &mut found)
-        }),
-        StoreKind::Mbox => check_mbox(sides, store, &home, &mut found),
-    });
-    if let Err(error) = result {
-        found.differ(&home, "readable on both sides", error.to_string());
+impl Check<'_> {
+    /// Checks the messages of a mailbox, folder by folder: each is opened once, and on the target
+    /// its owner and mode are looked at too. Tells which folders have nothing in them that was not
+    /// looked at.
+    pub(super) fn mailbox(
+        &mut self,
+        home: &RelPath,
+        stores: &[(&MailCopy, &Store)],
+    ) -> BTreeSet<RelPath> {
+        let maildir = home.join("Maildir");
+        let mut done = BTreeSet::new();
+        let mut folders: BTreeMap<&BString, Vec<(&Store, &Folder)>> = BTreeMap::new();
+        for (copy, store) in stores {
+            for folder in &store.folders {
+                folders.entry(copy.folder(&folder.name)).or_default().push((store, folder));
+            }
+        }
+        if !stores.is_empty() {
+            self.verified.count("messages", 0);
+            self.verified.count_bytes(0);
+        }
+        let told = if self.sides.recorded && !folders.is_empty() {
+            Told::read(self.sides.target, home)
+        } else {
+            Ok(Told::default())
+        };
+        let told = told.unwrap_or_else(|error| {
+            self.differ(&maildir, "readable on both sides", error.to_string());
+            Told::default()
+        });
+        for (name, parts) in folders {
+            let path = if name.is_empty() { maildir.clone() } else { maildir.join(name) };
+            let kept = |unique: &BStr| told.get(name.as_bstr(), unique);
+            if let Err(error) = self.folder(&path, &parts, &kept, &mut done) {
+                self.differ(&path, "readable on both sides", error.to_string());
+            }
+        }
+        done
     }
-    found
+
+    fn folder(
+        &mut self,
+        path: &RelPath,
+        sources: &[(&Store, &Folder)],
+        kept: &Kept<'_>,
+        done: &mut BTreeSet<RelPath>,
+    ) -> Result<()> {
+        let target = self.sides.target;
+        if target.stat(path)?.is_none() {
+            self.differ(path, "a folder", "missing");
+            return Ok(());
+        }
+        let mut there = There::list(target, path)?;
+        self.second_witness(&there);
+        for (store, folder) in sources {
+            match store.kind {
+                StoreKind::Maildir => self.maildir(store, folder, kept, &mut there)?,
+                StoreKind::Mbox => self.mbox(store, &mut there)?,
+            }
+        }
+        for named in there.names.iter().filter(|named| !named.is_looked_at) {
+            let Some(open) = there.open(named.part) else { continue };
+            let Some(stat) = open.stat(&named.name)? else { continue };
+            let at = || open.path.join(&named.name);
+            self.access.look(&stat, at, self.verified);
+            if stat.kind == Kind::Folder {
+                self.access.look_beneath(at(), done, self.verified);
+            }
+        }
+        done.extend(there.parts.into_iter().flatten().map(|open| open.path));
+        Ok(())
+    }
+
+    fn maildir(
+        &mut self,
+        store: &Store,
+        folder: &Folder,
+        kept: &Kept<'_>,
+        there: &mut There,
+    ) -> Result<()> {
+        for (part, sub) in PARTS.iter().enumerate() {
+            let site = self.sides.site;
+            let source = match Messages::open(site, &store.path, &folder.path.join(sub)) {
+                Ok(Some(source)) => source,
+                Ok(None) => continue,
+                Err(error) if error.is_missing() => continue,
+                Err(error) => return Err(error),
+            };
+            for old in source.names()? {
+                let name = without_keywords(&old);
+                let wanted = || there.path.join(sub).join(renamed(&old, b""));
+                match there.find(part, &name) {
+                    // What is not its reader's is not copied.
+                    None if source.read(&old)?.is_none() => continue,
+                    None => self.differ(&wanted(), "there", "missing"),
+                    Some(at) => {
+                        let new = (&*there, at);
+                        match self.message((&source, &old), new, &name, (part, kept), &wanted) {
+                            Ok(()) => there.looked_at(at),
+                            Err(error) => {
+                                self.differ(&wanted(), "readable on both sides", error.to_string());
+                            }
+                        }
+                    }
+                }
+                self.verified.count("messages", 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Name, bytes, size and date of one message on both sides; its bytes on the new one alone, where
+    /// their digest was kept when they were copied.
+    fn message(
+        &mut self,
+        (source, old): (&Messages<'_>, &BString),
+        (there, at): (&There, usize),
+        name: &BString,
+        (part, kept): (usize, &Kept<'_>),
+        wanted: &dyn Fn() -> RelPath,
+    ) -> Result<()> {
+        let Some((new, open)) = there.get(at) else { return Ok(()) };
+        if new.part != part || without_keywords(&new.name) != *name {
+            let path = open.path.join(&new.name);
+            self.differ(&wanted(), "its name and flags", format!("there as {path}"));
+        }
+        let (copy, stat) = open.open(&new.name)?;
+        if !new.is_looked_at {
+            self.access.look(&stat, || open.path.join(&new.name), self.verified);
+        }
+        self.verified.count_bytes(stat.size);
+        self.sides.progress.done(1, stat.size);
+        let unreadable = |e| Error::new("read", &open.path.join(&new.name), e);
+        if let Some(kept) = kept(base(&new.name)) {
+            let (_, digest) = tree::digest(&copy).map_err(unreadable)?;
+            if digest.as_bytes().first_chunk() != Some(&kept) {
+                self.differ(&wanted(), "the bytes that were copied", "other bytes");
+            }
+            return Ok(());
+        }
+        let Some((file, old_stat)) = source.read(old)? else {
+            self.differ(&wanted(), "no message", "there");
+            return Ok(());
+        };
+        if old_stat.size != stat.size {
+            let bytes = |size| format!("{size} bytes");
+            self.differ(&wanted(), bytes(old_stat.size), bytes(stat.size));
+        } else if !tree::same_bytes(&file, &copy).map_err(unreadable)? {
+            self.differ(&wanted(), "the same bytes", "other bytes");
+        }
+        if old_stat.mtime != stat.mtime {
+            let date = |(seconds, _): (i64, u32)| format!("date {seconds}");
+            self.differ(&wanted(), date(old_stat.mtime), date(stat.mtime));
+        }
+        Ok(())
+    }
+
+    /// The messages of an mbox, divided once more, against the files they became.
+    fn mbox(&mut self, store: &Store, there: &mut There) -> Result<()> {
+        let (file, _) =
+            self.sides.site.folder(&store.path.parent())?.open(store.path.file_name())?;
+        let mut names = Converted::default();
+        for message in mbox::Messages::new(BufReader::new(file)) {
+            let message = message.map_err(|e| Error::new("read", &store.path, e))?;
+            let (name, _) = names.name(&message);
+            let size = u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
+            self.verified.count("messages", 1);
+            self.verified.count_bytes(size);
+            self.sides.progress.done(1, size);
+            let wanted = there.path.join("cur").join(&name);
+            let Some((new, open)) =
+                there.find(1, &without_keywords(&name)).and_then(|at| there.get(at))
+            else {
+                self.differ(&wanted, "there", "missing");
+                continue;
+            };
+            let (copy, _) = open.open(&new.name)?;
+            let digest = tree::digest(&copy);
+            let (_, digest) = digest.map_err(|e| Error::new("read", &wanted, e))?;
+            if digest != blake3::hash(&message.bytes) {
+                self.differ(&wanted, "the same bytes", "other bytes");
+            }
+        }
+        Ok(())
+    }
+
+    /// Another program's reader must find as many messages as this one: the `maildir` crate, which
+    /// takes a folder that cannot be read for an empty one, so it is asked only after that is known.
+    fn second_witness(&mut self, there: &There) {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = self.sides.target.path().join(std::ffi::OsStr::from_bytes(there.path.as_ref()));
+        let theirs = maildir::Maildir::from(path);
+        for (part, counted) in [theirs.count_new(), theirs.count_cur()].into_iter().enumerate() {
+            let ours = there.count(part);
+            if ours != counted {
+                let path = there.path.join(PARTS.get(part).copied().unwrap_or_default());
+                let theirs = format!("{counted} for another reader");
+                self.differ(&path, format!("{ours} messages"), theirs);
+            }
+        }
+    }
+
+    fn differ(&mut self, path: &RelPath, old: impl Into<String>, new: impl Into<String>) {
+        self.verified.differ("message", path.as_bstr(), old, new);
+    }
 }
 
-/// The messages of a target's folder by the part of their name that stays.
-struct Known(BTreeMap<BString, Vec<(&'static str, BString)>>);
+/// A name in a folder of the target.
+struct Named {
+    name: BString,
+    /// Which of [`PARTS`].
+    part: usize,
+    is_looked_at: bool,
+}
 
-impl Known {
+/// All names in a folder of the target.
+struct There {
+    path: RelPath,
+    /// `new` and `cur`, those that are there.
+    parts: [Option<Open>; 2],
+    /// Sorted by the part of the name that stays.
+    names: Vec<Named>,
+}
+
+impl There {
+    fn list(target: &Root, path: &RelPath) -> Result<Self> {
+        let open = |sub: &str| match target.folder(&path.join(sub)) {
+            Ok(open) => Ok(Some(open)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        };
+        let [new, cur] = PARTS;
+        let parts = [open(new)?, open(cur)?];
+        let mut names = Vec::new();
+        for (part, open) in parts.iter().enumerate() {
+            let Some(open) = open else { continue };
+            open.each(|name, _| {
+                names.push(Named { name: name.into(), part, is_looked_at: false });
+                Ok(())
+            })?;
+        }
+        names.sort_unstable_by(|a, b| {
+            (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
+        });
+        Ok(Self { path: path.clone(), parts, names })
+    }
+
     /// How many messages a part holds.
-    fn count(&self, part: &str) -> usize {
-        let all = self.0.values().flatten();
-        all.filter(|(there, name)| *there == part && !name.starts_with(b".")).count()
+    fn count(&self, part: usize) -> usize {
+        let is_message = |named: &&Named| named.part == part && !named.name.starts_with(b".");
+        self.names.iter().filter(is_message).count()
     }
 
-    /// The message under its very name, else one whose name differs in flags or part only. Letters
-    /// of keywords are no part of the comparison: what clients know is looked at elsewhere.
-    fn get(&self, part: &str, name: &[u8]) -> Option<&(&'static str, BString)> {
-        let same = self.0.get(base(name))?;
-        let is_it =
-            |(there, found): &&(&str, BString)| *there == part && without_keywords(found) == name;
-        same.iter().find(is_it).or(same.first())
+    /// Where the message is that has this very name, else one whose name differs in flags or part
+    /// only. Letters of keywords are no part of the comparison: what clients know is looked at
+    /// elsewhere.
+    fn find(&self, part: usize, name: &[u8]) -> Option<usize> {
+        let unique = base(name);
+        let first = self.names.partition_point(|named| base(&named.name) < unique);
+        let same = self.names.get(first..)?;
+        let same = same.iter().take_while(|named| base(&named.name) == unique);
+        let is_it = |named: &Named| named.part == part && without_keywords(&named.name) == name;
+        let exact = same.clone().position(is_it);
+        exact.or_else(|| same.clone().next().map(|_| 0)).map(|at| first + at)
+    }
+
+    fn open(&self, part: usize) -> Option<&Open> {
+        self.parts.get(part)?.as_ref()
+    }
+
+    fn get(&self, at: usize) -> Option<(&Named, &Open)> {
+        let named = self.names.get(at)?;
+        Some((named, self.open(named.part)?))
+    }
+
+    fn looked_at(&mut self, at: usize) {
+        if let Some(named) = self.names.get_mut(at) {
+            named.is_looked_at = true;
+        }
     }
 }
 
@@ -127,156 +337,4 @@ fn without_keywords(name: &[u8]) -> BString {
     let name = renamed(name, b"");
     // A message that had no flags gets a place for them with its first keyword.
     name.strip_suffix(b":2,").map_or(name.clone(), BString::from)
-}
-
-fn messages_of(target: &Root, folder: &RelPath) -> Result<Known> {
-    let mut known: BTreeMap<BString, Vec<_>> = BTreeMap::new();
-    for part in ["new", "cur"] {
-        match target.list(&folder.join(part)) {
-            Ok(entries) => {
-                for entry in entries {
-                    known.entry(base(&entry.name).to_owned()).or_default().push((part, entry.name));
-                }
-            }
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Known(known))
-}
-
-fn check_folder(
-    sides: Sides<'_>,
-    (store, folder): (&Store, &Folder),
-    to: &RelPath,
-    kept: &dyn Fn(&BStr) -> Option<[u8; 16]>,
-    found: &mut Found,
-) -> Result<()> {
-    let Sides { site, target, .. } = sides;
-    if target.stat(to)?.is_none() {
-        found.differ(to, "a folder", "missing");
-        return Ok(());
-    }
-    let known = messages_of(target, to)?;
-    second_witness(target, to, &known, found);
-    let copies = PARTS.map(|part| target.folder(&to.join(part)));
-    for part in PARTS {
-        let source = match Messages::open(site, &store.path, &folder.path.join(part)) {
-            Ok(Some(source)) => source,
-            Ok(None) => continue,
-            Err(error) if error.is_missing() => continue,
-            Err(error) => return Err(error),
-        };
-        for old in source.names()? {
-            let name = without_keywords(&old);
-            let wanted = to.join(part).join(renamed(&old, b""));
-            match known.get(part, &name) {
-                // What is not its reader's is not copied.
-                None if source.read(&old)?.is_none() => continue,
-                None => found.differ(&wanted, "there", "missing"),
-                Some((there, new)) => {
-                    if *there != part || without_keywords(new) != name {
-                        let path = to.join(there).join(new);
-                        found.differ(&wanted, "its name and flags", format!("there as {path}"));
-                    }
-                    let copy = PARTS.iter().zip(&copies).find(|(part, _)| *part == there);
-                    let Some((_, Ok(copy))) = copy else { continue };
-                    let kept = kept(base(new));
-                    compare((&source, &old), (copy, new), kept, &wanted, sides.progress, found)?;
-                }
-            }
-            found.messages += 1;
-        }
-    }
-    Ok(())
-}
-
-/// Bytes, size and date of one message on both sides; its bytes on the new one alone, where their
-/// digest was kept when they were copied.
-fn compare(
-    (source, old): (&Messages<'_>, &BString),
-    (target, new): (&Open, &[u8]),
-    kept: Option<[u8; 16]>,
-    path: &RelPath,
-    progress: &dyn Progress,
-    found: &mut Found,
-) -> Result<()> {
-    let (new_digest, new_stat) = digest(target, new)?;
-    found.bytes += new_stat.size;
-    progress.done(1, new_stat.size);
-    if let Some(kept) = kept {
-        if new_digest.as_bytes().first_chunk() != Some(&kept) {
-            found.differ(path, "the bytes that were copied", "other bytes");
-        }
-        return Ok(());
-    }
-    let Some((file, old_stat)) = source.read(old)? else {
-        found.differ(path, "no message", "there");
-        return Ok(());
-    };
-    let (_, old_digest) =
-        tree::digest(&file).map_err(|e| Error::new("read", &source.folder().path.join(old), e))?;
-    if old_stat.size != new_stat.size {
-        found.differ(path, format!("{} bytes", old_stat.size), format!("{} bytes", new_stat.size));
-    } else if old_digest != new_digest {
-        found.differ(path, "the same bytes", "other bytes");
-    }
-    if old_stat.mtime != new_stat.mtime {
-        found.differ(
-            path,
-            format!("date {}", old_stat.mtime.0),
-            format!("date {}", new_stat.mtime.0),
-        );
-    }
-    Ok(())
-}
-
-fn digest(folder: &Open, name: &[u8]) -> Result<(blake3::Hash, crate::fsys::Stat)> {
-    let (file, stat) = folder.open(name)?;
-    let digest = tree::digest(&file).map_err(|e| Error::new("read", &folder.path.join(name), e));
-    Ok((digest?.1, stat))
-}
-
-/// The messages of an mbox, divided once more, against the files they became.
-fn check_mbox(sides: Sides<'_>, store: &Store, home: &RelPath, found: &mut Found) -> Result<()> {
-    let Sides { site, target, progress, .. } = sides;
-    let (file, _) = site.folder(&store.path.parent())?.open(store.path.file_name())?;
-    let known = messages_of(target, home)?;
-    let mut names = Converted::default();
-    for message in mbox::Messages::new(BufReader::new(file)) {
-        let message = message.map_err(|e| Error::new("read", &store.path, e))?;
-        let (name, _) = names.name(&message);
-        found.messages += 1;
-        found.bytes += u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
-        progress.done(1, u64::try_from(message.bytes.len()).unwrap_or(u64::MAX));
-        let wanted = home.join("cur").join(&name);
-        match known.get("cur", &without_keywords(&name)) {
-            None => found.differ(&wanted, "there", "missing"),
-            Some((part, there)) => {
-                let (found_digest, _) = digest(&target.folder(&home.join(part))?, there)?;
-                if found_digest != blake3::hash(&message.bytes) {
-                    found.differ(&wanted, "the same bytes", "other bytes");
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Another program's reader must find as many messages as this one: the `maildir` crate, which
-/// takes a folder that cannot be read for an empty one, so it is asked only after that is known.
-fn second_witness(target: &Root, folder: &RelPath, known: &Known, found: &mut Found) {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = target.path().join(std::ffi::OsStr::from_bytes(folder.as_ref()));
-    let theirs = maildir::Maildir::from(path);
-    for (part, counted) in [("new", theirs.count_new()), ("cur", theirs.count_cur())] {
-        let ours = known.count(part);
-        if ours != counted {
-            found.differ(
-                &folder.join(part),
-                format!("{ours} messages"),
-                format!("{counted} for another reader"),
-            );
-        }
-    }
 }

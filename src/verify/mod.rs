@@ -6,6 +6,7 @@ mod accounts;
 mod addresses;
 pub mod clients;
 mod lists;
+mod mailboxes;
 mod messages;
 mod tables;
 
@@ -44,6 +45,10 @@ impl Verified {
         *self.checked.entry(kind).or_insert(0) += u64::try_from(number).unwrap_or(u64::MAX);
     }
 
+    fn count_bytes(&mut self, bytes: u64) {
+        *self.checked.entry("bytes").or_insert(0) += bytes;
+    }
+
     fn append(&mut self, mut other: Self) {
         for (kind, number) in other.checked {
             *self.checked.entry(kind).or_insert(0) += number;
@@ -62,6 +67,16 @@ impl Verified {
         let subject = subject.as_ref().into();
         self.differences.push(Difference { kind, subject, old: old.into(), new: new.into() });
     }
+}
+
+/// What is held against each other.
+#[derive(Clone, Copy)]
+struct Sides<'a> {
+    site: &'a Root,
+    target: &'a Root,
+    /// Bytes of the old server's messages are not read where their digests were kept.
+    recorded: bool,
+    progress: &'a dyn Progress,
 }
 
 /// Checks everything that the plan promises: each file and row, each account, address, list member
@@ -89,10 +104,10 @@ pub fn verify(
             verified.differ("file", "etc", "files that their programs can read", error.to_string());
         }
     }
-    let sides = messages::Sides { site, target, recorded, progress };
-    messages::check(plan, sides, &mut verified);
-    clients::check(plan, site, target, &mut verified);
-    access::check(plan, target, &mut verified);
+    let sides = Sides { site, target, recorded, progress };
+    mailboxes::check(plan, sides, &mut verified);
+    messages::check_posts(plan, sides, &mut verified);
+    access::check_files(plan, target, &mut verified);
     verified.differences.sort();
     verified.differences.dedup();
     Ok(verified)

@@ -168,3 +168,57 @@ fn the_digests_of_what_was_copied_tell_a_damaged_copy() {
     assert_eq!(ran.code, 4, "{}", ran.all());
     assert!(ran.stdout.contains("the bytes that were copied"), "{}", ran.all());
 }
+
+#[test]
+fn whatever_in_a_home_others_can_read_is_named_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let laid = Laid::larch().migrated();
+    let maildir = laid.target.join("var/vmail/larch.example/adam/Maildir");
+    let message = maildir.join("cur/1267809600.M1P7.mx,S=240:2,RS");
+    let within = maildir.join("cur/folder/within");
+    fs::create_dir_all(&within).unwrap();
+    let stray = within.join("stray");
+    fs::write(&stray, "").unwrap();
+    let own = fs::metadata(&message).unwrap();
+    for path in [&stray, &within, within.parent().unwrap()] {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        chown(path, Some(own.uid()), Some(own.gid())).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let count = |laid: &Laid| {
+        let report = laid.verify(&["--format", "json"]).json();
+        let count = |kind: &str| report["checked"][kind].as_u64().unwrap();
+        (count("owners and modes"), count("messages"))
+    };
+    let before = count(&laid);
+    for path in [&message, &stray] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o604)).unwrap();
+        let ran = laid.verify(&[]);
+        assert_eq!(ran.code, 4, "{}", ran.all());
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let of_mode = |line: &&str| line.starts_with("mode ") && line.ends_with(name);
+        assert_eq!(ran.stdout.lines().filter(of_mode).count(), 1, "{}", ran.all());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert_eq!(count(&laid), before);
+    fs::remove_dir_all(within.parent().unwrap()).unwrap();
+    assert_eq!(count(&laid), (before.0 - 3, before.1));
+}
+
+#[test]
+fn a_message_that_cannot_be_opened_is_named_and_the_others_are_checked() {
+    let laid = Laid::larch().migrated();
+    let cur = laid.target.join("var/vmail/larch.example/adam/Maildir/cur");
+    let [lost, damaged] =
+        ["1267809600.M1P7.mx,S=240:2,RS", "1267809601.M2P7.mx:2,FPRS"].map(|name| cur.join(name));
+    fs::remove_file(&lost).unwrap();
+    fs::create_dir(&lost).unwrap();
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let ran = laid.verify(&[]);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    for what in ["is a folder, not a regular file", "other bytes"] {
+        assert!(ran.stdout.contains(what), "no {what} in {}", ran.all());
+    }
+}
