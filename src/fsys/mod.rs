@@ -3,6 +3,7 @@
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
 mod epoch;
+mod filled;
 mod link;
 pub mod lock;
 pub mod print;

@@ -32,6 +32,8 @@ pub struct Tree {
     root: Root,
     dir: OwnedFd,
     may_chown: bool,
+    /// Permission bits that no new file of this process gets.
+    masked: u32,
     epoch: Option<String>,
     /// Held by the thread that makes a folder, by its path.
     making: [Mutex<()>; MAKERS],
@@ -39,6 +41,9 @@ pub struct Tree {
 
 /// So many folders are made at once at most; more than there are threads.
 const MAKERS: usize = 64;
+
+/// What a file may be used for until its owner is set.
+const NEW: u32 = 0o600;
 
 /// A file that lies beside its place under another name, to be put in place by [`Tree::place`].
 #[derive(Debug)]
@@ -62,7 +67,7 @@ impl Tree {
         let epoch = super::epoch::epoch(&dir);
         let may_chown = rustix::process::geteuid().is_root();
         let making = [const { Mutex::new(()) }; MAKERS];
-        Ok(Self { root, dir, may_chown, epoch, making })
+        Ok(Self { root, dir, may_chown, masked: masked(), epoch, making })
     }
 
     /// The name of the time in which what was written here is known to be there, on the disk or not:
@@ -108,28 +113,18 @@ impl Tree {
     ///
     /// It gets its name once its owner and mode are set: one that is there has them.
     fn make_folder_in(&self, parent: &OwnedFd, name: &[u8], access: Access) -> io::Result<OwnedFd> {
-        let open = |name: &[u8]| {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(parent, name, flags, Mode::empty())
-        };
-        let first = [b".unqmail-".as_slice(), name].concat();
-        // A name may be as long as the file system allows; then its front must do.
-        let first = first.get(..first.len().min(255)).unwrap_or_default();
-        match rustix::fs::mkdirat(parent, first, Mode::from_raw_mode(0o700)) {
-            // Left behind by a run that was killed.
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let made = open(first).map_err(io::Error::from).and_then(|fd| {
-            self.set_access(&fd, access)?;
-            rustix::fs::renameat_with(parent, first, parent, name, RenameFlags::NOREPLACE)?;
+        let first = temporary_in(name);
+        let made = self.folder_in(parent, &first, access).and_then(|fd| {
+            let flags = RenameFlags::NOREPLACE;
+            rustix::fs::renameat_with(parent, &*first, parent, name, flags)?;
             Ok(fd)
         });
         made.or_else(|error| match Errno::from_io_error(&error) {
             Some(Errno::EXIST) => {
                 // Whoever serves the target was faster.
-                let _ = rustix::fs::unlinkat(parent, first, AtFlags::REMOVEDIR).is_ok();
-                Ok(open(name)?)
+                let _ = rustix::fs::unlinkat(parent, &*first, AtFlags::REMOVEDIR).is_ok();
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
             }
             _ => Err(error),
         })
@@ -157,7 +152,7 @@ impl Tree {
         let create = || {
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(0o600))
+            rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(NEW))
         };
         let fd = match create() {
             // Left behind by a run that was killed.
@@ -166,7 +161,7 @@ impl Tree {
             result => result,
         }
         .map_err(|e| Error::new("create", path, e))?;
-        self.set_access(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
+        self.give(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
         Ok((File::from(fd), Prepared { path: path.clone() }))
     }
 
@@ -213,12 +208,24 @@ impl Tree {
 
     /// Sets mode and owner of something open, owner first: chown(2) clears mode bits.
     pub fn set_access(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
-        if self.may_chown
-            && let Some((uid, gid)) = access.owner
-        {
+        self.set_owner(fd, access)?;
+        rustix::fs::fchmod(fd, Mode::from_raw_mode(access.mode))?;
+        Ok(())
+    }
+
+    /// The same of a file that was just made with mode [`NEW`], which most shall have.
+    fn give(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
+        if access.mode == NEW && NEW & self.masked == 0 {
+            self.set_owner(fd, access)
+        } else {
+            self.set_access(fd, access)
+        }
+    }
+
+    fn set_owner(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
+        if let Some((uid, gid)) = access.owner.filter(|_| self.may_chown) {
             rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
-        rustix::fs::fchmod(fd, Mode::from_raw_mode(access.mode))?;
         Ok(())
     }
 
@@ -233,27 +240,25 @@ impl Tree {
         access: Access,
         (seconds, nanoseconds): (i64, u32),
     ) -> io::Result<()> {
-        let temporary = [b".unqmail-".as_slice(), name].concat();
-        // A name may be as long as the file system allows; then its front must do.
-        let temporary = temporary.get(..temporary.len().min(255)).unwrap_or_default();
+        let temporary = temporary_in(name);
         let create = || {
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(tmp, temporary, flags, Mode::from_raw_mode(0o600))
+            rustix::fs::openat(tmp, &*temporary, flags, Mode::from_raw_mode(NEW))
         };
         let fd = match create() {
             // Left behind by a run that was killed.
             Err(Errno::EXIST) => {
-                rustix::fs::unlinkat(tmp, temporary, AtFlags::empty()).and_then(|()| create())
+                rustix::fs::unlinkat(tmp, &*temporary, AtFlags::empty()).and_then(|()| create())
             }
             result => result,
         }?;
-        self.set_access(&fd, access)?;
+        self.give(&fd, access)?;
         let mut file = File::from(fd);
         io::copy(from, &mut file)?;
         let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
         rustix::fs::futimens(&file, &Timestamps { last_access: time, last_modification: time })?;
-        rustix::fs::renameat(tmp, temporary, to, name)?;
+        rustix::fs::renameat(tmp, &*temporary, to, name)?;
         Ok(())
     }
 
@@ -287,14 +292,12 @@ impl Tree {
         access: Access,
         fill: impl FnOnce(&OwnedFd) -> io::Result<(u64, T)>,
     ) -> io::Result<T> {
-        let temporary = [b".unqmail-".as_slice(), name].concat();
-        // A name may be as long as the file system allows; then its front must do.
-        let temporary = temporary.get(..temporary.len().min(255)).unwrap_or_default();
-        let (folder, first) = tmp.map_or((to, name), |tmp| (tmp, temporary));
+        let temporary = temporary_in(name);
+        let (folder, first) = tmp.map_or((to, name), |tmp| (tmp, temporary.as_slice()));
         let create = || {
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(folder, first, flags, Mode::from_raw_mode(0o600))
+            rustix::fs::openat(folder, first, flags, Mode::from_raw_mode(NEW))
         };
         let fd = match create() {
             // Left behind by a run that was killed.
@@ -304,7 +307,7 @@ impl Tree {
             result => result,
         }?;
         let write = || {
-            self.set_access(&fd, access)?;
+            self.give(&fd, access)?;
             let (size, told) = fill(&fd)?;
             if size != stat.size {
                 let what = "it changed while it was read";
@@ -500,6 +503,25 @@ fn pour(from: &File, to: Option<&OwnedFd>) -> io::Result<(u64, blake3::Hash)> {
     })
 }
 
+/// The permission bits that no new file of this process gets (`Umask` in proc(5)); all of them where
+/// nobody tells.
+fn masked() -> u32 {
+    let status = Root::open("/proc".as_ref())
+        .and_then(|proc| proc.read(&RelPath::new("self/status"), 1 << 16))
+        .unwrap_or_default();
+    let told = status.lines().find_map(|line| line.strip_prefix(b"Umask:"));
+    let told = told.and_then(|told| u32::from_str_radix(told.trim_ascii().to_str().ok()?, 8).ok());
+    told.unwrap_or(0o777)
+}
+
+/// The name that something in a folder has until it may have its own.
+pub(super) fn temporary_in(name: &[u8]) -> Vec<u8> {
+    let mut temporary = [b".unqmail-".as_slice(), name].concat();
+    // A name may be as long as the file system allows; then its front must do.
+    temporary.truncate(255);
+    temporary
+}
+
 fn temporary(path: &RelPath) -> Vec<u8> {
     [b".".as_slice(), path.file_name().as_bytes(), b".unqmail-new"].concat()
 }
@@ -567,6 +589,14 @@ mod tests {
             assert_eq!(made.count(), 8);
         }
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 50);
+    }
+
+    #[test]
+    fn the_mask_of_new_files_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("new"), "").unwrap();
+        let made = std::fs::metadata(dir.path().join("new")).unwrap().permissions().mode();
+        assert_eq!(made & 0o777, 0o666 & !masked());
     }
 
     #[test]

@@ -137,7 +137,8 @@ pub(super) fn compare<'a>(
         departed: Vec::new(),
         stale,
     };
-    let looks = Looks::new(job, mailbox, &work.path, parts).filter(|_| !known.brought.is_empty());
+    let has_brought = !known.brought.is_empty();
+    let looks = has_brought.then(|| Looks::new(job, mailbox, &work.path, parts)).flatten();
     let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
     let mut kept = Vec::with_capacity(source.len());
     let (mut source, mut target) = (source.into_iter().peekable(), target.into_iter().peekable());

@@ -98,34 +98,56 @@ pub(super) fn open_target(
 ) -> Result<Target> {
     let tree = mailbox.tree;
     let access = mailbox.folder_access();
-    make_above(mailbox)?;
     let path = mailbox.folder(name);
+    // Tells Maildir++ programs that this is no account's Maildir.
+    let marker = Some(("maildirfolder", mailbox.file_access())).filter(|_| !name.is_empty());
+    let mut made = None;
     if tree.stat(&path)?.is_none() {
         moved.folders += 1;
+        make_above(mailbox, &path)?;
+        made = tree.make_filled(&path, ["new", "cur", "tmp"], marker, access)?;
     }
-    tree.make_folder(&path, access)?;
-    if !name.is_empty() {
-        // Tells Maildir++ programs that this is no account's Maildir.
-        let marker = path.join("maildirfolder");
-        if tree.stat(&marker)?.is_none() {
-            tree.place(tree.prepare(&marker, b"", mailbox.file_access())?)?;
-        }
-    }
-    let open = |part: &str| tree.make_folder(&path.join(part), access);
-    let parts = [open("new")?, open("cur")?];
-    // The last of all: where it is, the folder is complete.
-    let tmp = open("tmp")?;
-    Ok(Target { path, name: name.clone(), parts, tmp, is_served: true })
+    let [new, cur, tmp] = match made {
+        Some(made) => made,
+        None => open_parts(mailbox, &path, marker)?,
+    };
+    Ok(Target { path, name: name.clone(), parts: [new, cur], tmp, is_served: true })
 }
 
-/// The domain's folder and the home belong to the mail user, the folder above them to root.
-fn make_above(mailbox: &Mailbox<'_>) -> Result<()> {
+/// Opens the parts of a folder that is there, made where they are missing.
+fn open_parts(
+    mailbox: &Mailbox<'_>,
+    path: &RelPath,
+    marker: Option<(&str, tree::Access)>,
+) -> Result<[OwnedFd; 3]> {
+    let tree = mailbox.tree;
+    if let Some((name, access)) = marker {
+        let marker = path.join(name);
+        if tree.stat(&marker)?.is_none() {
+            tree.place(tree.prepare(&marker, b"", access)?)?;
+        }
+    }
+    let open = |part: &str| tree.make_folder(&path.join(part), mailbox.folder_access());
+    // `tmp` is the last of all: where it is, the folder is complete.
+    Ok([open("new")?, open("cur")?, open("tmp")?])
+}
+
+/// The domain's folder, the home and the Maildir belong to the mail user, the folder above them to
+/// root.
+fn make_above(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<()> {
+    let tree = mailbox.tree;
+    if tree.stat(&path.parent())?.is_some() {
+        return Ok(());
+    }
     let home = mailbox.home.parent();
     let access = mailbox.folder_access();
     let above = tree::Access { mode: 0o755, owner: access.owner };
-    mailbox.tree.make_folder(&home.parent().parent(), above)?;
-    mailbox.tree.make_folder(&home.parent(), access)?;
-    mailbox.tree.make_folder(&home, access)?;
+    tree.make_folder(&home.parent().parent(), above)?;
+    tree.make_folder(&home.parent(), access)?;
+    tree.make_folder(&home, access)?;
+    if *path != mailbox.home {
+        tree.make_folder(&mailbox.home, access)?;
+    }
     Ok(())
 }
 
