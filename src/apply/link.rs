@@ -6,7 +6,7 @@ use crate::fsys::root::{Folder, Root};
 use crate::fsys::tree::Access;
 use crate::fsys::{self, Kind, Result};
 use crate::model::design::MailCopy;
-use crate::model::store::{Store, StoreKind};
+use crate::model::store::{Common, Folder as MailFolder, Held, Store, StoreKind};
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use rayon::prelude::*;
@@ -15,8 +15,8 @@ use std::path::Path;
 /// Where the mail goes, from the folder that is there already up to the root of the file system.
 const HOMES: &str = "var/vmail";
 
-/// Looks at every message that is to be brought: one whose bytes cannot be shared is an error
-/// finding for its account.
+/// Whether every message that is to be brought can share its bytes: one that cannot is an error
+/// finding for its account. Where all of a folder were found alike and fit, none is looked at again.
 ///
 /// # Errors
 /// Where no folder above TARGET can be opened.
@@ -64,7 +64,14 @@ fn unshareable(
     device: u64,
     access: Access,
 ) -> Result<Option<(RelPath, String)>> {
-    for folder in store.folders.iter().filter(|folder| !folder.is_seen && folder.messages > 0) {
+    let fits = |folder: &MailFolder| match folder.common {
+        Common::All(Held { ids, mode, device: own }) => {
+            own == device && Access { mode, owner: Some(ids) } == access
+        }
+        Common::Unknown | Common::Various => false,
+    };
+    let folders = store.folders.iter().filter(|folder| !folder.is_seen && folder.messages > 0);
+    for folder in folders.filter(|folder| !fits(folder)) {
         for part in ["new", "cur"] {
             let path = folder.path.join(part);
             let open = match root.folder(&path) {

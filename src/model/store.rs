@@ -51,13 +51,50 @@ pub struct Folder {
     pub seen: Option<Seen>,
     /// It is as an earlier pass saw it.
     pub is_seen: bool,
+    /// What the messages have in common that were looked at.
+    pub common: Common,
+}
+
+/// What stat(2) says of a message besides its size and date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Owner and group.
+    pub ids: (u32, u32),
+    /// Permission bits.
+    pub mode: u32,
+    /// The file system.
+    pub device: u64,
+}
+
+/// Whether messages are held alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Common {
+    /// None was looked at.
+    #[default]
+    Unknown,
+    /// All of them are held like this.
+    All(Held),
+    /// Some are held otherwise than others.
+    Various,
+}
+
+impl Common {
+    /// Adds a message.
+    pub fn add(&mut self, held: Held) {
+        *self = match *self {
+            Self::Unknown => Self::All(held),
+            Self::All(known) if known == held => return,
+            _ => Self::Various,
+        };
+    }
 }
 
 impl Folder {
     /// A folder that is as an earlier pass saw it.
     pub fn seen(name: BString, path: RelPath, seen: Seen) -> Self {
         let Usage { messages, bytes } = seen.counts.all;
-        Self { name, path, messages, bytes, seen: Some(seen), is_seen: true }
+        let common = Common::Unknown;
+        Self { name, path, messages, bytes, seen: Some(seen), is_seen: true, common }
     }
 }
 

@@ -4,11 +4,11 @@ use super::look::Looked;
 use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::{Entry, Root};
-use crate::fsys::{Error, Kind};
+use crate::fsys::{Error, Kind, Stat};
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
 use crate::model::seen::{Counts, Memory, Prints, Seen};
-use crate::model::store::{Folder, Store, StoreKind};
+use crate::model::store::{Common, Folder, Held, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
 use bstr::{BString, ByteSlice as _};
@@ -163,6 +163,7 @@ impl Reader<'_> {
         let mut is_folder = name.is_empty();
         let mut has_cur = is_folder;
         let mut odd_names = (0, None);
+        let mut common = Common::Unknown;
         let in_trash = name == ".Trash" || name.starts_with(b".Trash.");
         for (part, opened) in parts {
             let is_cur = part.file_name() == "cur";
@@ -183,7 +184,7 @@ impl Reader<'_> {
             is_folder = true;
             has_cur |= is_cur;
             for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-                match size(&messages, entry, findings) {
+                match size(&messages, entry, &mut common, findings) {
                     Ok(Some(bytes)) => {
                         if !is_plain(&entry.name) {
                             odd_names.0 += 1;
@@ -214,7 +215,7 @@ impl Reader<'_> {
             return;
         }
         let seen = Seen { source, counts, ..Seen::default() };
-        let mut folder = Folder { is_seen: false, ..Folder::seen(name, path, seen) };
+        let mut folder = Folder { is_seen: false, common, ..Folder::seen(name, path, seen) };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
         }
@@ -239,26 +240,33 @@ fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
 fn size(
     messages: &Messages<'_>,
     entry: &Entry,
+    common: &mut Common,
     findings: &mut Findings,
 ) -> Result<Option<u64>, Error> {
-    let path = messages.folder().path.join(&entry.name);
+    let path = || messages.folder().path.join(&entry.name);
+    let mut hold = |stat: &Stat| {
+        let (ids, device) = ((stat.uid, stat.gid), stat.inode.0);
+        common.add(Held { ids, mode: stat.mode, device });
+    };
     match entry.kind {
         Kind::File => {
             // It may have been moved since the listing; the copy looks again.
             let Some(stat) = messages.stat(&entry.name)? else { return Ok(Some(0)) };
             if !messages.is_strangers(&stat) {
+                hold(&stat);
                 return Ok(Some(stat.size));
             }
-            findings.push(no_message(&path, "second name of somebody else's file"));
+            findings.push(no_message(&path(), "second name of somebody else's file"));
         }
         Kind::Link => {
             if let Some(linked) = messages.linked(&entry.name) {
-                findings.push(link_message(&path, &linked.inside));
+                hold(&linked.stat);
+                findings.push(link_message(&path(), &linked.inside));
                 return Ok(Some(linked.stat.size));
             }
-            findings.push(no_message(&path, entry.kind.name()));
+            findings.push(no_message(&path(), entry.kind.name()));
         }
-        Kind::Folder | Kind::Special => findings.push(no_message(&path, entry.kind.name())),
+        Kind::Folder | Kind::Special => findings.push(no_message(&path(), entry.kind.name())),
     }
     Ok(None)
 }

@@ -5,7 +5,7 @@ use crate::fsys::{Error, root::Root};
 use crate::model::RelPath;
 use crate::model::mbox::Messages;
 use crate::model::quota::{Quota, Usage};
-use crate::model::store::{Folder, Store, StoreKind};
+use crate::model::store::{Common, Folder, Store, StoreKind};
 use crate::source::unreadable;
 use bstr::BString;
 use std::io::BufReader;
@@ -21,6 +21,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 bytes: counted.bytes,
                 seen: None,
                 is_seen: false,
+                common: Common::Unknown,
             };
             Some(Store {
                 path: path.clone(),
