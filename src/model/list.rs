@@ -1,10 +1,12 @@
 //! Mailing lists, told without the words of any list manager.
 
+mod filters;
 mod settings;
 
+pub use filters::{Filters, Powers, Subjects};
 pub use settings::{Setting, Value};
 
-use super::{Address, RelPath, Sourced};
+use super::{Address, Origin, RelPath, Sourced};
 use bstr::BString;
 
 /// A mailing list: who is in it and what its rules are.
@@ -38,8 +40,14 @@ pub struct List {
     pub wants_address: bool,
     /// Posts with `Precedence: bulk` or `junk` are dropped.
     pub discards_bulk: bool,
+    /// What is asked of a post's subject.
+    pub subjects: Subjects,
+    /// Header fields and MIME types that are looked for in posts.
+    pub filters: Filters,
     /// The sender of each post is asked to confirm it.
     pub confirm_posts: bool,
+    /// The list that all posts come from: this one passes them on, and takes none from people.
+    pub parent: Option<Sourced<Address>>,
     /// Who may subscribe by mail.
     pub subscribing: Sourced<Subscribing>,
     /// Subscribing asks the address for confirmation.
@@ -54,18 +62,32 @@ pub struct List {
     pub add_headers: Vec<Sourced<BString>>,
     /// Names of header fields to remove.
     pub remove_headers: Vec<Sourced<BString>>,
-    /// Largest message in bytes.
+    /// The `From:` of each post becomes the list's address.
+    pub rewrites_from: Option<Origin>,
+    /// The value of the `List-ID:` header.
+    pub list_id: Option<Sourced<BString>>,
+    /// Largest body of a post in bytes.
     pub largest: Option<Sourced<u64>>,
-    /// A digest is sent once so many posts have come, or so many seconds have gone by; `None`
-    /// where the list leaves it to the program.
-    pub digest_posts: Option<u64>,
+    /// Smallest body of a post in bytes.
+    pub smallest: Option<Sourced<u64>>,
+    /// A digest is sent once so many posts have come, so many seconds have gone by or there are so
+    /// many bytes; `None` where the list leaves it to the program, 0 for never.
+    pub digest_posts: Option<Sourced<u64>>,
     /// See `digest_posts`.
-    pub digest_seconds: Option<u64>,
+    pub digest_seconds: Option<Sourced<u64>>,
+    /// See `digest_posts`.
+    pub digest_bytes: Option<Sourced<u64>>,
     /// How many seconds a post waits for a moderator before it is given up.
-    pub held_seconds: Option<u64>,
+    pub held_seconds: Option<Sourced<u64>>,
+    /// A post that is given up goes back to its sender.
+    pub returns_held: bool,
+    /// What moderators may do by mail.
+    pub powers: Powers,
+    /// The language of the list's texts, as `fr` or `pt_BR`.
+    pub language: Option<Sourced<String>>,
     /// The archive.
     pub archive: Archive,
-    /// Settings that were read and that no model value stands for yet: file name and what it does.
+    /// Settings that no model value stands for: what each does.
     pub unmapped: Vec<Sourced<&'static str>>,
 }
 
@@ -151,8 +173,7 @@ impl List {
 
     /// Whether moderators decide who is a member, or subscribe others themselves (`remote`).
     pub fn moderates_members(&self) -> bool {
-        let is_remote = |setting: &Sourced<&str>| setting.origin.file.file_name() == "remote";
-        self.subscribing.value == Subscribing::Moderated || self.unmapped.iter().any(is_remote)
+        self.subscribing.value == Subscribing::Moderated || self.powers.subscribe_others.is_some()
     }
 
     /// Those who decide about posts or members, if there was something to decide: others in such a

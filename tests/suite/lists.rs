@@ -118,7 +118,7 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
     };
     assert_eq!(row("prefix"), ["[news]", "prefix:1", "control/prefix: [news]"]);
     assert_eq!(row("archived"), ["yes", "no control/noarchive"]);
-    assert_eq!(row("posting")[..2], ["moderators-only", "editor"]);
+    assert_eq!(row("posting")[..2], ["moderators-only", "editor:3"]);
     // In an alias domain the same; beside the list's own address nothing.
     assert!(laid.explain(&["news@larch-mail.example"]).stdout.contains(head));
     assert!(!laid.explain(&["news-help@larch.example"]).stdout.contains("its settings"));

@@ -1,7 +1,7 @@
 //! The settings of a list one by one, each with its name, its value and its place.
 
-use super::List;
-use crate::model::{Origin, Sourced, shown};
+use super::{Filters, List, Powers};
+use crate::model::{Address, Origin, Sourced, shown};
 use bstr::{BString, ByteSlice as _};
 use std::fmt;
 
@@ -23,6 +23,8 @@ pub enum Value<'a> {
     Switch(bool),
     /// One of several words.
     Word(&'static str),
+    /// A name; `None` where there is none.
+    Name(Option<String>),
     /// A number; `None` where the program decides.
     Number(Option<u64>),
     /// Texts of the list's own.
@@ -34,6 +36,7 @@ impl Value<'_> {
     pub fn is_nothing(&self) -> bool {
         match self {
             Self::Switch(is_on) => !is_on,
+            Self::Name(name) => name.is_none(),
             Self::Number(number) => number.is_none(),
             Self::Texts(texts) => texts.is_empty(),
             Self::Word(_) => false,
@@ -46,6 +49,7 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Switch(is_on) => f.write_str(if *is_on { "yes" } else { "no" }),
             Self::Word(word) => f.write_str(word),
+            Self::Name(name) => shown(name.as_deref().unwrap_or("none").as_bytes()).fmt(f),
             Self::Number(Some(number)) => number.fmt(f),
             Self::Number(None) => f.write_str("not set"),
             Self::Texts(texts) => {
@@ -64,32 +68,67 @@ impl List {
         let (rules, requests) = (&self.posting.origin, &self.subscribing.origin);
         let set = |name, value, origin| Setting { name, value, origin };
         let switch = |name, is_on, origin| set(name, Value::Switch(is_on), Some(origin));
-        let number = |name, value| set(name, Value::Number(value), None);
+        let Filters { refused_fields, kept_fields, refused_types, .. } = &self.filters;
+        let Filters { removed_types, kept_types, .. } = &self.filters;
+        let Powers { subscribe_others, list_members, edit_texts } = &self.powers;
         vec![
             set("posting", Value::Word(self.posting.value.name()), Some(rules)),
+            parent(self.parent.as_ref()),
             switch("to-or-cc-required", self.wants_address, rules),
+            switch("subject-required", self.subjects.required, rules),
+            switch("subject-commands-refused", self.subjects.no_commands, rules),
             switch("bulk-discarded", self.discards_bulk, rules),
             switch("posts-confirmed", self.confirm_posts, rules),
+            texts("fields-refused", refused_fields),
+            texts("fields-kept", kept_fields),
+            texts("types-refused", refused_types),
+            texts("types-removed", removed_types),
+            texts("types-kept", kept_types),
             set("subscribing", Value::Word(self.subscribing.value.name()), Some(requests)),
             switch("subscribing-confirmed", self.confirm_subscribe, requests),
             switch("unsubscribing-confirmed", self.confirm_unsubscribe, requests),
+            flag("moderators-subscribe-others", subscribe_others.as_ref()),
+            flag("moderators-list-members", list_members.as_ref()),
+            flag("moderators-edit-texts", edit_texts.as_ref()),
             texts("prefix", self.prefix.as_slice()),
             texts("trailer", self.trailer.as_slice()),
             texts("headers-added", &self.add_headers),
             texts("headers-removed", &self.remove_headers),
-            set(
-                "largest-bytes",
-                Value::Number(self.largest.as_ref().map(|largest| largest.value)),
-                self.largest.as_ref().map(|largest| &largest.origin),
-            ),
-            number("digest-posts", self.digest_posts),
-            number("digest-seconds", self.digest_seconds),
-            number("held-seconds", self.held_seconds),
+            flag("from-rewritten", self.rewrites_from.as_ref()),
+            texts("list-id", self.list_id.as_slice()),
+            number("largest-bytes", self.largest.as_ref()),
+            number("smallest-bytes", self.smallest.as_ref()),
+            number("digest-posts", self.digest_posts.as_ref()),
+            number("digest-seconds", self.digest_seconds.as_ref()),
+            number("digest-bytes", self.digest_bytes.as_ref()),
+            number("held-seconds", self.held_seconds.as_ref()),
+            switch("held-returned", self.returns_held && self.holds_posts(), rules),
+            language(self.language.as_ref()),
             set("archived", Value::Switch(self.archive.kept), None),
             set("archive-readers", Value::Word(self.archive.readers.name()), None),
-            number("last-post", Some(self.archive.last)),
+            set("last-post", Value::Number(Some(self.archive.last)), None),
         ]
     }
+}
+
+fn number<'a>(name: &'static str, set: Option<&'a Sourced<u64>>) -> Setting<'a> {
+    let value = Value::Number(set.map(|set| set.value));
+    Setting { name, value, origin: set.map(|set| &set.origin) }
+}
+
+fn flag<'a>(name: &'static str, set: Option<&'a Origin>) -> Setting<'a> {
+    let value = Value::Switch(set.is_some());
+    Setting { name, value, origin: set }
+}
+
+fn parent(set: Option<&Sourced<Address>>) -> Setting<'_> {
+    let value = Value::Name(set.map(|set| set.value.to_string()));
+    Setting { name: "parent", value, origin: set.map(|set| &set.origin) }
+}
+
+fn language(set: Option<&Sourced<String>>) -> Setting<'_> {
+    let value = Value::Name(set.map(|set| set.value.clone()));
+    Setting { name: "language", value, origin: set.map(|set| &set.origin) }
 }
 
 fn texts<'a>(name: &'static str, texts: &'a [Sourced<BString>]) -> Setting<'a> {

@@ -4,34 +4,15 @@ use super::members::Purpose;
 use super::rules::{Editor, Store};
 use super::senders::Senders;
 use super::settings::Settings;
-use super::{archive, members};
+use super::software::Software;
+use super::{archive, members, options};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::list::{Archive, ArchiveReaders, List, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
-use crate::source::{lines, read_file};
+use crate::source::read_file;
 use bstr::{BStr, ByteSlice as _};
-
-/// Settings that no part of [`List`] stands for, and what each does.
-const UNMAPPED: &[(&str, &str)] = &[
-    ("digsize", "sends a digest by the size of its posts"),
-    ("fromheader", "replaces the From: header"),
-    ("headerkeep", "keeps only these header fields"),
-    ("headerreject", "refuses posts with these header fields"),
-    ("listid", "sets a List-ID: header"),
-    ("mimekeep", "keeps only these MIME types"),
-    ("mimereject", "refuses posts with these MIME types"),
-    ("mimeremove", "removes parts of these MIME types"),
-    ("modcanedit", "lets moderators edit the list's texts by mail"),
-    ("modcanlist", "lets moderators fetch the list of members by mail"),
-    ("noreturnposts", "gives up unanswered posts without a word to their senders"),
-    ("nowarn", "sends no warnings to members whose mail comes back"),
-    ("remote", "lets moderators subscribe and unsubscribe others by mail"),
-    ("rewritefrom", "rewrites the From: header"),
-    ("sequence", "adds a header with the number of the message"),
-    ("sublist", "makes it a sublist of another list"),
-];
 
 /// Reads the list in `folder`; `origin` is the `.qmail` file that leads there.
 pub(super) fn read(root: &Root, folder: &RelPath, origin: &Origin) -> (Option<List>, Findings) {
@@ -90,9 +71,8 @@ fn read_list(
             ));
         }
     }
-    let software = software(&settings);
     // From version 5 on a missing headerremove is looked for in other places.
-    let wants_headerremove = [SOFTWARE_0_53, SOFTWARE_0_4].contains(&software);
+    let wants_headerremove = !settings.software.is_modern();
     let dead = match () {
         () if !settings.has("key") => Some("the list's folder has no key"),
         () if wants_headerremove && !settings.has("headerremove") => {
@@ -111,10 +91,12 @@ fn read_list(
         ));
     }
     let exists = |file: &BStr| root.stat(&RelPath::new(file)).is_ok_and(|stat| stat.is_some());
-    let programs = |text: &[u8]| Editor::read(lines::numbered(text).map(|(_, line)| line), exists);
+    let programs = |text: &[u8]| Editor::read(text, exists);
+    let editor_at = Origin::file(&editor_path);
     let editor = programs(&editor);
     let confirmer = read_file(root, &folder.join("confirmer"), findings).map(|it| programs(&it));
-    let manager = read_file(root, &folder.join("manager"), findings).map(|it| programs(&it));
+    let manager_path = folder.join("manager");
+    let manager = read_file(root, &manager_path, findings).map(|it| programs(&it));
     let confirm_posts = settings.is_on(b'y', "confirmpost");
     let posting = editor.posting(Store {
         // ezmlm-store asks for the file itself, whatever the flags say.
@@ -141,7 +123,7 @@ fn read_list(
         root,
         list: folder,
         address: &address,
-        editor: Origin::file(&editor_path),
+        editor: editor_at.clone(),
         members: &[
             (folder, &subscribers),
             (&folder.join("digest"), &digest),
@@ -156,7 +138,7 @@ fn read_list(
         () if settings.is_on(b's', "modsub") => Subscribing::Moderated,
         () => Subscribing::Open,
     };
-    let has_trailer = if software == SOFTWARE_0_4 {
+    let has_trailer = if settings.software == Software::Idx04 {
         settings.has("text/trailer")
     } else {
         settings.is_on(b't', "addtrailer")
@@ -164,37 +146,20 @@ fn read_list(
     let trailer = has_trailer.then(|| settings.text("text/trailer", findings)).flatten();
     // ezmlm-send asks for the file itself, whatever the flags say.
     let prefix = settings.value("prefix", findings);
-    let largest = settings.value("msgsize", findings).and_then(|line| {
-        let bytes = leading_number(&line.value);
-        (bytes > 0).then(|| Sourced::new(bytes, line.origin))
-    });
-    let mut add_headers = settings.lines("headeradd", findings);
-    let mut remove_headers = settings.lines("headerremove", findings);
-    if settings.has("replytolist") {
-        let line = [b"Reply-To: ".as_slice(), local, b"@", host].concat();
-        add_headers.push(Sourced::new(line.into(), settings.origin("replytolist")));
-        remove_headers.push(Sourced::new("Reply-To".into(), settings.origin("replytolist")));
-    }
-    let digest_posts =
-        settings.number("digcount", findings).or_else(|| editor.number("ezmlm-tstdig", 'm'));
-    let digest_hours =
-        settings.number("digtime", findings).or_else(|| editor.number("ezmlm-tstdig", 't'));
-    let held_hours = ["modtime", "mod/modtime"]
-        .into_iter()
-        .find_map(|name| settings.number(name, findings))
-        .map(|hours| hours.clamp(24, 240));
-    let mut unmapped: Vec<Sourced<&'static str>> = UNMAPPED
-        .iter()
-        .filter(|(name, _)| settings.has(name))
-        .map(|(name, effect)| Sourced::new(*effect, settings.origin(name)))
-        .collect();
+    let rejects = editor.rejects(settings.software.is_modern());
+    let asked = rejects.unwrap_or_default();
+    let filters = options::filters(&settings, asked, findings);
+    let [largest, smallest] = options::sizes(&settings, asked, findings);
+    let [add_headers, remove_headers] = options::headers(&settings, &filters, findings);
+    let [digest_posts, digest_seconds, digest_bytes] =
+        options::digests(&settings, &editor, &editor_at, findings);
+    let nothing = Editor::default();
+    let asker = manager.as_ref().unwrap_or(&nothing);
+    let [confirm_subscribe, confirm_unsubscribe] = options::confirms(&settings, asker);
+    let mut unmapped = options::unmapped(&settings, &add_headers);
     let mut lost = |is_there: bool, name: &str, effect: &'static str| {
         unmapped.extend(is_there.then(|| Sourced::new(effect, settings.origin(name))));
     };
-    let smallest = settings.value("msgsize", findings).is_some_and(|line| {
-        line.value.split_once_str(":").is_some_and(|(_, min)| leading_number(min) > 0)
-    });
-    lost(smallest, "msgsize", "refuses posts that are too small");
     lost(
         has_trailer && trailer.is_none(),
         "addtrailer",
@@ -208,7 +173,7 @@ fn read_list(
         lost(settings.holds_files(folder, b""), folder, effect);
     }
     Some(List {
-        software,
+        software: settings.software.name(),
         subscribers,
         digest,
         moderators,
@@ -216,24 +181,34 @@ fn read_list(
         allowed,
         held_back,
         denied,
-        posting: Sourced::new(posting, Origin::file(&editor_path)),
-        wants_address: editor.wants_address(),
-        discards_bulk: editor.runs("ezmlm-reject"),
+        posting: Sourced::new(posting, editor_at.at(editor.deciding_line())),
+        wants_address: asked.without_address,
+        discards_bulk: rejects.is_some(),
+        subjects: options::subjects(asked),
+        filters,
         confirm_posts,
+        parent: parent(&settings, findings),
         subscribing: Sourced::new(subscribing, settings.origin("public")),
-        confirm_subscribe: !settings.is_on(b'h', "nosubconfirm"),
-        confirm_unsubscribe: !settings.is_on(b'j', "nounsubconfirm"),
+        confirm_subscribe,
+        confirm_unsubscribe,
         prefix,
         trailer,
         add_headers,
         remove_headers,
+        rewrites_from: settings.there("rewritefrom"),
+        list_id: settings.value("listid", findings),
         largest,
+        smallest,
         digest_posts,
-        digest_seconds: digest_hours.map(|hours| hours.saturating_mul(3600)),
-        held_seconds: held_hours.map(|hours| hours * 3600),
+        digest_seconds,
+        digest_bytes,
+        held_seconds: options::held(&settings, findings),
+        returns_held: options::returns_held(&settings, &editor),
+        powers: options::powers(&settings, asker, &Origin::file(&manager_path)),
+        language: settings.language(findings),
         archive: Archive {
             kept: settings.is_on(b'a', "archived"),
-            readers: readers(&settings, software, is_public, manager.as_ref()),
+            readers: readers(&settings, is_public, manager.as_ref()),
             last: settings.value("num", findings).map_or(0, |num| leading_number(&num.value)),
             posts: archive::read(root, folder, findings),
         },
@@ -242,6 +217,12 @@ fn read_list(
         known_as: Vec::new(),
         address,
     })
+}
+
+/// The list that a sublist gets its posts from.
+fn parent(settings: &Settings<'_>, findings: &mut Findings) -> Option<Sourced<Address>> {
+    let line = settings.value("sublist", findings).filter(|_| settings.has("sublist"))?;
+    Some(Sourced::new(Address::parse(&line.value)?, line.origin))
 }
 
 /// The database that `modpost` or `modsub` names: below the list, or an absolute path; else `mod`.
@@ -255,35 +236,17 @@ fn moderator_folder(settings: &Settings<'_>, name: &str, findings: &mut Findings
 
 /// Who may fetch posts: what `manager` runs decides, and from version 5 on the settings too. The
 /// manager of 0.53 answers such commands itself.
-fn readers(
-    settings: &Settings<'_>,
-    software: &str,
-    is_public: bool,
-    manager: Option<&Editor>,
-) -> ArchiveReaders {
-    let is_old = software == SOFTWARE_0_4;
+fn readers(settings: &Settings<'_>, is_public: bool, manager: Option<&Editor>) -> ArchiveReaders {
+    let is_old = settings.software == Software::Idx04;
     let runs = manager.is_none_or(|manager| manager.runs("ezmlm-get"));
     let asks = |letter| manager.is_some_and(|manager| manager.option("ezmlm-get", letter));
     match () {
-        () if !runs && software != SOFTWARE_0_53 => ArchiveReaders::Nobody,
+        () if !runs && settings.software != Software::Classic => ArchiveReaders::Nobody,
         () if !is_public || asks('P') => ArchiveReaders::Nobody,
         () if !is_old && settings.is_on(b'b', "modgetonly") => ArchiveReaders::Moderators,
         () if asks('s') => ArchiveReaders::Subscribers,
         () if !is_old && settings.is_on(b'g', "subgetonly") => ArchiveReaders::Subscribers,
         () => ArchiveReaders::Anyone,
-    }
-}
-
-const SOFTWARE_0_53: &str = "ezmlm 0.53";
-const SOFTWARE_0_4: &str = "ezmlm-idx 0.4";
-
-/// Tells the version by the files it leaves (`ezmlm-make`, the templates of each version).
-fn software(settings: &Settings<'_>) -> &'static str {
-    match () {
-        () if settings.has("mailinglist") && !settings.has("digestcode") => SOFTWARE_0_53,
-        () if settings.has("flags") => "ezmlm-idx 5 or 6",
-        () if settings.has("config") => SOFTWARE_0_4,
-        () => "ezmlm-idx 7",
     }
 }
 
@@ -447,11 +410,9 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         assert_eq!(told(&[]), [] as [&str; 0]);
-        for name in ["listid", "sequence", "nowarn", "noreturnposts", "digsize", "addtrailer"] {
+        for name in ["sequence", "nowarn", "fromheader", "addtrailer"] {
             assert_eq!(told(&[(name, "x\n")]), [name]);
         }
-        assert_eq!(told(&[("msgsize", "30000:2\n")]), ["msgsize"]);
-        assert_eq!(told(&[("msgsize", "30000:0\n")]), [] as [&str; 0]);
         assert_eq!(told(&[("text/sub-ok", "hello\n")]), ["text"]);
         assert_eq!(told(&[("text/trailer", "--\n"), ("addtrailer", "")]), [] as [&str; 0]);
         assert_eq!(told(&[("mod/pending/1.2", "x\n")]), ["pending"]);
@@ -460,16 +421,84 @@ mod tests {
     #[test]
     fn digests_replies_and_waiting_posts_keep_their_settings() {
         let (list, _) = placed(&[
-            ("editor", "|if test -e '/l/digested' && /b/ezmlm-tstdig -m 9 -t12 '/l'; then x; fi\n"),
+            ("editor", "|if test -e '/l/digested' && /b/ezmlm-tstdig -m 9 '/l'; then x; fi\n"),
             ("digested", ""),
+            ("digcount", "40\n"),
             ("digtime", "24\n"),
+            ("digsize", "0\n"),
             ("modtime", "1\n"),
             ("replytolist", ""),
         ]);
-        assert_eq!((list.digest_posts, list.digest_seconds), (Some(9), Some(86_400)));
-        assert_eq!(list.held_seconds, Some(86_400));
+        let told = |set: &Option<Sourced<u64>>| {
+            set.as_ref().map(|set| (set.value, set.origin.to_string())).unwrap_or_default()
+        };
+        assert_eq!(told(&list.digest_posts), (9, "l/editor:1".into()));
+        assert_eq!(told(&list.digest_seconds), (86_400, "l/digtime:1".into()));
+        assert_eq!(told(&list.digest_bytes), (0, "l/digsize:1".into()));
+        assert_eq!(told(&list.held_seconds), (86_400, "l/modtime:1".into()));
         assert_eq!(list.add_headers[0].value, "Reply-To: club@example.org");
         assert_eq!(list.remove_headers[0].value, "Reply-To");
+    }
+
+    #[test]
+    fn sizes_and_types_count_where_ezmlm_reject_looks_at_the_folder() {
+        let files = [("msgsize", "30000:2\n"), ("mimereject", "a/b\n"), ("headerreject", "X-S\n")];
+        let read = |editor: &str| {
+            let editor = [("editor", editor)];
+            placed(&[editor.as_slice(), &files].concat()).0
+        };
+        let list = read("|/b/ezmlm-reject '/l'\n|/b/ezmlm-send '/l'\n");
+        assert_eq!(list.largest.map(|it| it.value), Some(30_000));
+        assert_eq!(list.smallest.map(|it| it.value), Some(2));
+        assert_eq!(list.filters.refused_types[0].value, "a/b");
+        assert_eq!(list.filters.refused_fields[0].origin.to_string(), "l/headerreject:1");
+        assert_eq!(list.posting.origin.to_string(), "l/editor:2");
+        assert!(list.subjects.required && list.subjects.no_commands);
+        let list = read("|/b/ezmlm-reject -HSC '/l'\n");
+        assert!(list.filters.refused_fields.is_empty() && !list.subjects.required);
+        let list = read("|/b/ezmlm-reject\n|/b/ezmlm-send '/l'\n");
+        assert!(list.largest.is_none() && list.filters.refused_types.is_empty());
+        assert!(list.subjects.required && !list.wants_address);
+    }
+
+    #[test]
+    fn version_four_goes_by_its_command_lines_and_not_by_its_notes() {
+        let old =
+            [("editor", ""), ("config", "F:aPhjlN\nX:/usr/bin/ezmlm/ezmlmrc.fr\n"), ("public", "")];
+        let read = |manager: &str| placed(&[&old, [("manager", manager)].as_slice()].concat()).0;
+        let list = read("|/b/ezmlm-manage -leS '/l'\n");
+        assert_eq!(list.subscribing.value, Subscribing::Open);
+        assert_eq!((list.confirm_subscribe, list.confirm_unsubscribe), (false, true));
+        assert_eq!(list.powers.list_members.unwrap().to_string(), "l/manager:1");
+        assert!(list.powers.edit_texts.is_some());
+        assert_eq!(list.language.unwrap().value, "fr");
+        let list = read("|/b/ezmlm-manage '/l'\n");
+        assert!(list.confirm_subscribe && list.powers.list_members.is_none());
+    }
+
+    #[test]
+    fn what_a_list_has_no_file_for_is_looked_up_elsewhere() {
+        let elsewhere = [
+            ("editor", "|/b/ezmlm-reject '/l'\n"),
+            ("ezmlmrc", "/l/lang/fr\n"),
+            ("addtrailer", ""),
+            ("lang/fr/text/trailer", "Salut <#l#>\n"),
+            ("lang/fr/headerreject", "X-Spam\n"),
+        ];
+        let list = placed(&elsewhere).0;
+        assert_eq!(list.trailer.unwrap().value, "Salut club\n");
+        assert_eq!(list.filters.refused_fields[0].origin.to_string(), "l/lang/fr/headerreject:1");
+        assert_eq!(list.language.unwrap().value, "fr");
+        // Before version 5 nothing but the folder counted.
+        let list = placed(&[elsewhere.as_slice(), &[("config", "F:a\n")]].concat()).0;
+        assert!(list.filters.refused_fields.is_empty());
+    }
+
+    #[test]
+    fn a_sublist_knows_its_parent() {
+        let list = placed(&[("editor", "|/b/ezmlm-send '/l'\n"), ("sublist", "all@b.example\n")]).0;
+        let parent = list.parent.unwrap();
+        assert_eq!((parent.value.to_string(), parent.origin.line), ("all@b.example".into(), 1));
     }
 
     #[test]

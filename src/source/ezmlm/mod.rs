@@ -2,10 +2,13 @@
 
 mod archive;
 mod folder;
+mod language;
 mod members;
+mod options;
 mod rules;
 mod senders;
 mod settings;
+mod software;
 
 use super::{Error, Reading, Source};
 use crate::model::command::simple_commands;

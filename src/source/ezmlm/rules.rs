@@ -8,6 +8,7 @@ use crate::model::RelPath;
 use crate::model::command::{Simple, Word, simple_commands};
 use crate::model::list::Posting;
 use crate::model::quota::leading_number;
+use crate::source::lines;
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// What `ezmlm-store` asks the list's files for.
@@ -23,22 +24,62 @@ pub(super) struct Store<'a> {
     pub confirmer: Option<&'a Editor>,
 }
 
-/// The programs of an `editor` that run for a post, in order.
+/// The programs of an `editor` that run for a post, in order; `manager` and the like have the same
+/// shape.
+#[derive(Default)]
 pub(super) struct Editor {
-    commands: Vec<(String, Simple)>,
+    commands: Vec<Command>,
+}
+
+/// A program that runs.
+struct Command {
+    /// The line that runs it.
+    line: u32,
+    /// Its name without the folder.
+    program: String,
+    words: Simple,
+}
+
+impl Command {
+    /// Its options, without what follows the first word that is none.
+    fn options(&self) -> impl Iterator<Item = BString> {
+        let words = self.words.iter().skip(1).map(Word::text);
+        words.take_while(|text| text.starts_with(b"-"))
+    }
+
+    /// Whether a folder is among its words: without one the list's files say nothing to it.
+    fn has_folder(&self) -> bool {
+        self.words.iter().skip(1).any(|word| word.text().starts_with(b"/"))
+    }
+
+    fn is_negated(&self) -> bool {
+        self.options().any(|text| text.contains(&b'n'))
+    }
+}
+
+/// What `ezmlm-reject` refuses a post for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rejects {
+    /// It does not name the list in To: or Cc:.
+    pub without_address: bool,
+    /// It has no subject.
+    pub without_subject: bool,
+    /// Its subject is a command.
+    pub commands: bool,
+    /// Header fields that `headerreject` names.
+    pub fields: bool,
+    /// MIME types that `mimereject` names, sizes beyond `msgsize`.
+    pub parts: bool,
 }
 
 impl Editor {
-    /// Reads the lines of `editor`; `exists` tells whether a file that a test names is there.
-    pub(super) fn read<'a>(
-        lines: impl Iterator<Item = &'a [u8]>,
-        exists: impl Fn(&BStr) -> bool,
-    ) -> Self {
+    /// Reads the text of `editor`; `exists` tells whether a file that a test names is there.
+    pub(super) fn read(text: &[u8], exists: impl Fn(&BStr) -> bool) -> Self {
         let mut commands = Vec::new();
-        for line in lines.filter_map(|line| line.strip_prefix(b"|")) {
-            let parts = simple_commands(line).into_iter().peekable();
+        for (line, text) in lines::numbered(text) {
+            let Some(text) = text.strip_prefix(b"|") else { continue };
             let mut runs = true;
-            for words in parts {
+            for words in simple_commands(text) {
                 if words.first().is_some_and(|word| word.text() == "test") {
                     runs = holds(&words, &exists);
                     // `else` cannot be told from here; the templates' only one is in `confirmer`.
@@ -48,33 +89,70 @@ impl Editor {
                 let name = name
                     .as_ref()
                     .and_then(|name| name.rsplit_str("/").next()?.to_str().ok().map(str::to_owned));
-                if runs && let Some(name) = name {
-                    commands.extend(called(&name, &words));
-                    commands.push((name, words));
+                if runs && let Some(program) = name {
+                    commands.extend(called(line, &program, &words));
+                    commands.push(Command { line, program, words });
                 }
             }
         }
         Self { commands }
     }
 
+    /// The line that decides who may post; 0 where none does.
+    pub(super) fn deciding_line(&self) -> u32 {
+        const DECIDING: &[&str] =
+            &["ezmlm-gate", "ezmlm-store", "ezmlm-checksub", "ezmlm-issubn", "ezmlm-send"];
+        let decides = |program: &&str| {
+            let mut runs = self.named(program).filter(|command| !command.is_negated());
+            runs.next().map(|command| command.line)
+        };
+        DECIDING.iter().find_map(decides).unwrap_or(0)
+    }
+
+    /// What `ezmlm-reject` looks at; `None` where it does not run. `fields_by_default` is whether it
+    /// looks for header fields unasked, as from version 5 on.
+    pub(super) fn rejects(&self, fields_by_default: bool) -> Option<Rejects> {
+        let reject = self.named("ezmlm-reject").next()?;
+        let has_folder = self.named("ezmlm-reject").any(Command::has_folder);
+        let asks = |on, off, default| self.switch(&reject.program, on, off).unwrap_or(default);
+        Some(Rejects {
+            without_address: has_folder && asks('t', 'T', true),
+            without_subject: asks('s', 'S', true),
+            commands: asks('c', 'C', true),
+            fields: has_folder && asks('h', 'H', fields_by_default),
+            parts: has_folder,
+        })
+    }
+
+    /// What the last of two opposite options of a program says; `None` where it has neither.
+    pub(super) fn switch(&self, program: &str, on: char, off: char) -> Option<bool> {
+        let options = self.named(program).flat_map(Command::options);
+        let letters = options.flat_map(|text| text.chars().collect::<Vec<_>>());
+        letters.filter(|letter| [on, off].contains(letter)).last().map(|letter| letter == on)
+    }
+
+    /// The line of the first run of a program; 0 where it does not run.
+    pub(super) fn line_of(&self, program: &str) -> u32 {
+        self.named(program).next().map_or(0, |command| command.line)
+    }
+
     /// Whether a program runs.
     pub(super) fn runs(&self, program: &str) -> bool {
-        self.commands.iter().any(|(name, _)| name == program)
+        self.named(program).next().is_some()
     }
 
     /// The databases whose addresses are refused: `ezmlm-checksub -n DIR deny` or
     /// `ezmlm-issubn -n DIR/deny`.
     pub(super) fn denying(&self) -> Vec<RelPath> {
-        let checks = self.checks().filter(|(_, words)| is_negated(words));
-        checks.flat_map(|(name, words)| databases(name, words)).collect()
+        self.checks().filter(|check| check.is_negated()).flat_map(databases).collect()
     }
 
     /// The databases whose addresses pass the checks of the sender. Where there are several checks,
     /// only a database that all of them name counts, so that nobody gets in by one alone.
     pub(super) fn allowing(&self) -> Vec<RelPath> {
-        let checks = self.checks().filter(|(_, words)| !is_negated(words));
+        let checks = self.checks().filter(|check| !check.is_negated());
         let gates = self.named("ezmlm-gate");
-        let mut named = checks.chain(gates).map(|(name, words)| databases(name, words));
+        let mut named = checks.chain(gates).map(databases);
         let first = named.next().unwrap_or_default();
         let all = named.collect::<Vec<_>>();
         first.into_iter().filter(|path| all.iter().all(|other| other.contains(path))).collect()
@@ -83,10 +161,9 @@ impl Editor {
     /// Who may post.
     pub(super) fn posting(&self, store: Store<'_>) -> Posting {
         let stores = self.runs("ezmlm-store");
-        let checked = self.checks().any(|(_, words)| !is_negated(words));
+        let checked = self.checks().any(|check| !check.is_negated());
         // Without databases `ezmlm-gate` hands every post to `ezmlm-store`.
-        let gates =
-            self.named("ezmlm-gate").any(|(name, words)| !databases(name, words).is_empty());
+        let gates = self.named("ezmlm-gate").any(|gate| !databases(gate).is_empty());
         let stores = stores || (self.runs("ezmlm-gate") && !gates);
         let only = store.moderators_only || self.option("ezmlm-store", 'P');
         let confirmed = store.confirmed || self.option("ezmlm-store", 'y');
@@ -106,57 +183,40 @@ impl Editor {
     }
 
     /// Runs of the programs that ask whether the sender is in a database.
-    fn checks(&self) -> impl Iterator<Item = (&str, &Simple)> {
+    fn checks(&self) -> impl Iterator<Item = &Command> {
         self.named("ezmlm-checksub").chain(self.named("ezmlm-issubn"))
     }
 
-    fn named(&self, program: &str) -> impl Iterator<Item = (&str, &Simple)> {
-        let runs = self.commands.iter().map(|(name, words)| (name.as_str(), words));
-        runs.filter(move |(name, _)| *name == program)
+    fn named(&self, program: &str) -> impl Iterator<Item = &Command> {
+        self.commands.iter().filter(move |command| command.program == program)
     }
 
-    /// Whether a post that does not name the list in To: or Cc: is refused: `ezmlm-reject DIR`
-    /// without `-T`.
-    pub(super) fn wants_address(&self) -> bool {
-        let mut rejects = self.commands.iter().filter(|(name, _)| name == "ezmlm-reject");
-        let has_folder = rejects
-            .any(|(_, words)| words.iter().skip(1).any(|word| word.text().starts_with(b"/")));
-        has_folder && !self.option("ezmlm-reject", 'T')
-    }
-
-    /// The number that a program gets by an option letter, as in `-t24` or `-t 24`.
-    pub(super) fn number(&self, program: &str, letter: char) -> Option<u64> {
+    /// The number that a program gets by an option letter, as in `-t24` or `-t 24`, and its line.
+    pub(super) fn number(&self, program: &str, letter: char) -> Option<(u64, u32)> {
         let option = format!("-{letter}");
-        self.named(program).find_map(|(_, words)| {
-            let texts: Vec<BString> = words.iter().skip(1).map(Word::text).collect();
+        self.named(program).find_map(|command| {
+            let texts: Vec<BString> = command.words.iter().skip(1).map(Word::text).collect();
             let at = texts.iter().position(|text| text.starts_with(option.as_bytes()))?;
             let attached = texts.get(at)?.get(option.len()..)?;
             let digits = if attached.is_empty() { texts.get(at + 1)?.as_slice() } else { attached };
-            digits.first()?.is_ascii_digit().then(|| leading_number(digits))
+            let is_number = digits.first()?.is_ascii_digit();
+            is_number.then(|| (leading_number(digits), command.line))
         })
     }
 
     /// Whether a program runs with an option letter.
     pub(super) fn option(&self, program: &str, letter: char) -> bool {
-        self.commands.iter().filter(|(name, _)| name == program).any(|(_, words)| {
-            let options =
-                words.iter().skip(1).map(Word::text).take_while(|text| text.starts_with(b"-"));
-            options.into_iter().any(|text| text.contains_str(letter.to_string()))
-        })
+        self.named(program)
+            .flat_map(Command::options)
+            .any(|text| text.contains_str(letter.to_string()))
     }
-}
-
-fn is_negated(words: &Simple) -> bool {
-    let mut options =
-        words.iter().skip(1).map(Word::text).take_while(|text| text.starts_with(b"-"));
-    options.any(|text| text.contains(&b'n'))
 }
 
 /// The folders that a program looks for the sender in: the words after the list's folder, taken
 /// from there; where there are none, the list itself. Each word of `ezmlm-issubn` (0.4x) is such a
 /// folder when all are absolute paths. `ezmlm-gate` asks nobody without words.
-fn databases(program: &str, words: &Simple) -> Vec<RelPath> {
-    let mut texts = words.iter().skip(1).map(Word::text);
+fn databases(command: &Command) -> Vec<RelPath> {
+    let mut texts = command.words.iter().skip(1).map(Word::text);
     let Some(base) = texts.find(|text| text.starts_with(b"/")) else {
         return Vec::new();
     };
@@ -170,7 +230,7 @@ fn databases(program: &str, words: &Simple) -> Vec<RelPath> {
     });
     let below: Vec<RelPath> = below.collect();
     let absolute = rest.iter().all(|text| text.starts_with(b"/"));
-    match program {
+    match command.program.as_str() {
         "ezmlm-gate" => below,
         "ezmlm-issubn" if absolute => std::iter::once(base_path).chain(below).collect(),
         _ if below.is_empty() => vec![base_path],
@@ -179,13 +239,13 @@ fn databases(program: &str, words: &Simple) -> Vec<RelPath> {
 }
 
 /// The program that `ezmlm-confirm DIR PROGRAM …` runs once the sender has confirmed.
-fn called(name: &str, words: &Simple) -> Option<(String, Simple)> {
+fn called(line: u32, name: &str, words: &Simple) -> Option<Command> {
     let is_program = |word: &Word| RelPath::new(word.text()).file_name().starts_with(b"ezmlm-");
     let at = words.iter().skip(2).position(is_program).filter(|_| name == "ezmlm-confirm")?;
     let words = words.get(at + 2..)?;
     let program = words.first()?.text();
     let program = program.rsplit_str("/").next()?.to_str().ok()?;
-    Some((program.to_owned(), words.to_vec()))
+    Some(Command { line, program: program.to_owned(), words: words.to_vec() })
 }
 
 /// Evaluates `test [!] -f FILE [-a [!] -e FILE]…`; anything else is taken to hold.
@@ -216,11 +276,11 @@ mod tests {
 ";
 
     fn posting(editor: &str, files: &[&str]) -> (Posting, bool) {
-        let editor = Editor::read(editor.lines().map(str::as_bytes), |file| {
+        let editor = Editor::read(editor.as_bytes(), |file| {
             files.iter().any(|name| file == format!("/l/{name}").as_str())
         });
         let has = |name: &str| files.contains(&name);
-        let confirmer = Editor::read(CONFIRMER.lines().map(str::as_bytes), |file| {
+        let confirmer = Editor::read(CONFIRMER.as_bytes(), |file| {
             files.iter().any(|name| file == format!("/l/{name}").as_str())
         });
         let posting = editor.posting(Store {
@@ -238,7 +298,7 @@ mod tests {
 ";
 
     fn allowing(editor: &str) -> Vec<String> {
-        let editor = Editor::read(editor.lines().map(str::as_bytes), |_| true);
+        let editor = Editor::read(editor.as_bytes(), |_| true);
         editor.allowing().iter().map(ToString::to_string).collect()
     }
 

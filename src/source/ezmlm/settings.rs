@@ -1,5 +1,7 @@
 //! Reads the setting files of a list (ezmlm(5)).
 
+use super::language;
+use super::software::Software;
 use crate::finding::Findings;
 use crate::fsys::{Kind, root::Root};
 use crate::model::quota::leading_number;
@@ -7,12 +9,18 @@ use crate::model::{Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
 use bstr::{BString, ByteSlice as _};
 
+/// Where versions from 5 on look for what neither a list nor its language has (`auto_etc`, `altpath.c`).
+const DEFAULTS: &str = "etc/ezmlm/default";
+
 /// The setting files of one list, and its flags where the version keeps them in one place.
 pub(super) struct Settings<'a> {
     root: &'a Root,
     folder: &'a RelPath,
-    /// `flags` (5.x and 6.x), else the `F:` line of `config` (0.4x): a letter in lower case is on,
-    /// in upper case off.
+    /// The version that counts.
+    pub(super) software: Software,
+    /// Folders that are asked for what the list has no file for, in order.
+    elsewhere: Vec<RelPath>,
+    /// `flags`, else the `F:` line of `config`: a letter in lower case is on, in upper case off.
     flags: Option<Sourced<BString>>,
     outlocal: BString,
     outhost: BString,
@@ -28,23 +36,63 @@ impl<'a> Settings<'a> {
         let mut settings = Self {
             root,
             folder,
+            software: Software::Classic,
+            elsewhere: Vec::new(),
             flags: None,
             outlocal: BString::default(),
             outhost: BString::default(),
         };
         settings.outlocal = settings.value("outlocal", findings)?.value;
         settings.outhost = settings.value("outhost", findings)?.value;
-        settings.flags =
-            settings.value("flags", findings).or_else(|| settings.config_flags(findings));
+        settings.software = Software::of(|name| settings.has(name));
+        if settings.software.is_modern() {
+            settings.flags =
+                settings.value("flags", findings).or_else(|| settings.noted(b"F:", findings));
+            let texts = settings.texts_folder(findings).map(|texts| RelPath::new(&texts.value));
+            settings.elsewhere = texts.into_iter().chain([RelPath::new(DEFAULTS)]).collect();
+        }
         Some(settings)
     }
 
-    fn config_flags(&self, findings: &mut Findings) -> Option<Sourced<BString>> {
+    /// What `config` notes behind a key.
+    fn noted(&self, key: &[u8], findings: &mut Findings) -> Option<Sourced<BString>> {
         let path = self.folder.join("config");
         let bytes = read_file(self.root, &path, findings)?;
         lines::numbered(&bytes).find_map(|(number, line)| {
-            let flags = line.strip_prefix(b"F:")?;
-            Some(Sourced::new(lines::trimmed(flags).into(), Origin::file(&path).at(number)))
+            let noted = lines::trimmed(line.strip_prefix(key)?);
+            let is_there = !noted.is_empty();
+            is_there.then(|| Sourced::new(noted.into(), Origin::file(&path).at(number)))
+        })
+    }
+
+    /// The folder that `ezmlmrc` names (`load_config`): it holds the texts of the list's language.
+    fn texts_folder(&self, findings: &mut Findings) -> Option<Sourced<BString>> {
+        let path = self.folder.join("ezmlmrc");
+        let bytes = read_file(self.root, &path, findings)?;
+        let named = lines::first_line(&bytes);
+        (!named.is_empty()).then(|| Sourced::new(named, Origin::file(&path).at(1)))
+    }
+
+    /// The language of the list's texts, where something names it.
+    pub(super) fn language(&self, findings: &mut Findings) -> Option<Sourced<String>> {
+        let noted = self.texts_folder(findings).or_else(|| self.noted(b"X:", findings));
+        let named =
+            |path: &Sourced<BString>| Some((language::of(&path.value)?, path.origin.clone()));
+        let by_default = || {
+            let path = RelPath::new(DEFAULTS);
+            let real = self.root.real(&path).ok().filter(|_| self.software.is_modern())?;
+            Some((language::of(real.as_bstr())?, Origin::file(&path)))
+        };
+        let (language, origin) = noted.as_ref().and_then(named).or_else(by_default)?;
+        Some(Sourced::new(language.to_owned(), origin))
+    }
+
+    /// A file of the list, or of the places that are asked instead.
+    fn find(&self, name: &str, findings: &mut Findings) -> Option<(RelPath, Vec<u8>)> {
+        let places = std::iter::once(self.folder).chain(&self.elsewhere);
+        places.map(|folder| folder.join(name)).find_map(|path| {
+            let bytes = read_file(self.root, &path, findings)?;
+            Some((path, bytes))
         })
     }
 
@@ -59,8 +107,21 @@ impl<'a> Settings<'a> {
     }
 
     /// The number at the front of a setting's first line.
-    pub(super) fn number(&self, name: &str, findings: &mut Findings) -> Option<u64> {
-        self.value(name, findings).map(|line| leading_number(&line.value))
+    pub(super) fn number(&self, name: &str, findings: &mut Findings) -> Option<Sourced<u64>> {
+        let line = self.value(name, findings)?;
+        Some(Sourced::new(leading_number(&line.value), line.origin))
+    }
+
+    /// A file's place, if it is there.
+    pub(super) fn there(&self, name: &str) -> Option<Origin> {
+        self.has(name).then(|| self.origin(name))
+    }
+
+    /// The place of an option's file where the option is on.
+    pub(super) fn on(&self, letter: u8, name: &str) -> Option<Origin> {
+        let by_flags = self.flags.as_ref().filter(|flags| flags.value.contains(&letter));
+        let origin = by_flags.map(|flags| flags.origin.clone());
+        self.is_on(letter, name).then(|| origin.unwrap_or_else(|| self.origin(name)))
     }
 
     /// Whether a folder holds a file other than `except`.
@@ -98,8 +159,7 @@ impl<'a> Settings<'a> {
 
     /// Every line that is neither empty nor a comment, tags replaced.
     pub(super) fn lines(&self, name: &str, findings: &mut Findings) -> Vec<Sourced<BString>> {
-        let path = self.folder.join(name);
-        let bytes = read_file(self.root, &path, findings).unwrap_or_default();
+        let Some((path, bytes)) = self.find(name, findings) else { return Vec::new() };
         let mut found = lines::list(&bytes, &Origin::file(&path));
         for line in &mut found {
             line.value = self.without_tags(&line.value);
@@ -114,8 +174,7 @@ impl<'a> Settings<'a> {
 
     /// A whole text file, tags replaced.
     pub(super) fn text(&self, name: &str, findings: &mut Findings) -> Option<Sourced<BString>> {
-        let path = self.folder.join(name);
-        let bytes = read_file(self.root, &path, findings)?;
+        let (path, bytes) = self.find(name, findings)?;
         Some(Sourced::new(self.without_tags(&bytes), Origin::file(&path).at(1)))
     }
 

@@ -1,6 +1,7 @@
 //! Mailing lists: a folder for each program that can run them.
 
 mod alias;
+mod lost;
 pub mod mailman;
 pub mod mlmmj;
 mod neutral;
@@ -187,7 +188,7 @@ fn settled(command: Command, answer: Answer) -> Option<Way> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::list::{Archive, List, Posting, Subscribing};
+    use crate::model::list::{Archive, Filters, List, Posting, Powers, Subjects, Subscribing};
     use crate::model::{Origin, Sourced};
     use std::collections::BTreeMap;
 
@@ -219,7 +220,10 @@ mod tests {
             posting: Sourced::new(posting, origin()),
             wants_address: false,
             discards_bulk: false,
+            subjects: Subjects::default(),
+            filters: Filters::default(),
             confirm_posts: false,
+            parent: None,
             subscribing: Sourced::new(Subscribing::Open, origin()),
             confirm_subscribe: true,
             confirm_unsubscribe: true,
@@ -227,10 +231,17 @@ mod tests {
             trailer: None,
             add_headers: Vec::new(),
             remove_headers: Vec::new(),
+            rewrites_from: None,
+            list_id: None,
             largest: None,
+            smallest: None,
             digest_posts: None,
             digest_seconds: None,
+            digest_bytes: None,
             held_seconds: None,
+            returns_held: false,
+            powers: Powers::default(),
+            language: None,
             archive: Archive { kept: true, ..Archive::default() },
             unmapped: Vec::new(),
         };

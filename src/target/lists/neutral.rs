@@ -61,6 +61,7 @@ fn settings(list: &List) -> serde_json::Value {
         match setting.value {
             Value::Switch(is_on) => drop(map.insert("value".into(), is_on.into())),
             Value::Word(word) => drop(map.insert("value".into(), word.into())),
+            Value::Name(name) => drop(map.insert("value".into(), name.into())),
             Value::Number(number) => drop(map.insert("value".into(), number.into())),
             Value::Texts(texts) => {
                 put(&mut map, "value", bstr::join("\n", texts).as_bstr());

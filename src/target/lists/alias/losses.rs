@@ -2,14 +2,40 @@
 
 use super::Run;
 use super::paths::Paths;
-use crate::finding::{Code, Disposition, Finding, code};
+use crate::finding::{Code, Disposition, Finding, Findings, code};
 use crate::model::Origin;
 use crate::model::list::{List, Posting, Subscribing};
+use crate::target::lists::lost::{self, Loss};
 use std::borrow::Cow;
 
-pub(super) fn of(run: &Run<'_>, paths: &Paths<'_>) -> Vec<Finding> {
+const UNCHANGED: &str = "posts are passed on unchanged";
+const ALL: &str = "they are distributed too";
+const NO_MODERATORS: &str = "members are a row of Postfix's tables";
+
+/// What an alias has nothing for, beside what depends on more than one setting.
+const LOSSES: &[Loss] = {
+    use Disposition::{Adapted, Dropped};
+    &[
+        ("fields-kept", Dropped, UNCHANGED),
+        ("fields-refused", Dropped, ALL),
+        ("from-rewritten", Dropped, UNCHANGED),
+        ("language", Adapted, "a person answers"),
+        ("list-id", Dropped, UNCHANGED),
+        ("moderators-edit-texts", Dropped, "an alias has no texts"),
+        ("moderators-list-members", Dropped, NO_MODERATORS),
+        ("moderators-subscribe-others", Dropped, NO_MODERATORS),
+        ("smallest-bytes", Dropped, ALL),
+        ("subject-commands-refused", Dropped, ALL),
+        ("subject-required", Dropped, ALL),
+        ("types-kept", Dropped, UNCHANGED),
+        ("types-refused", Dropped, ALL),
+        ("types-removed", Dropped, UNCHANGED),
+    ]
+};
+
+pub(super) fn of(run: &Run<'_>, paths: &Paths<'_>) -> Findings {
     let list = &run.list.list;
-    let mut losses = Losses { list, found: Vec::new() };
+    let mut losses = Losses { list, found: Findings::default() };
     let members = list.subscribers.len() + list.digest.len();
     losses.tell(
         &code::LIST_MADE_ALIAS,
@@ -21,12 +47,13 @@ pub(super) fn of(run: &Run<'_>, paths: &Paths<'_>) -> Vec<Finding> {
     losses.members();
     losses.messages();
     losses.archive();
+    lost::tell(list, LOSSES, &mut losses.found);
     losses.found
 }
 
 struct Losses<'a> {
     list: &'a List,
-    found: Vec<Finding>,
+    found: Findings,
 }
 
 impl Losses<'_> {
@@ -67,6 +94,14 @@ impl Losses<'_> {
                 "every post waits for a moderator",
                 "an alias holds nothing: whoever uses a moderator's address as envelope sender posts at once, others are refused",
             ),
+        }
+        if let Some(parent) = &list.parent {
+            self.tell(
+                &code::LIST_OPENED,
+                &parent.origin,
+                format!("all posts come from another list: {}", parent.value),
+                "an alias takes posts from everybody",
+            );
         }
         if super::posters::of(list, Vec::new).is_some() {
             for origin in paths.to(run.at).among {
@@ -110,7 +145,6 @@ impl Losses<'_> {
     }
 
     fn messages(&mut self) {
-        const UNCHANGED: &str = "posts are passed on unchanged";
         let list = self.list;
         if let Some(prefix) = &list.prefix {
             self.lost(&prefix.origin, "the subject of each post begins with a prefix", UNCHANGED);

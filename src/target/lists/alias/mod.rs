@@ -54,7 +54,7 @@ impl Manager for Alias {
     ) {
         let paths = Paths::new(lists, design);
         for run in lists {
-            findings.extend(losses::of(run, &paths));
+            findings.append(losses::of(run, &paths));
         }
     }
 }

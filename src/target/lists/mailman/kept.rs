@@ -26,7 +26,14 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("prefix", &["subject_prefix"]),
     ("headers-added", &["reply_goes_to_list", "reply_to_address"]),
     ("headers-removed", &["first_strip_reply_to"]),
+    ("parent", &["accept_these_nonmembers"]),
+    ("types-removed", &["filter_types"]),
+    ("types-kept", &["pass_types"]),
+    ("from-rewritten", &["dmarc_mitigate_action"]),
     ("largest-bytes", &["max_message_size"]),
+    ("digest-bytes", &["digest_size_threshold"]),
+    ("held-seconds", &["max_days_to_hold"]),
+    ("language", &["preferred_language"]),
     ("archived", &["archive_policy"]),
     ("archive-readers", &["archive_policy"]),
 ];
@@ -44,7 +51,17 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
         let told = names.iter().filter_map(|name| Some((*name, shown(config.get(*name)?)?)));
         told.map(|(name, value)| kept(*setting, name, &value)).collect::<Vec<_>>()
     });
-    let mut all: Vec<Kept> = attributes.collect();
+    let has = |setting: &str| {
+        let all = list.list.settings();
+        all.iter().any(|known| known.name == setting && !known.value.is_nothing())
+    };
+    let always_there = ["parent", "digest-bytes", "language"];
+    let mut all: Vec<Kept> =
+        attributes.filter(|it| !always_there.contains(&it.setting) || has(it.setting)).collect();
+    let fields = posting.header_matches.iter().filter(|rule| rule["pattern"] == ".*");
+    all.extend(fields.map(|rule| kept("fields-refused", "header_matches", &rule.to_string())));
+    let types = posting.header_matches.iter().filter(|rule| rule["header"] == "content-type");
+    all.extend(types.map(|rule| kept("types-refused", "header_matches", &rule.to_string())));
     let bulk = posting.header_matches.iter().filter(|rule| rule["action"] == "discard");
     all.extend(bulk.map(|rule| kept("bulk-discarded", "header_matches", &rule.to_string())));
     if list.list.confirm_posts {

@@ -41,6 +41,8 @@ pub(super) struct Posting {
     /// Of others that the list knows.
     known: Action,
     known_senders: Senders,
+    /// The addresses that posts of a parent list come from, which alone may post then.
+    parent: Option<String>,
     /// The list's own word for those who are known counts for members too.
     knows_members: bool,
     held_back: Senders,
@@ -59,6 +61,8 @@ impl Posting {
             Rule::Moderated | Rule::ListedElseModerated => (Hold, Hold),
             Rule::Listed | Rule::ModeratorsOnly => (Reject, Reject),
         };
+        let (members, others) =
+            if list.parent.is_some() { (Reject, Reject) } else { (members, others) };
         let (known, senders, knows_members) = match list.posting.value {
             Rule::Anyone | Rule::Moderated => (Defer, &[][..], false),
             Rule::Members | Rule::MembersElseModerated => (Defer, &list.allowed[..], false),
@@ -72,6 +76,7 @@ impl Posting {
             others: asked(others),
             known: asked(known),
             known_senders: Senders::of(senders),
+            parent: list.parent.as_ref().map(|parent| from_parent(&parent.value)),
             knows_members,
             held_back: Senders::of(&list.held_back),
             denied: Senders::of(&list.denied),
@@ -92,7 +97,11 @@ impl Posting {
 
     /// Nonmembers whose posts take this way, as Mailman's lists have them.
     pub(super) fn nonmembers(&self, action: Action) -> Vec<String> {
-        if self.known == action { self.known_senders.entries() } else { Vec::new() }
+        match &self.parent {
+            Some(parent) if action == Action::Defer => vec![parent.clone()],
+            None if self.known == action => self.known_senders.entries(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -131,6 +140,12 @@ impl Senders {
     }
 }
 
+/// `-return-` of ezmlm, `-bounces` of its successors.
+fn from_parent(parent: &Address) -> String {
+    let (local, host) = (escaped(parent.local.as_ref()), escaped(parent.domain.as_ref()));
+    format!("^{local}\\-(return|bounces)[^@]*@{host}$")
+}
+
 /// Posts are judged by the envelope sender, which Mailman's LMTP server notes in `X-MailFrom`.
 fn header_matches(list: &List) -> Vec<Value> {
     let mut rules = Vec::new();
@@ -139,6 +154,13 @@ fn header_matches(list: &List) -> Vec<Value> {
     };
     if list.discards_bulk {
         add("precedence", r"^\s*(bulk|junk)\s*$".into(), "discard");
+    }
+    for name in &list.filters.refused_fields {
+        let name = String::from_utf8_lossy(&name.value).to_lowercase();
+        add(&name, ".*".into(), "reject");
+    }
+    for name in &list.filters.refused_types {
+        add("content-type", format!("^\\s*\"?{}\"?\\s*(;|$)", escaped(&name.value)), "reject");
     }
     let denied = Senders::of(&list.denied);
     for address in &denied.addresses {

@@ -4,10 +4,12 @@
 use super::posting::{Action, Posting};
 use super::told::Told;
 use super::{text, texts};
-use crate::model::Address;
+use crate::finding::Disposition;
 use crate::model::list::{ArchiveReaders, List, Subscribing};
+use crate::model::{Address, Sourced};
 use crate::target::lists::Run;
-use bstr::ByteSlice as _;
+use crate::target::lists::lost::{self, Loss};
+use bstr::{BString, ByteSlice as _};
 use serde_json::{Map, Value};
 
 /// ezmlm's limit is for the body, Mailman's for the whole message: room for headers, in bytes.
@@ -15,6 +17,15 @@ const HEADER_ROOM: u64 = 16 << 10;
 
 /// ezmlm-tstdig sends a digest at so many KiB of posts (`digsize`).
 const DIGEST_SIZE: u64 = 64;
+
+/// More KiB than a digest can have: ezmlm's 0 is never, Mailman's is always.
+const NEVER: u64 = 1 << 20;
+
+/// Languages that Mailman's core has texts in, of those that ezmlm has (`schema.cfg`).
+const LANGUAGES: &[&str] = &[
+    "cs", "da", "de", "en", "es", "fr", "hu", "it", "ja", "nl", "pl", "pt", "pt_BR", "ru", "sv",
+    "zh_CN",
+];
 
 /// Header fields that Mailman sets itself, whatever the old list wrote there.
 const SET_BY_MAILMAN: &[&str] = &[
@@ -62,7 +73,16 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     // ezmlm tells nobody that a post waits.
     set("respond_to_post_requests", false.into());
     set("member_roster_visibility", "moderators".into());
-    set("digest_size_threshold", DIGEST_SIZE.into());
+    set("digest_size_threshold", digest_kib(list).into());
+    for (name, value) in filters(list).into_iter().chain(senders(list)) {
+        set(name, value);
+    }
+    // Mailman counts in days and throws away what nobody has decided about.
+    let days = list.held_seconds.as_ref().map(|held| held.value.div_ceil(86_400));
+    set("max_days_to_hold", days.unwrap_or(0).into());
+    let language = list.language.as_ref().map(|language| language.value.as_str());
+    let language = language.filter(|language| LANGUAGES.contains(language));
+    set("preferred_language", language.unwrap_or("en").into());
     for (name, value) in subscribing(list) {
         set(name, value);
     }
@@ -73,6 +93,7 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     }
     tell_limits(list, told);
     tell_headers(list, told);
+    tell_others(list, told);
     config
 }
 
@@ -80,6 +101,49 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
 pub(super) fn last_post(list: &List) -> u64 {
     let archived = list.archive.posts.last().map_or(0, |(number, _)| *number);
     list.archive.last.max(archived)
+}
+
+/// At how many KiB a digest is sent.
+fn digest_kib(list: &List) -> u64 {
+    match list.digest_bytes.as_ref().map(|bytes| bytes.value) {
+        None => DIGEST_SIZE,
+        Some(0) => NEVER,
+        Some(bytes) => bytes.div_ceil(1024),
+    }
+}
+
+/// What is taken out of a message. Mailman looks at messages with several parts in the same way as at
+/// their parts, so that a list of what to keep must name them.
+fn filters(list: &List) -> Vec<(&'static str, Value)> {
+    let names = |types: &[Sourced<BString>]| -> Vec<String> {
+        types.iter().map(|name| name.value.to_str_lossy().to_lowercase()).collect()
+    };
+    let removed = names(&list.filters.removed_types);
+    let mut kept = names(&list.filters.kept_types);
+    if removed.is_empty() && kept.is_empty() {
+        return vec![("filter_content", false.into())];
+    }
+    if !kept.is_empty() {
+        kept.extend(["multipart".to_owned()]);
+    }
+    vec![
+        ("filter_content", true.into()),
+        ("filter_types", removed.into()),
+        ("pass_types", kept.into()),
+        ("filter_action", "reject".into()),
+        ("collapse_alternatives", false.into()),
+    ]
+}
+
+/// Whose name a post goes out in.
+fn senders(list: &List) -> Vec<(&'static str, Value)> {
+    if list.rewrites_from.is_none() {
+        return Vec::new();
+    }
+    vec![
+        ("dmarc_mitigate_action", "munge_from".into()),
+        ("dmarc_mitigate_unconditionally", true.into()),
+    ]
 }
 
 /// A limit in whole KiB, never smaller than it was.
@@ -181,18 +245,11 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
             "on the new list they wait for a moderator",
         );
     }
-    if list.digest_posts.is_some() || list.digest_seconds.is_some() {
+    if let Some(set) = list.digest_posts.as_ref().or(list.digest_seconds.as_ref()) {
         told.adapted(
-            &list.posting.origin,
+            &set.origin,
             "digests have a number of posts or an age of their own",
             "on the new list one is sent at noon, or earlier once it has 64 KiB",
-        );
-    }
-    if list.held_seconds.is_some() {
-        told.adapted(
-            &list.posting.origin,
-            "posts that no moderator looks at go back to their sender after a while",
-            "on the new list they wait until somebody decides",
         );
     }
     if list.subscribing.value == Subscribing::Closed {
@@ -210,6 +267,63 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
             "members may not read the archive",
             "Mailman core lets nobody; HyperKitty beside it would let members",
         );
+    }
+}
+
+/// What Mailman has nothing for, or does in another way.
+const LOSSES: &[Loss] = {
+    use Disposition::{Adapted, Dropped};
+    &[
+        ("fields-kept", Dropped, "on the new list all others are passed on too"),
+        ("held-returned", Adapted, "on the new list they wait, or are thrown away after some days"),
+        (
+            "moderators-edit-texts",
+            Dropped,
+            "the new list's texts are files that Mailman is told of",
+        ),
+        (
+            "moderators-list-members",
+            Adapted,
+            "on the new list they do so in Mailman's web interface",
+        ),
+        (
+            "moderators-subscribe-others",
+            Adapted,
+            "on the new list they do so in Mailman's web interface",
+        ),
+        (
+            "parent",
+            Adapted,
+            "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members",
+        ),
+        ("smallest-bytes", Dropped, "on the new list they are distributed"),
+        ("subject-required", Adapted, "on the new list they wait for a moderator"),
+        (
+            "types-refused",
+            Adapted,
+            "on the new list a post of such a type is refused, and one with a part of it is not",
+        ),
+        ("types-kept", Adapted, "on the new list those within other parts too"),
+        ("types-removed", Adapted, "on the new list those within other parts too"),
+    ]
+};
+
+fn tell_others(list: &List, told: &mut Told<'_>) {
+    lost::tell(list, LOSSES, told.findings);
+    let own = list.list_id.as_ref().filter(|own| {
+        let id = format!("{}.{}", list.address.local, list.address.domain);
+        !own.value.contains_str(format!("<{id}>")) && own.value != id.as_str()
+    });
+    if let Some(own) = own {
+        told.adapted(
+            &own.origin,
+            "each post has a List-ID: header of the list's own",
+            "on the new list it names the list as Mailman does; who sorts mail by it has to know",
+        );
+    }
+    if list.language.as_ref().is_some_and(|own| !LANGUAGES.contains(&own.value.as_str())) {
+        let effect = "Mailman has no texts in it: on the new list they are English";
+        lost::tell(list, &[("language", Disposition::Dropped, effect)], told.findings);
     }
 }
 

@@ -3,6 +3,7 @@
 //! The first rule that matches a header line counts, and a mail that no rule matches is denied; so
 //! the last rule allows. Extended regular expressions, case-blind.
 
+use super::texts;
 use crate::model::list::{List, Posting};
 use crate::model::{Address, DomainName, Sourced};
 use bstr::ByteSlice as _;
@@ -10,6 +11,10 @@ use bstr::ByteSlice as _;
 /// The rules of a list, one a line.
 pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
     let mut rules = Vec::new();
+    if let Some(parent) = &list.parent {
+        rules.push(format!("deny !^Return-Path:[[:blank:]]*<?{}", from_parent(&parent.value)));
+    }
+    add_filters(list, &mut rules);
     if list.wants_address {
         let own = &list.address;
         let domains = std::iter::once(&own.domain).chain(aliases);
@@ -55,6 +60,36 @@ pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
     };
     rules.push(last.to_owned());
     rules.join("\n") + "\n"
+}
+
+/// The address that a list's posts come from: `-return-` of ezmlm, `-bounces` of its successors.
+fn from_parent(parent: &Address) -> String {
+    let (local, host) = (escaped(parent.local.as_ref()), escaped(parent.domain.as_ref()));
+    format!("{local}-(return|bounces)[^@]*@{host}>?[[:blank:]]*$")
+}
+
+/// What is refused for a header field. A type is looked for in the message's own header only.
+fn add_filters(list: &List, rules: &mut Vec<String>) {
+    let names = list.filters.refused_fields.iter().filter(|name| texts::is_field_name(&name.value));
+    rules.extend(names.map(|name| format!("deny ^{}:", escaped(&name.value))));
+    let removed = list.filters.removed_types.iter().filter(|_| list.filters.refuses_removed);
+    let types = list.filters.refused_types.iter().chain(removed);
+    for name in types.filter(|name| texts::is_type(&name.value)) {
+        let name = escaped(&name.value);
+        rules.push(format!("deny ^Content-Type:[[:blank:]]*\"?{name}\"?[[:blank:]]*(;|$)"));
+    }
+    if list.subjects.required {
+        rules.push("deny !^Subject:.*[^[:blank:]]".to_owned());
+        rules.push(subject(r"\((null|none|no subject)\)"));
+    }
+    if list.subjects.no_commands {
+        rules.push(subject("(help|remove|subscribe|unsubscribe)"));
+    }
+}
+
+/// Refuses a subject that is nothing else than this.
+fn subject(whole: &str) -> String {
+    format!("deny ^Subject:[[:blank:]]*{whole}[[:blank:]]*$")
 }
 
 /// Matches a From: line with exactly this address, in angle brackets or bare. An entry `@host`

@@ -28,8 +28,14 @@ const FILES: &[(&str, &[&str])] = &[
 ];
 
 /// Settings that rules of `access` keep, and what each rule begins with.
-const RULES: &[(&str, &str)] =
-    &[("to-or-cc-required", "deny !^(To|Cc):"), ("bulk-discarded", "discard ^Precedence:")];
+const RULES: &[(&str, &str)] = &[
+    ("parent", "deny !^Return-Path:"),
+    ("to-or-cc-required", "deny !^(To|Cc):"),
+    ("subject-required", "deny !^Subject:"),
+    ("subject-commands-refused", "deny ^Subject:[[:blank:]]*(help"),
+    ("types-refused", "deny ^Content-Type:"),
+    ("bulk-discarded", "discard ^Precedence:"),
+];
 
 pub(super) fn of(list: &MailingList) -> Vec<Kept> {
     let control = spool::control(list, &[], &mut Findings::default());
@@ -54,6 +60,14 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
         let own = rules.lines().find(|line| line.starts_with(front));
         kept.extend(own.map(|line| rule(setting, line)));
     }
+    let refused = list.list.filters.refused_fields.first();
+    let fields = refused.and_then(|_| rules.lines().find(|line| line.starts_with("deny ^")));
+    kept.extend(fields.map(|line| rule("fields-refused", line)));
+    let headers = control.get("customheaders").filter(|_| list.list.list_id.is_some());
+    kept.extend(headers.map(|text| {
+        let (file, value) = (file("customheaders"), Some(joined(text)));
+        Kept { setting: "list-id", file, value }
+    }));
     let last = BString::from(spool::last_post(&list.list).to_string());
     kept.push(Kept { setting: "last-post", file: folder(list).join("index"), value: Some(last) });
     kept

@@ -6,6 +6,7 @@ mod spool;
 mod texts;
 mod wiring;
 
+use super::lost::{self, Loss};
 use super::{Kept, Manager, Run};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::RelPath;
@@ -44,11 +45,39 @@ impl Manager for Mlmmj {
     ) {
         for Run { list, aliases, .. } in lists {
             spool::emit(list, aliases, files, findings);
+            lost::tell(&list.list, LOSSES, findings);
             findings.extend(by_header(&list.list));
         }
         files.push(list_member());
     }
 }
+
+/// What mlmmj has nothing for, or does in another way.
+const LOSSES: &[Loss] = {
+    use Disposition::{Adapted, Dropped};
+    &[
+        ("digest-bytes", Dropped, "on the new list their number and age alone decide"),
+        ("fields-kept", Dropped, "on the new list all others are passed on too"),
+        ("from-rewritten", Dropped, "on the new list it stays as it is"),
+        ("held-returned", Adapted, "on the new list they are dropped without a word"),
+        ("moderators-edit-texts", Dropped, "on the new host they are files"),
+        ("moderators-list-members", Dropped, "on the new list its owner may"),
+        ("moderators-subscribe-others", Dropped, "on the new host mlmmj-sub and mlmmj-unsub do so"),
+        (
+            "parent",
+            Adapted,
+            "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members",
+        ),
+        ("smallest-bytes", Dropped, "on the new list they are distributed"),
+        ("types-kept", Dropped, "on the new list they are passed on"),
+        (
+            "types-refused",
+            Adapted,
+            "on the new list a post of such a type is refused, and one with a part of it is not",
+        ),
+        ("types-removed", Dropped, "on the new list they are passed on"),
+    ]
+};
 
 /// The spool folder of a list.
 pub fn folder(list: &MailingList) -> RelPath {

@@ -5,6 +5,7 @@ use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::design::MailingList;
 use crate::model::list::{ArchiveReaders, List, Posting, Subscribing};
 use crate::model::{Address, DomainName, Sourced};
+use crate::target::lists::lost;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
@@ -26,8 +27,19 @@ const FOLDERS: &[&str] = &[
     "unsubconf",
 ];
 
-/// The package's own texts; a copy would miss its corrections.
-const TEXTS: &str = "/usr/share/mlmmj/text.skel/en";
+/// The package's own texts by language; a copy would miss its corrections.
+const TEXTS: &[(&str, &str)] = &[
+    ("cs", "/usr/share/mlmmj/text.skel/cs"),
+    ("de", "/usr/share/mlmmj/text.skel/de"),
+    ("fr", "/usr/share/mlmmj/text.skel/fr"),
+    ("it", "/usr/share/mlmmj/text.skel/it"),
+    ("pt", "/usr/share/mlmmj/text.skel/pt"),
+    ("pt_BR", "/usr/share/mlmmj/text.skel/pt"),
+    ("zh_CN", "/usr/share/mlmmj/text.skel/zh-cn"),
+];
+
+/// Those of every other list.
+const ENGLISH: &str = "/usr/share/mlmmj/text.skel/en";
 
 /// ezmlm's limit is for the body, mlmmj's for the whole message: room for headers, in bytes.
 const HEADER_ROOM: u64 = 16 << 10;
@@ -48,7 +60,7 @@ pub(super) fn emit(
     for folder in FOLDERS {
         add(folder, Content::Folder);
     }
-    add("text", Content::Link(TEXTS));
+    add("text", Content::Link(texts_folder(&list.list, findings)));
     let last = last_post(&list.list);
     add("index", Content::file(format!("{last}\n")));
     // Posts up to here have been in digests before.
@@ -63,6 +75,19 @@ pub(super) fn emit(
             add(&format!("{folder}/{}", char::from(first)), Content::file(text));
         }
     }
+}
+
+/// The package's texts in the list's language, English where it has none in it.
+fn texts_folder(list: &List, findings: &mut Findings) -> &'static str {
+    let Some(language) = &list.language else { return ENGLISH };
+    if let Some((_, folder)) = TEXTS.iter().find(|(name, _)| *name == language.value) {
+        return folder;
+    }
+    if language.value != "en" {
+        let effect = "mlmmj has no texts in it: on the new list they are English";
+        lost::tell(list, &[("language", Disposition::Dropped, effect)], findings);
+    }
+    ENGLISH
 }
 
 /// New posts must not take the number of an archived one.
@@ -126,17 +151,17 @@ pub(super) fn control(
         files.insert("maxmailsize", format!("{}\n", largest.value.saturating_add(HEADER_ROOM)));
     }
     // ezmlm-tstdig's own thresholds: 48 hours or 30 messages; 1.5 reads the second spelling.
-    let threshold = |set: Option<u64>, own: u64| match set {
+    let threshold = |set: &Option<Sourced<u64>>, own: u64| match set.as_ref().map(|it| it.value) {
         // ezmlm's 0 is never, mlmmj's is always.
         Some(0) => NEVER,
         set => set.unwrap_or(own).min(NEVER),
     };
-    let posts = threshold(list.digest_posts, 30);
-    files.insert("digestinterval", format!("{}\n", threshold(list.digest_seconds, 172_800)));
+    let posts = threshold(&list.digest_posts, 30);
+    files.insert("digestinterval", format!("{}\n", threshold(&list.digest_seconds, 172_800)));
     files.insert("digestmaxmails", format!("{posts}\n"));
     files.insert("digestmaxmail", format!("{posts}\n"));
-    if let Some(seconds) = list.held_seconds {
-        files.insert("modreqlife", format!("{seconds}\n"));
+    if let Some(held) = &list.held_seconds {
+        files.insert("modreqlife", format!("{}\n", held.value));
     }
     files
 }
@@ -252,8 +277,12 @@ fn add_texts(list: &List, files: &mut BTreeMap<&'static str, String>, findings: 
         }
         files.insert("footer", texts::footer(&trailer.value));
     }
+    let list_id = list.list_id.as_ref().map(|id| {
+        let line = [b"List-ID: ".as_slice(), &id.value].concat();
+        Sourced::new(line.into(), id.origin.clone())
+    });
     let mut headers = String::new();
-    for line in &list.add_headers {
+    for line in list.add_headers.iter().chain(&list_id) {
         if texts::is_header_line(&line.value) {
             headers += &(line.value.to_str_lossy().into_owned() + "\n");
         } else {
@@ -269,9 +298,10 @@ fn add_texts(list: &List, files: &mut BTreeMap<&'static str, String>, findings: 
         headers += "Precedence: bulk\n";
     }
     files.insert("customheaders", headers);
-    let removed = list.remove_headers.iter().map(|name| name.value.trim_ascii()).filter(|name| {
-        !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
-    });
+    // A post has one List-ID: only.
+    let own_id = list_id.as_ref().map(|_| b"List-ID".as_slice());
+    let names = list.remove_headers.iter().map(|name| name.value.trim_ascii()).chain(own_id);
+    let removed = names.filter(|name| texts::is_field_name(name));
     let removed: String = removed.map(|name| name.to_str_lossy().into_owned() + ":\n").collect();
     if !removed.is_empty() {
         files.insert("delheaders", removed);
@@ -350,8 +380,10 @@ mod tests {
         let mut list = list(Posting::Anyone);
         assert_eq!(written(&list).0["digestmaxmails"], "30\n");
         assert!(!written(&list).0.contains_key("modreqlife"));
-        (list.list.digest_posts, list.list.digest_seconds) = (Some(0), Some(86_400));
-        list.list.held_seconds = Some(3600);
+        let set = |value| Some(Sourced::new(value, list.list.posting.origin.clone()));
+        let (posts, seconds, held) = (set(0), set(86_400), set(3600));
+        (list.list.digest_posts, list.list.digest_seconds) = (posts, seconds);
+        list.list.held_seconds = held;
         let (files, _) = written(&list);
         assert_eq!(files["digestmaxmails"], "999999999\n");
         assert_eq!(files["digestinterval"], "86400\n");

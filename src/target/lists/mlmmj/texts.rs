@@ -28,10 +28,20 @@ pub(super) fn is_header_line(line: &[u8]) -> bool {
     let Some((name, _)) = line.split_once_str(":") else {
         return false;
     };
-    !name.is_empty()
-        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    is_field_name(name)
         && line.iter().all(|b| b.is_ascii_graphic() || *b == b' ')
         && !line.contains_str("<#")
+}
+
+/// Whether this can be the name of a header field.
+pub(super) fn is_field_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+}
+
+/// Whether this can be a MIME type.
+pub(super) fn is_type(name: &[u8]) -> bool {
+    let stands = |b: &u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+/".contains(b);
+    !name.is_empty() && name.iter().all(stands)
 }
 
 /// A footer: lines that end in LF, without tags and control bytes.
