@@ -262,6 +262,8 @@ pub enum ListManager {
     Mlmmj,
     /// Mailman 3 core.
     Mailman,
+    /// Sympa.
+    Sympa,
     /// Nothing: the list's address is an alias for its members.
     Alias,
 }
@@ -365,13 +367,14 @@ impl MailingList {
 
 impl ListManager {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Mlmmj, Self::Mailman, Self::Alias];
+    pub const ALL: &[Self] = &[Self::Mlmmj, Self::Mailman, Self::Sympa, Self::Alias];
 
     /// Its word in `unqmail.toml`, and the name of its page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mlmmj => "mlmmj",
             Self::Mailman => "mailman",
+            Self::Sympa => "sympa",
             Self::Alias => "alias",
         }
     }

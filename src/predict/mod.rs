@@ -7,8 +7,8 @@
 mod access;
 mod dovecot;
 mod expand;
+mod given;
 mod mailbox;
-mod mailman;
 mod main_cf;
 mod mlmmj;
 mod posters;
@@ -20,8 +20,8 @@ mod tells;
 
 pub use dovecot::{User, Users};
 pub use expand::Foreseen;
+pub use given::GivenList;
 pub use mailbox::{Message, Told};
-pub use mailman::MailmanList;
 pub use mlmmj::Spool;
 pub use posters::Poster;
 pub use postfix::{Reached, Step, Steps};
@@ -65,7 +65,7 @@ pub struct NewServer {
     posters: posters::Posters,
     users: Users,
     spools: BTreeMap<BString, Spool>,
-    mailman: BTreeMap<BString, MailmanList>,
+    given: BTreeMap<BString, GivenList>,
 }
 
 impl NewServer {
@@ -90,8 +90,8 @@ impl NewServer {
                 spools.insert(name.to_owned(), spool);
             }
         }
-        let mailman = mailman::read(files)?;
-        Ok(Self { settings, maps, posters, users, spools, mailman })
+        let given = given::read(files)?;
+        Ok(Self { settings, maps, posters, users, spools, given })
     }
 
     /// Dovecot's users by login name.
@@ -99,9 +99,9 @@ impl NewServer {
         &self.users
     }
 
-    /// Mailman's lists by their addresses.
-    pub fn mailman_lists(&self) -> &BTreeMap<BString, MailmanList> {
-        &self.mailman
+    /// The lists that managers with a database are given to load, by their addresses.
+    pub fn given_lists(&self) -> &BTreeMap<BString, GivenList> {
+        &self.given
     }
 
     /// mlmmj's lists by `DOMAIN/LIST`.

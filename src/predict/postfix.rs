@@ -446,8 +446,11 @@ impl NewServer {
         let outcome = match name {
             b"discard" => Outcome::Discard,
             // Dovecot's server has a socket, Mailman's a port.
-            b"lmtp" if hop.starts_with(b"[") => self.told_to_mailman(address),
-            b"mailman" => self.told_to_mailman(address),
+            b"lmtp" if hop.starts_with(b"[") => self.told(address, &list_of(address)),
+            b"mailman" => self.told(address, &list_of(address)),
+            b"sympa" | b"sympa-word" => {
+                self.told(address, &Address::parse(hop).unwrap_or_default())
+            }
             b"lmtp" => self.stored(&address.to_bytes()),
             b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
@@ -476,11 +479,10 @@ impl NewServer {
     /// What a list manager does with mail that the pipe handed over for `list+command@domain`.
     pub fn list_command(&self, recipient: &BStr) -> Option<Outcome> {
         let address = Address::parse(&internal(recipient))?;
-        let local = address.local.as_bstr();
-        let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
-        let own = Address::new(name, &address.domain).to_bytes();
-        if self.mailman.contains_key(&own) {
-            return Some(self.told_to_mailman(&address));
+        let list = list_of(&address);
+        let own = list.to_bytes();
+        if self.given.contains_key(&own) {
+            return Some(self.told(&address, &list));
         }
         let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
         let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
@@ -507,16 +509,16 @@ impl NewServer {
         hops
     }
 
-    /// What Mailman does with a post, or with a word of its own or of the old list.
-    fn told_to_mailman(&self, address: &Address) -> Outcome {
+    /// What a manager with a database does with a post, or with a word of its own or of the old list.
+    fn told(&self, address: &Address, list: &Address) -> Outcome {
         let local = address.local.as_bstr();
-        let (name, action) = local.split_once_str("+").unwrap_or((local, b"post"));
-        let own = Address::new(name, &address.domain);
-        if !self.mailman.contains_key(&own.to_bytes()) {
-            return Outcome::Reject("Mailman is given no such list".into());
+        let action = local.split_once_str("+").map_or(b"post".as_slice(), |(_, action)| action);
+        if !self.given.contains_key(&list.to_bytes()) {
+            return Outcome::Reject("its manager is given no such list".into());
         }
         let answer = if action == b"help" { ListAnswer::Help } else { ListAnswer::Done };
-        Outcome::List { address: own, action: action.to_ascii_lowercase().into(), answer }
+        let action = action.to_ascii_lowercase().into();
+        Outcome::List { address: list.clone(), action, answer }
     }
 
     /// What mlmmj does with a recipient `list+command@domain`.
@@ -541,6 +543,13 @@ impl NewServer {
         let answer = if action == "help" { ListAnswer::Help } else { ListAnswer::Done };
         Outcome::List { address: own, action, answer }
     }
+}
+
+/// The list of `list+word@domain`.
+fn list_of(address: &Address) -> Address {
+    let local = address.local.as_bstr();
+    let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
+    Address::new(name, &address.domain)
 }
 
 /// The port of `[HOST]:PORT`.

@@ -82,8 +82,9 @@ impl Translator<'_> {
                 "the new list does not do so",
             );
         }
-        // On Mailman such posts wait for a moderator.
-        if list.confirm_posts && manager != ListManager::Mailman {
+        // On Mailman such posts wait for a moderator; Sympa asks as ezmlm did.
+        let asks = matches!(manager, ListManager::Mailman | ListManager::Sympa);
+        if list.confirm_posts && !asks {
             self.find(
                 &code::LIST_SETTING_UNMAPPED,
                 Disposition::Dropped,

@@ -7,6 +7,9 @@
     reason = "a test fails by a panic"
 )]
 
+use crate::posts::{
+    Copy, PATIENCE, Post, Step, address, gone_out, kept, people, run, steps, until,
+};
 use crate::stage;
 use crate::support::{Atelier, atelier, read, unqmail};
 use crate::wire::{HERE, send};
@@ -17,12 +20,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
-
-/// How long Mailman may take for something.
-const PATIENCE: Duration = Duration::from_mins(5);
 
 /// As `mailman3.service` does it.
 const START: &str = "
@@ -37,21 +36,6 @@ struct Mailman {
     token: String,
     /// What left the stage so far.
     posted: Vec<Copy>,
-}
-
-/// A message that somebody got.
-struct Copy {
-    recipient: String,
-    head: String,
-    text: String,
-}
-
-impl Copy {
-    fn new(recipient: String, text: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(text).into_owned();
-        let head = text.split("\n\n").next().unwrap_or_default().to_owned();
-        Self { recipient, head, text }
-    }
 }
 
 impl Mailman {
@@ -78,17 +62,8 @@ impl Mailman {
         mailman
     }
 
-    /// Runs a shell script inside; what it said.
     fn run(&self, script: &str) -> String {
-        // A server that it starts would keep a pipe open for ever.
-        let said = tempfile::NamedTempFile::new().unwrap();
-        let both = || Stdio::from(fs::File::options().append(true).open(said.path()).unwrap());
-        let mut command = self.stage.command("sh");
-        command.args(["-c", script]).stdin(Stdio::null()).stdout(both()).stderr(both());
-        let status = command.status().unwrap();
-        let text = read(said.path());
-        assert!(status.success(), "{script}: {text}");
-        text
+        run(&self.stage, script)
     }
 
     fn load(&self) -> String {
@@ -120,35 +95,15 @@ impl Mailman {
 
     /// Everything that people have got since the stage was set.
     fn copies(&mut self) -> Vec<&Copy> {
-        for posted in self.stage.take_posted() {
-            let recipients = posted.recipients.iter();
-            self.posted.extend(recipients.map(|recipient| {
-                let recipient = String::from_utf8_lossy(recipient).to_lowercase();
-                Copy::new(recipient, &posted.text)
-            }));
-        }
+        self.posted.extend(gone_out(&self.stage));
         self.posted.iter().collect()
-    }
-
-    /// The same of mailboxes here: `DOMAIN/USER` is the recipient.
-    fn kept(&self) -> Vec<Copy> {
-        let mail = self.stage.written().join("vmail");
-        let files = walkdir::WalkDir::new(&mail).into_iter().flatten();
-        let files = files.filter(|file| file.file_type().is_file());
-        let files = files.filter(|file| file.path().parent().unwrap().ends_with("Maildir/new"));
-        let copy = |file: walkdir::DirEntry| {
-            let home = file.path().ancestors().nth(3).unwrap();
-            let home = home.strip_prefix(&mail).unwrap().display().to_string();
-            Copy::new(home, &fs::read(file.path()).unwrap())
-        };
-        files.map(copy).collect()
     }
 
     /// Waits until something is true of what people have got.
     fn wait(&mut self, what: &str, is_there: impl Fn(&[&Copy], &[Copy]) -> bool) {
         let begun = Instant::now();
         loop {
-            let kept = self.kept();
+            let kept = kept(&self.stage);
             if is_there(&self.copies(), &kept) {
                 return;
             }
@@ -199,15 +154,8 @@ fn migrated(atelier: &Atelier) -> PathBuf {
 
 /// Mailman's name for a list of the truth, and its address.
 fn names(list: &Value) -> (String, String) {
-    let [local, host] =
-        ["outlocal", "outhost"].map(|it| list["files"][it].as_str().unwrap().trim().to_lowercase());
-    (format!("{local}.{host}"), format!("{local}@{host}"))
-}
-
-/// Lower-case addresses of a role in the truth.
-fn people(list: &Value, role: &str) -> BTreeSet<String> {
-    let people = list[role].as_array().cloned().unwrap_or_default();
-    people.iter().map(|it| it.as_str().unwrap().to_lowercase()).collect()
+    let address = address(list);
+    (address.replacen('@', ".", 1), address)
 }
 
 #[test]
@@ -282,63 +230,6 @@ fn has_its_archive(mailman: &Mailman, atelier: &Atelier) {
     }
 }
 
-/// What was done to a list of the truth.
-enum Step {
-    Post(Post),
-    /// A member left without being asked again.
-    Leave {
-        list: String,
-        sender: String,
-    },
-}
-
-struct Post {
-    id: String,
-    list: String,
-    sender: String,
-    effect: String,
-    /// How many people got it.
-    readers: usize,
-}
-
-/// Each post to a list's own address that was recorded, in its order: by members, digest members,
-/// moderators, allowed, denied and unknown senders; and who left in between.
-fn steps(atelier: &Atelier) -> Vec<Step> {
-    let lists: BTreeSet<String> = atelier.truth("lists").iter().map(|list| names(list).1).collect();
-    let mut steps = Vec::new();
-    for row in atelier.truth("deliver") {
-        let word = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let (to, sender) = (word("rcpt"), word("sender"));
-        let outcomes = row["outcome"].as_array().unwrap();
-        let replies = |key: &str, text: &str| {
-            let said = |it: &&Value| it["reply"][key].as_str().is_some_and(|it| it.contains(text));
-            outcomes.iter().filter(said).count()
-        };
-        if word("why") == "list-command-from-sub" && replies("subject", "GOODBYE") > 0 {
-            steps.push(Step::Leave { list: to.replace("-unsubscribe@", "@"), sender });
-            continue;
-        }
-        let action = row["list_action"].as_array().and_then(|it| it.first());
-        let Some(action) = action.filter(|it| it["action"] == "post" && lists.contains(&to)) else {
-            continue;
-        };
-        let folders: BTreeSet<_> =
-            outcomes.iter().filter_map(|it| it["maildir"].as_str()).collect();
-        let fanned: u64 = outcomes.iter().filter_map(|it| it["n"].as_u64()).sum();
-        steps.push(Step::Post(Post {
-            id: format!("<T{}@probe.example>", steps.len()),
-            list: to,
-            sender,
-            effect: action["effect"].as_str().unwrap().into(),
-            // The sender's own copy was taken for an answer.
-            readers: folders.len()
-                + replies("envelope_from", "-return-")
-                + usize::try_from(fanned).unwrap(),
-        }));
-    }
-    steps
-}
-
 fn takes_posts_as_before(mailman: &mut Mailman, atelier: &Atelier) {
     let mut posts = Vec::new();
     for step in steps(atelier) {
@@ -390,7 +281,7 @@ fn are_settled(mailman: &mut Mailman, posts: &[Post]) {
         || format!("{:#?}\n{}", undecided(), read(&log)),
     );
     let readers = |mailman: &mut Mailman| -> BTreeMap<String, BTreeSet<String>> {
-        let kept = mailman.kept();
+        let kept = kept(&mailman.stage);
         let mut readers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for copy in mailman.copies().into_iter().chain(&kept) {
             // A refusal has the post in it, and no List-Id.
@@ -415,15 +306,6 @@ fn are_settled(mailman: &mut Mailman, posts: &[Post]) {
             return;
         }
         assert!(begun.elapsed() < PATIENCE, "readers: {differing:#?}");
-        std::thread::sleep(Duration::from_millis(300));
-    }
-}
-
-/// Waits until something holds.
-fn until(holds: impl Fn() -> bool, what: impl Fn() -> String) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{}", what());
         std::thread::sleep(Duration::from_millis(300));
     }
 }
@@ -541,5 +423,5 @@ fn keeps_namesakes_apart(mailman: &mut Mailman) {
     mailman.wait("the namesake's member gets it", |copies, _| {
         copies.iter().any(|it| is_one(it) && it.recipient == "pia@asks.example")
     });
-    assert!(!mailman.kept().iter().any(is_one), "the other list's members get it");
+    assert!(!kept(&mailman.stage).iter().any(is_one), "the other list's members get it");
 }

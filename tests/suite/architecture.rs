@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const STRANGERS: &[(&str, &[&str])] = &[
     ("source", &["courier", "ezmlm", "mail", "qmail", "vpopmail"]),
     ("target", &["dovecot", "host", "lists", "postfix"]),
-    ("target/lists", &["alias", "mailman", "mlmmj"]),
+    ("target/lists", &["alias", "mailman", "mlmmj", "sympa"]),
 ];
 
 /// What only some modules may name: a text, and where it is allowed.

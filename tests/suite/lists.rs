@@ -142,7 +142,7 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
 /// What Mailman is given: data, and programs that are the same for every site.
 #[test]
 fn mailman_is_given_every_list_and_no_text_that_runs() {
-    let laid = Laid::larch_on_mailman().migrated();
+    let laid = Laid::larch_on("mailman").migrated();
     let kit = laid.target.join("etc/mailman3/unqmail");
     let text = |name: &str| fs::read_to_string(kit.join(name)).unwrap();
     let lines = text("lists.jsonl");
@@ -163,9 +163,34 @@ fn mailman_is_given_every_list_and_no_text_that_runs() {
     assert!(told.all().contains("list news@larch.example: help"), "{}", told.all());
 }
 
+/// What Sympa is given: the same.
+#[test]
+fn sympa_is_given_every_list_and_no_text_that_runs() {
+    let laid = Laid::larch_on("sympa").migrated();
+    let kit = laid.target.join("etc/unqmail/sympa");
+    let text = |name: &str| fs::read_to_string(kit.join(name)).unwrap();
+    let lines = text("lists.jsonl");
+    let records =
+        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let names: Vec<_> = records.map(|it| it["list"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        names,
+        ["book-club@alder.example", "news@larch.example", "ben-chat@mx.larch.example"]
+    );
+    for program in ["load", "sympa.conf"] {
+        assert!(!text(program).contains("larch.example"), "{program}");
+    }
+    assert!(laid.migrate(&[]).stdout.contains("load"), "the sysadmin is told to load it");
+    assert_eq!(laid.verify(&[]).code, 0);
+    let told = laid.explain(&["news-help@larch.example"]);
+    assert!(told.all().contains("list news@larch.example: help"), "{}", told.all());
+    let told = laid.explain(&["sympa@larch.example"]);
+    assert!(told.all().contains("list sympa@larch.example: post"), "{}", told.all());
+}
+
 #[test]
 fn a_changed_member_or_counter_for_mailman_is_a_difference() {
-    let laid = Laid::larch_on_mailman().migrated();
+    let laid = Laid::larch_on("mailman").migrated();
     let kit = laid.target.join("etc/mailman3/unqmail");
     let change = |name: &str, from: &str, to: &str| {
         let text = fs::read_to_string(kit.join(name)).unwrap();

@@ -56,9 +56,10 @@ impl Laid {
         Self::new(sample::SITE, &[sample::SETTINGS, lists, waiver].join("\n"))
     }
 
-    /// The same with every list on Mailman.
-    pub fn larch_on_mailman() -> Self {
-        Self::new(sample::SITE, &[sample::SETTINGS, "[lists]\nmanager = 'mailman'\n"].join("\n"))
+    /// The same with every list on one manager.
+    pub fn larch_on(manager: &str) -> Self {
+        let lists = format!("[lists]\nmanager = '{manager}'\n");
+        Self::new(sample::SITE, &[sample::SETTINGS, &lists].join("\n"))
     }
 
     /// A site from a manifest.

@@ -5,14 +5,20 @@ mod lost;
 pub mod mailman;
 pub mod mlmmj;
 mod neutral;
+mod posting;
+mod replies;
+pub mod sympa;
+mod texts;
+mod told;
 
 use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{Design, DomainPattern, ListManager, LocalPattern, MailingList, Role};
+use crate::model::list::List;
 use crate::model::{self, Address, DomainName, RelPath};
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 
 /// Writes the files of all lists.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +74,7 @@ pub fn of(manager: ListManager) -> &'static dyn Manager {
     match manager {
         ListManager::Mlmmj => &mlmmj::Mlmmj,
         ListManager::Mailman => &mailman::Mailman,
+        ListManager::Sympa => &sympa::Sympa,
         ListManager::Alias => &alias::Alias,
     }
 }
@@ -162,6 +169,22 @@ fn owners(list: &MailingList, design: &Design) -> Vec<Address> {
     owners.flat_map(|owner| behind(owner).unwrap_or_else(|| vec![owner.clone()])).collect()
 }
 
+/// The number of the last post: new ones must not take that of an archived one.
+fn last_post(list: &List) -> u64 {
+    let archived = list.archive.posts.last().map_or(0, |(number, _)| *number);
+    list.archive.last.max(archived)
+}
+
+/// Whether list managers take a domain's name: two labels at least.
+fn is_host(name: &DomainName) -> bool {
+    let mut labels = name.as_bstr().split_str(".");
+    name.as_bstr().contains(&b'.')
+        && labels.all(|label| {
+            let stands = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+            !label.is_empty() && !label.starts_with(b"-") && label.iter().all(stands)
+        })
+}
+
 /// The way of a command that no manager is asked about: what the old list refused or threw away,
 /// and what came of posts that it sent or held.
 fn settled(command: Command, answer: Answer) -> Option<Way> {
@@ -188,7 +211,7 @@ fn settled(command: Command, answer: Answer) -> Option<Way> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::list::{Archive, Filters, List, Posting, Powers, Subjects, Subscribing};
+    use crate::model::list::{Archive, Filters, Posting, Powers, Subjects, Subscribing};
     use crate::model::{Origin, Sourced};
     use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::Verified;
 use crate::model::design::{ListManager, MailingList};
 use crate::model::{Address, RelPath, Sourced, shown};
 use crate::plan::Plan;
-use crate::predict::{MailmanList, NewServer, Spool};
+use crate::predict::{GivenList, NewServer, Spool};
 use crate::target::Content;
 use crate::target::lists::mlmmj;
 use bstr::{BString, ByteSlice as _};
@@ -28,8 +28,8 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
             alias::check(plan, planned, found, verified);
             continue;
         }
-        if planned.manager == ListManager::Mailman {
-            match found.mailman_lists().get(&list.address.to_bytes()) {
+        if matches!(planned.manager, ListManager::Mailman | ListManager::Sympa) {
+            match found.given_lists().get(&list.address.to_bytes()) {
                 Some(given) => check_given(planned, given, verified),
                 None => verified.differ("list", list.address.to_bytes(), "there", "missing"),
             }
@@ -48,9 +48,9 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
     }
 }
 
-/// What Mailman is given to load: somebody with messages and digests gets messages, and addresses
-/// that Mailman refuses are named by findings.
-fn check_given(planned: &MailingList, given: &MailmanList, verified: &mut Verified) {
+/// What a manager is given to load: somebody with messages and digests gets messages, and addresses
+/// that it refuses are named by findings.
+fn check_given(planned: &MailingList, given: &GivenList, verified: &mut Verified) {
     let list = &planned.list;
     let (regular, digest) = (lowered(&list.subscribers), lowered(&list.digest));
     verified.count("members", given.members.len());

@@ -1,11 +1,11 @@
 //! Which attribute of a list keeps which setting.
 
-use super::told::Told;
 use super::{KIT, posting, settings, texts};
 use crate::finding::Findings;
 use crate::model::RelPath;
 use crate::model::design::MailingList;
-use crate::target::lists::{Kept, Run};
+use crate::target::lists::told::Told;
+use crate::target::lists::{Kept, Run, last_post};
 use serde_json::Value;
 
 /// Settings and the attributes that keep them.
@@ -41,7 +41,7 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
 pub(super) fn of(list: &MailingList) -> Vec<Kept> {
     let run = Run { at: &list.list.address, list, aliases: Vec::new(), owners: Vec::new() };
     let (posting, mut findings) = (posting::Posting::of(&list.list), Findings::default());
-    let mut told = Told { list: &list.list, findings: &mut findings };
+    let mut told = Told { manager: "Mailman", list: &list.list, findings: &mut findings };
     let config = settings::config(&run, &posting, &mut told);
     let kept = |setting, name: &str, value: &str| {
         let file = RelPath::new(KIT).join("lists.jsonl");
@@ -65,13 +65,13 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
     let bulk = posting.header_matches.iter().filter(|rule| rule["action"] == "discard");
     all.extend(bulk.map(|rule| kept("bulk-discarded", "header_matches", &rule.to_string())));
     if list.list.confirm_posts {
-        all.push(kept("posts-confirmed", "default_member_action", posting.members.name()));
+        all.push(kept("posts-confirmed", "default_member_action", posting::word(posting.members)));
     }
     if list.list.trailer.is_some() {
         let footer = texts::footer(&list.list);
         all.push(kept("trailer", "footer", &footer.lines().collect::<Vec<_>>().join("; ")));
     }
-    let next = settings::last_post(&list.list).saturating_add(1);
+    let next = last_post(&list.list).saturating_add(1);
     all.push(kept("last-post", "post_id", &next.to_string()));
     all
 }

@@ -1,12 +1,11 @@
 //! Who is in a list, by role and delivery mode.
 
 use super::posting::Posting;
-use super::told::Told;
 use super::{add_line, text};
 use crate::model::list::List;
-use crate::model::{Address, DomainName, Sourced};
-use crate::target::lists::Run;
-use bstr::ByteSlice as _;
+use crate::model::{Address, Sourced};
+use crate::target::lists::told::Told;
+use crate::target::lists::{Run, is_host};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -38,7 +37,7 @@ pub(super) fn add(
             "role": "member",
             "email": text(&member.value),
             "delivery_mode": mode,
-            "moderation_action": posting.of_member(&member.value).map(super::posting::Action::name),
+            "moderation_action": posting.of_member(&member.value).map(super::posting::word),
         });
         add_line(records, &record);
     }
@@ -89,14 +88,4 @@ pub(super) fn fits(address: &Address) -> bool {
     let local = address.local.as_bstr();
     let stands = |b: &u8| b.is_ascii_alphanumeric() || b"-!#$%&'*+./=?@_`{}~".contains(b);
     !local.is_empty() && local.iter().all(stands) && is_host(&address.domain)
-}
-
-/// Whether Mailman takes a domain's name: two labels at least.
-pub(super) fn is_host(name: &DomainName) -> bool {
-    let mut labels = name.as_bstr().split_str(".");
-    name.as_bstr().contains(&b'.')
-        && labels.all(|label| {
-            let stands = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
-            !label.is_empty() && !label.starts_with(b"-") && label.iter().all(stands)
-        })
 }

@@ -10,10 +10,10 @@ mod members;
 mod posting;
 mod settings;
 mod texts;
-mod told;
 mod wiring;
 
-use super::{Kept, Manager, Run, neutral};
+use super::told::Told;
+use super::{Kept, Manager, Run, is_host, last_post, neutral};
 use crate::finding::Findings;
 use crate::model::design::{Design, MailingList};
 use crate::model::{Address, RelPath};
@@ -21,7 +21,6 @@ use crate::target::wiring::Wiring;
 use crate::target::{Artifact, Audience, Content};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use told::Told;
 
 /// The emitter of Mailman's kit (`mailman.rest` of 3.3).
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ impl Manager for Mailman {
     ) {
         let (mut settings, mut people) = (String::new(), String::new());
         for (run, id) in named(lists) {
-            let mut told = Told { list: &run.list.list, findings };
+            let mut told = Told { manager: "Mailman", list: &run.list.list, findings };
             let id = match id {
                 Ok(id) => id,
                 Err(why) => {
@@ -73,7 +72,7 @@ impl Manager for Mailman {
                 "config": settings::config(run, &posting, &mut told),
                 "header_matches": posting.header_matches,
                 "footer": texts::footer(list),
-                "post_id": settings::last_post(list).saturating_add(1),
+                "post_id": last_post(list).saturating_add(1),
                 "archive": format!("/{}", self.archive(run.list)),
             });
             add_line(&mut settings, &record);
@@ -118,8 +117,7 @@ fn list_id(address: &Address) -> Option<String> {
     let fits = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(b);
     let local = address.local.as_bstr();
     let stands = !local.is_empty() && !local.starts_with(b".") && local.iter().all(fits);
-    (stands && members::is_host(&address.domain))
-        .then(|| format!("{}.{}", address.local, address.domain))
+    (stands && is_host(&address.domain)).then(|| format!("{}.{}", address.local, address.domain))
 }
 
 /// An address that is known to be ASCII.

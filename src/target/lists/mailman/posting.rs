@@ -5,30 +5,19 @@
 //! looked up in `accept_these_nonmembers` and `hold_these_nonmembers`, which take regular
 //! expressions, so that everybody at a host is one entry.
 
-use crate::model::list::{List, Posting as Rule};
+use crate::model::list::List;
 use crate::model::{Address, DomainName, Sourced};
+use crate::target::lists::posting::{Action, Rule};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What becomes of a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// The next rule decides, in the end that it is sent.
-    Defer,
-    /// It waits for a moderator.
-    Hold,
-    /// Its sender is told that it was refused.
-    Reject,
-}
-
-impl Action {
-    /// Mailman's word for it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Defer => "defer",
-            Self::Hold => "hold",
-            Self::Reject => "reject",
-        }
+/// Mailman's word for what becomes of a post: `defer` has the next rule decide, in the end that it
+/// is sent.
+pub(super) fn word(action: Action) -> &'static str {
+    match action {
+        Action::Send => "defer",
+        Action::Hold => "hold",
+        Action::Refuse => "reject",
     }
 }
 
@@ -53,29 +42,16 @@ pub(super) struct Posting {
 
 impl Posting {
     pub(super) fn of(list: &List) -> Self {
-        use Action::{Defer, Hold, Reject};
-        let (members, others) = match list.posting.value {
-            Rule::Anyone => (Defer, Defer),
-            Rule::Members => (Defer, Reject),
-            Rule::MembersElseModerated => (Defer, Hold),
-            Rule::Moderated | Rule::ListedElseModerated => (Hold, Hold),
-            Rule::Listed | Rule::ModeratorsOnly => (Reject, Reject),
-        };
-        let (members, others) =
-            if list.parent.is_some() { (Reject, Reject) } else { (members, others) };
-        let (known, senders, knows_members) = match list.posting.value {
-            Rule::Anyone | Rule::Moderated => (Defer, &[][..], false),
-            Rule::Members | Rule::MembersElseModerated => (Defer, &list.allowed[..], false),
-            Rule::Listed | Rule::ListedElseModerated => (Defer, &list.allowed[..], true),
-            Rule::ModeratorsOnly => (Hold, &list.moderators[..], true),
-        };
+        let Rule { members, others, known, named, knows_members } = Rule::of(list);
         // The sender of each post was asked; nobody here asks, so a moderator looks at it.
-        let asked = |action| if list.confirm_posts && action == Defer { Hold } else { action };
+        let asked = |action| {
+            if list.confirm_posts && action == Action::Send { Action::Hold } else { action }
+        };
         Self {
             members: asked(members),
             others: asked(others),
             known: asked(known),
-            known_senders: Senders::of(senders),
+            known_senders: Senders::of(named),
             parent: list.parent.as_ref().map(|parent| from_parent(&parent.value)),
             knows_members,
             held_back: Senders::of(&list.held_back),
@@ -87,7 +63,7 @@ impl Posting {
     /// A member's own action; `None` where the list's counts.
     pub(super) fn of_member(&self, member: &Address) -> Option<Action> {
         let action = match () {
-            () if self.denied.contain(member) => Action::Reject,
+            () if self.denied.contain(member) => Action::Refuse,
             () if self.held_back.contain(member) => self.others,
             () if self.knows_members && self.known_senders.contain(member) => self.known,
             () => self.members,
@@ -98,7 +74,7 @@ impl Posting {
     /// Nonmembers whose posts take this way, as Mailman's lists have them.
     pub(super) fn nonmembers(&self, action: Action) -> Vec<String> {
         match &self.parent {
-            Some(parent) if action == Action::Defer => vec![parent.clone()],
+            Some(parent) if action == Action::Send => vec![parent.clone()],
             None if self.known == action => self.known_senders.entries(),
             _ => Vec::new(),
         }

@@ -1,14 +1,16 @@
 //! The attributes of a list (`mailman.rest.listconf`), as far as the old list decides them or the
 //! style of a new one would differ from it.
 
-use super::posting::{Action, Posting};
-use super::told::Told;
+use super::posting::{Posting, word};
 use super::{text, texts};
 use crate::finding::Disposition;
 use crate::model::list::{ArchiveReaders, List, Subscribing};
 use crate::model::{Address, Sourced};
 use crate::target::lists::Run;
 use crate::target::lists::lost::{self, Loss};
+use crate::target::lists::posting::Action;
+use crate::target::lists::replies::{self, ReplyTo, is_named};
+use crate::target::lists::told::Told;
 use bstr::{BString, ByteSlice as _};
 use serde_json::{Map, Value};
 
@@ -60,9 +62,9 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     let mut set = |name: &str, value: Value| drop(config.insert(name.to_owned(), value));
     set("display_name", list.address.local.to_string().into());
     set("acceptable_aliases", aliases.collect());
-    set("default_member_action", posting.members.name().into());
-    set("default_nonmember_action", posting.others.name().into());
-    set("accept_these_nonmembers", posting.nonmembers(Action::Defer).into());
+    set("default_member_action", word(posting.members).into());
+    set("default_nonmember_action", word(posting.others).into());
+    set("accept_these_nonmembers", posting.nonmembers(Action::Send).into());
     set("hold_these_nonmembers", posting.nonmembers(Action::Hold).into());
     // ezmlm-reject looks at the recipients and the subject; what it refused waits here.
     set("require_explicit_destination", list.wants_address.into());
@@ -95,12 +97,6 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     tell_headers(list, told);
     tell_others(list, told);
     config
-}
-
-/// New posts must not take the number of an archived one.
-pub(super) fn last_post(list: &List) -> u64 {
-    let archived = list.archive.posts.last().map_or(0, |(number, _)| *number);
-    list.archive.last.max(archived)
 }
 
 /// At how many KiB a digest is sent.
@@ -176,40 +172,20 @@ fn archive_policy(list: &List) -> &'static str {
 
 /// Where answers go: `Reply-To:` is a setting of Mailman's, and no header to be added.
 fn replies(list: &List, told: &mut Told<'_>) -> Vec<(&'static str, Value)> {
-    let strips = list.remove_headers.iter().any(|name| is_named(&name.value, "reply-to"));
-    let added = list.add_headers.iter().find_map(|line| {
-        let (name, value) = line.value.split_once_str(":")?;
-        is_named(name, "reply-to").then_some((line, value))
-    });
-    let way = match added.map(|(line, value)| (line, address_in(value))) {
-        None => ("no_munging", String::new()),
-        Some((_, Some(to))) if to.to_lower() == list.address => ("point_to_list", String::new()),
-        Some((_, Some(to))) if super::members::fits(&to) => ("explicit_header", text(&to)),
-        Some((line, _)) => {
-            told.dropped(
-                &line.origin,
-                "a Reply-To: header is added that is no plain address".into(),
-                "on the new list answers go to the sender",
-            );
+    let way = match replies::of(list, super::members::fits) {
+        ReplyTo::Sender => ("no_munging", String::new()),
+        ReplyTo::List => ("point_to_list", String::new()),
+        ReplyTo::Address(to) => ("explicit_header", text(&to)),
+        ReplyTo::Odd(line) => {
+            told.odd_reply_to(line);
             ("no_munging", String::new())
         }
     };
     vec![
         ("reply_goes_to_list", way.0.into()),
         ("reply_to_address", way.1.into()),
-        ("first_strip_reply_to", strips.into()),
+        ("first_strip_reply_to", replies::strips(list).into()),
     ]
-}
-
-/// The address of a header's value, in angle brackets or alone.
-fn address_in(value: &[u8]) -> Option<Address> {
-    let inner = value.rsplit_once_str("<").map_or(value, |(_, rest)| rest);
-    let inner = inner.split_str(">").next().unwrap_or_default();
-    Address::parse(inner.trim_ascii())
-}
-
-fn is_named(name: &[u8], wanted: &str) -> bool {
-    name.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 fn is_one_of(name: &[u8], names: &[&str]) -> bool {

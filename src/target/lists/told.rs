@@ -1,11 +1,14 @@
-//! What Mailman cannot do as the old list did, told about that list.
+//! What a manager cannot do as the old list did, told about that list.
 
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::list::List;
-use crate::model::{Address, Origin};
+use crate::model::{Address, Origin, Sourced};
+use bstr::BString;
 
 /// Tells about one list.
 pub(super) struct Told<'a> {
+    /// The manager's name in messages.
+    pub(super) manager: &'static str,
     pub(super) list: &'a List,
     pub(super) findings: &'a mut Findings,
 }
@@ -33,6 +36,15 @@ impl Told<'_> {
         self.setting(Disposition::Dropped, at, message, effect);
     }
 
+    /// Answers cannot go where they went.
+    pub(super) fn odd_reply_to(&mut self, line: &Sourced<BString>) {
+        self.dropped(
+            &line.origin,
+            "a Reply-To: header is added that is no plain address".into(),
+            "on the new list answers go to the sender",
+        );
+    }
+
     fn setting(
         &mut self,
         disposition: Disposition,
@@ -57,7 +69,7 @@ impl Told<'_> {
             Disposition::Dropped,
             at.clone(),
             member.to_bytes(),
-            format!("{member} is no address that Mailman takes"),
+            format!("{member} is no address that {} takes", self.manager),
             "the record is left out of the new list",
         ));
     }

@@ -1,0 +1,60 @@
+//! Who is in a list, by role and way of delivery.
+
+use super::{add_line, text};
+use crate::model::Address;
+use crate::target::lists::told::Told;
+use crate::target::lists::{Run, is_host};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Adds the records of a list: members, then owners and editors, who decide about posts. Sympa
+/// knows addresses in lower case.
+pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
+    let list = &run.list.list;
+    let id = text(&list.address);
+    let mut members: BTreeSet<Address> = BTreeSet::new();
+    let mut both = None;
+    let modes = [(&list.subscribers, "mail"), (&list.digest, "digest")];
+    for (mode, member) in
+        modes.into_iter().flat_map(|(all, mode)| all.iter().map(move |member| (mode, member)))
+    {
+        let address = member.value.to_lower();
+        if !fits(&address) || address == list.address {
+            told.left_out(&member.origin, &member.value);
+            continue;
+        }
+        if !members.insert(address.clone()) {
+            both = both.or(Some(&member.origin));
+            continue;
+        }
+        let record = json!({
+            "list": id, "role": "member", "email": text(&address), "reception": mode,
+        });
+        add_line(records, &record);
+    }
+    if let Some(origin) = both {
+        told.adapted(
+            origin,
+            "somebody gets every message and digests too",
+            "on the new list everybody gets either; those who had both get every message",
+        );
+    }
+    let mut add = |role: &str, people: &mut dyn Iterator<Item = &Address>| {
+        let people: BTreeSet<Address> =
+            people.filter(|it| fits(it)).map(Address::to_lower).collect();
+        for person in people {
+            add_line(records, &json!({"list": id, "role": role, "email": text(&person)}));
+        }
+    };
+    let of_members = list.subscription_moderators.iter().filter(|_| list.moderates_members());
+    add("owner", &mut run.owners.iter().chain(of_members.map(|it| &it.value)));
+    let of_posts = list.moderators.iter().filter(|_| list.holds_posts());
+    add("editor", &mut of_posts.map(|it| &it.value));
+}
+
+/// Whether Sympa takes the address (`Sympa::Regexps::email`), and no line of a file reads it otherwise.
+pub(super) fn fits(address: &Address) -> bool {
+    let local = address.local.as_bstr();
+    let stands = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(b);
+    !local.is_empty() && local.iter().all(stands) && is_host(&address.domain)
+}

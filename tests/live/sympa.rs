@@ -1,0 +1,387 @@
+//! The lists of a real old server on Sympa as Debian has it: loaded by the kit's own script, posted
+//! to through its queue programs, and asked by their old addresses.
+#![expect(clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by a panic")]
+
+use crate::posts::{Copy, Post, Step, address, gone_out, kept, people, run, steps};
+use crate::stage;
+use crate::support::{Atelier, atelier, read, unqmail};
+use crate::wire::{HERE, send};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use unqmail::stage::Stage;
+
+/// How long Sympa may take for something: its programs look for work every few seconds.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// As its services do it.
+const START: &str = "
+for program in sympa_msg bulk archived bounced task_manager; do
+    setpriv --reuid=sympa --regid=sympa --init-groups /usr/lib/sympa/bin/$program.pl
+done
+";
+
+/// Puts the settings in that the kit asks for. Without a web interface people are asked by mail.
+const CONFIGURE: &str = "
+install -d -o sympa -g sympa /run/sympa
+conf=/etc/sympa/sympa/sympa.conf
+sed -i '/^wwsympa_url/d' $conf
+cat /etc/unqmail/sympa/sympa.conf >> $conf
+";
+
+/// A stage with Sympa on it.
+struct Sympa {
+    stage: Stage,
+    /// What left the stage so far.
+    posted: RefCell<Vec<Copy>>,
+}
+
+impl Sympa {
+    fn new(target: &Path) -> Self {
+        let stage = stage(target);
+        // The site sends its mail through a host of its provider.
+        stage.post_on(587).unwrap();
+        run(&stage, CONFIGURE);
+        Self { stage, posted: RefCell::default() }
+    }
+
+    fn load(&self) -> String {
+        run(&self.stage, "/etc/unqmail/sympa/load")
+    }
+
+    /// Addresses of a role as Sympa dumps them, with a way of delivery if one is asked for.
+    fn dumped(&self, list: &str, role: &str, reception: &str) -> BTreeSet<String> {
+        run(
+            &self.stage,
+            &format!(
+                "cd /; setpriv --reuid=sympa --regid=sympa --init-groups \
+                    sympa dump --roles={role} {list}"
+            ),
+        );
+        let path = self.folder(list).join(format!("{role}.dump"));
+        let text = read(&path);
+        let people = text.split("\n\n").filter(|it| {
+            reception.is_empty() || it.lines().any(|line| line == format!("reception {reception}"))
+        });
+        let email =
+            |it: &str| it.lines().find_map(|line| line.strip_prefix("email ").map(str::to_owned));
+        people.filter_map(email).collect()
+    }
+
+    /// The folder of a list.
+    fn folder(&self, list: &str) -> PathBuf {
+        let (name, domain) = list.split_once('@').unwrap();
+        self.stage.root().join("var/lib/sympa/list_data").join(domain).join(name)
+    }
+
+    /// Posts that wait for a moderator.
+    fn held(&self) -> String {
+        let folder = self.stage.root().join("var/spool/sympa/moderation");
+        let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+        let files = files.filter(|file| file.file_type().is_file());
+        files
+            .map(|file| String::from_utf8_lossy(&fs::read(file.path()).unwrap()).into_owned())
+            .collect()
+    }
+
+    /// Whether something is true of what people have got.
+    fn have(&self, is_so: impl Fn(&[Copy], &[Copy]) -> bool) -> bool {
+        self.posted.borrow_mut().extend(gone_out(&self.stage));
+        is_so(&self.posted.borrow(), &kept(&self.stage))
+    }
+
+    /// Waits until something is true.
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            if begun.elapsed() > PATIENCE {
+                let log = self.stage.log();
+                let told =
+                    log.iter().filter(|line| line.contains("err") || line.contains("postfix"));
+                let told: Vec<&str> = told.map(String::as_str).collect();
+                panic!("{what}\n{}", told.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    fn write(&self, sender: &str, to: &str, subject: &str) -> Result<(), String> {
+        let text = format!(
+            "From: <{sender}>\nTo: {to}\nSubject: {subject}\nMessage-ID: <{subject}.{sender}.{to}>\n\nThanks."
+        );
+        send(&self.stage, HERE, sender, to.as_bytes(), &text)
+    }
+}
+
+/// The real site, migrated with all lists on Sympa.
+fn migrated(atelier: &Atelier) -> PathBuf {
+    let [target, config] = ["sympa", "sympa.toml"].map(|it| atelier.site.with_file_name(it));
+    let settings = format!("{}\n[lists]\nmanager = 'sympa'\n", read(&atelier.config));
+    fs::write(&config, settings).unwrap();
+    let paths = [&atelier.site, &target].map(|path| path.to_str().unwrap());
+    for verb in ["migrate", "verify"] {
+        let args = [&[verb][..], &paths, &["--config", config.to_str().unwrap()]].concat();
+        let ran = unqmail(args);
+        assert_eq!(ran.code, 0, "{verb}: {}", ran.all());
+    }
+    target
+}
+
+#[test]
+fn the_lists_of_the_real_site_live_on_in_sympa() {
+    let Some(atelier) = atelier() else { return };
+    let target = migrated(atelier);
+    let namesake = add_namesake(&target);
+    let sympa = Sympa::new(&target);
+    let said = sympa.load();
+    assert!(said.contains("9 lists and ") && !said.contains(" 0 members"), "{said}");
+    let again = sympa.load();
+    assert!(again.contains("0 lists and 0 members were loaded"), "{again}");
+    let log = sympa.stage.log();
+    let complaints: Vec<_> = log.iter().filter(|line| line.contains(" err ")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    for list in atelier.truth("lists") {
+        has_its_people(&sympa, &list);
+        has_its_archive(&sympa, atelier, &list);
+    }
+    run(&sympa.stage, START);
+    takes_posts_as_before(&sympa, atelier);
+    answers_old_addresses(&sympa);
+    keeps_namesakes_apart(&sympa, &namesake);
+    let welcomed = |out: &[Copy], here: &[Copy]| {
+        let is_one = |it: &Copy| it.head.contains("Subject: Welcome");
+        out.iter().any(is_one) || here.iter().any(is_one)
+    };
+    assert!(!sympa.have(welcomed), "somebody was welcomed");
+}
+
+/// Members by way of delivery, owners, editors, and the number of the last post.
+fn has_its_people(sympa: &Sympa, list: &Value) {
+    let address = address(list);
+    let (regular, digest) = (people(list, "subscribers"), people(list, "digest"));
+    assert_eq!(sympa.dumped(&address, "member", "mail"), regular, "{address}");
+    let digest: BTreeSet<String> = digest.difference(&regular).cloned().collect();
+    assert_eq!(sympa.dumped(&address, "member", "digest"), digest, "{address}");
+    assert!(!sympa.dumped(&address, "owner", "").is_empty(), "{address}");
+    let editors = sympa.dumped(&address, "editor", "");
+    assert!(editors.is_subset(&people(list, "mod")), "{address}: {editors:?}");
+    let last = list["files"]["num"].as_str().unwrap().trim().split(':').next().unwrap();
+    let stats = read(&sympa.folder(&address).join("stats"));
+    assert_eq!(stats.split(' ').next(), Some(last), "{address}");
+}
+
+/// The old posts under their numbers, with their bytes.
+fn has_its_archive(sympa: &Sympa, atelier: &Atelier, list: &Value) {
+    let address = address(list);
+    let months = sympa.stage.root().join("var/lib/sympa/arc").join(&address);
+    for post in list["archive"].as_array().unwrap() {
+        let number = post["n"].as_u64().unwrap();
+        let place = format!("archive/{}/{:02}", number / 100, number % 100);
+        let old = fs::read(atelier.site.join(list["path"].as_str().unwrap()).join(place)).unwrap();
+        let found = fs::read_dir(&months)
+            .unwrap()
+            .flatten()
+            .find_map(|month| fs::read(month.path().join("arctxt").join(number.to_string())).ok());
+        assert_eq!(found.as_deref(), Some(old.as_slice()), "{address}: post {number}");
+    }
+}
+
+fn takes_posts_as_before(sympa: &Sympa, atelier: &Atelier) {
+    let mut posts: Vec<Post> = Vec::new();
+    for step in steps(atelier) {
+        match step {
+            Step::Post(post) => {
+                let text = format!(
+                    "From: <{}>\nTo: {}\nSubject: probe\nMessage-ID: {}\n\nHello.",
+                    post.sender, post.list, post.id
+                );
+                let sent = send(&sympa.stage, HERE, &post.sender, post.list.as_bytes(), &text);
+                assert_eq!(sent, Ok(()), "{}", post.list);
+                posts.push(post);
+            }
+            Step::Leave { list, sender } => {
+                are_settled(sympa, &posts);
+                assert_eq!(
+                    sympa.write(&sender, &list.replace('@', "-unsubscribe@"), "bye"),
+                    Ok(())
+                );
+                sympa.until("she leaves", || !sympa.dumped(&list, "member", "").contains(&sender));
+            }
+        }
+    }
+    are_settled(sympa, &posts);
+    assert!(posts.len() >= 28, "{}", posts.len());
+    eprintln!("{} posts of the real site were decided as before", posts.len());
+    let is_prefixed = |it: &Copy| it.head.contains("Subject: [Moto] probe");
+    assert!(sympa.have(|out, _| out.iter().any(is_prefixed)), "the prefix stands in the subject");
+}
+
+/// Every post was decided as on the old server, and as many people have got it.
+fn are_settled(sympa: &Sympa, posts: &[Post]) {
+    let differing = || -> Vec<String> {
+        let (held, here) = (sympa.held(), kept(&sympa.stage));
+        sympa.posted.borrow_mut().extend(gone_out(&sympa.stage));
+        let out = sympa.posted.borrow();
+        let wrong = |post: &&Post| {
+            // A refusal has the post in it, and no List-Id of its own.
+            let is_of = |copy: &&Copy| {
+                copy.head.contains(&format!("Message-ID: {}", post.id))
+                    && copy.head.contains("List-Id: ")
+            };
+            let readers: BTreeSet<&str> =
+                out.iter().chain(&here).filter(is_of).map(|it| it.recipient.as_str()).collect();
+            let is_refusal = |copy: &Copy| {
+                copy.text.contains(&post.id) && copy.head.contains("report-type=delivery-status")
+            };
+            let waits = held.contains(&post.id);
+            let is_right = match post.effect.as_str() {
+                "archived" => readers.len() == post.readers && !waits,
+                "rejected" => {
+                    readers.is_empty() && !waits && out.iter().chain(&here).any(is_refusal)
+                }
+                _ => readers.is_empty() && waits,
+            };
+            (!is_right).then(|| {
+                format!(
+                    "{} to {}: {} {}, {} readers, waits: {waits}",
+                    post.sender,
+                    post.list,
+                    post.effect,
+                    post.readers,
+                    readers.len()
+                )
+            })
+        };
+        posts.iter().filter_map(|post| wrong(&post)).collect()
+    };
+    let begun = Instant::now();
+    loop {
+        let differing = differing();
+        if differing.is_empty() {
+            return;
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{differing:#?}\n{}",
+            sympa
+                .stage
+                .log()
+                .iter()
+                .filter(|line| line.contains("sympa_msg"))
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Old addresses lead to Sympa's own, and what was refused is.
+fn answers_old_addresses(sympa: &Sympa) {
+    let to = |word: &str| format!("membres{word}@assoc-jardins.example.org");
+    let leaves = "stephanie.henry57@gmail.example";
+    for (sender, word) in [
+        ("ann@asks.example", "-subscribe"),
+        ("eve@asks.example", "-subscribe-cleo=asks.example"),
+        ("eve@asks.example", "-unsubscribe-david.moreau1=gmail.example"),
+        (leaves, "-unsubscribe"),
+        ("hal@asks.example", "-help"),
+        ("ida@asks.example", "-get.1"),
+        ("jim@asks.example", "-faq"),
+        ("kim@asks.example", "-return-1-x=y.example"),
+        ("ann@asks.example", "-owner"),
+        ("", "-help"),
+    ] {
+        assert_eq!(sympa.write(sender, &to(word), "please"), Ok(()), "{word}");
+    }
+    let said = sympa.write("lea@asks.example", &to("-accept-1.abc"), "yes");
+    assert!(said.as_ref().is_err_and(|said| said.starts_with("550")), "{said:?}");
+    let asks = |it: &Copy| it.head.contains("Subject: AUTH ");
+    let helps = |it: &Copy| it.text.contains("LISts") || it.text.contains("SUBscribe");
+    sympa.until("every request is answered", || {
+        sympa.have(|out, here| {
+            let got = |who: &str, what: &dyn Fn(&Copy) -> bool| {
+                out.iter().any(|it| it.recipient == who && what(it))
+            };
+            ["ann@asks.example", "cleo@asks.example", leaves, "david.moreau1@gmail.example"]
+                .into_iter()
+                .all(|who| got(who, &asks))
+                && ["hal@asks.example", "ida@asks.example", "jim@asks.example"]
+                    .into_iter()
+                    .all(|who| got(who, &helps))
+                && here.iter().any(|it| {
+                    it.recipient == "assoc-jardins.example.org/laurent.leroy"
+                        && it.text.contains("To: membres-owner@")
+                })
+        })
+    });
+    for who in ["kim@asks.example", "eve@asks.example"] {
+        let is_asked = |it: &Copy| it.recipient == who && asks(it);
+        assert!(!sympa.have(|out, _| out.iter().any(is_asked)), "{who} is asked");
+    }
+    // Who was asked says yes by answering with the subject that he was sent.
+    for who in ["ann@asks.example", leaves] {
+        let subject = {
+            let posted = sympa.posted.borrow();
+            let asked = posted.iter().rev().find(|it| it.recipient == who && asks(it)).unwrap();
+            let at = asked.head.find("Subject: AUTH ").unwrap() + "Subject: ".len();
+            asked.head[at..].lines().next().unwrap().to_owned()
+        };
+        let robot = "sympa@assoc-jardins.example.org";
+        let text = format!(
+            "From: <{who}>\nTo: {robot}\nSubject: Re: {subject}\nMessage-ID: <yes.{who}>\n\n"
+        );
+        assert_eq!(send(&sympa.stage, HERE, who, robot.as_bytes(), &text), Ok(()));
+    }
+    let list = to("");
+    sympa.until("he joins and she leaves", || {
+        let members = sympa.dumped(&list, "member", "");
+        members.contains("ann@asks.example") && !members.contains(leaves)
+    });
+}
+
+/// Gives the kit a list of the same name in another domain; its address.
+fn add_namesake(target: &Path) -> String {
+    let kit = target.join("etc/unqmail/sympa");
+    let append = |name: &str, record: &Value| {
+        let path = kit.join(name);
+        fs::write(&path, format!("{}{record}\n", read(&path))).unwrap();
+    };
+    let lists = read(&kit.join("lists.jsonl"));
+    let bureau = lists.lines().find(|line| line.contains("\"list\":\"bureau@")).unwrap();
+    let mut record: Value = serde_json::from_str(bureau).unwrap();
+    let namesake = "bureau@namesake.example";
+    record["list"] = namesake.into();
+    record["archive"] = "/nowhere".into();
+    record["files"]["scenari/send.unqmail"] =
+        "title x\n\ntrue() smtp,dkim,md5,smime -> do_it\n".into();
+    append("lists.jsonl", &record);
+    append("robots.jsonl", &serde_json::json!({"domain": "namesake.example", "email": "sympa"}));
+    for (role, email) in [("member", "pia@asks.example"), ("owner", "own@asks.example")] {
+        append(
+            "members.jsonl",
+            &serde_json::json!({"list": namesake, "role": role, "email": email}),
+        );
+    }
+    namesake.to_owned()
+}
+
+/// Two lists of one name in two domains do not meet.
+fn keeps_namesakes_apart(sympa: &Sympa, namesake: &str) {
+    run(
+        &sympa.stage,
+        &format!(
+            "printf 'Return-Path: <pia@asks.example>\\nFrom: <pia@asks.example>\\nTo: {namesake}\\n\
+             Subject: x\\nMessage-ID: <namesake@x>\\n\\nHello.\\n' |
+             setpriv --reuid=sympa --regid=sympa --init-groups /usr/lib/sympa/bin/queue {namesake}"
+        ),
+    );
+    let is_one = |it: &Copy| it.head.contains("<namesake@x>");
+    sympa.until("the namesake's member gets it", || {
+        sympa.have(|out, _| out.iter().any(|it| is_one(it) && it.recipient == "pia@asks.example"))
+    });
+    assert!(sympa.have(|_, here| !here.iter().any(is_one)), "the other list's members get it");
+}
