@@ -47,6 +47,10 @@ const NEEDED: &[(&str, &str)] = &[
     ("/usr/sbin/ip", "iproute2"),
 ];
 
+/// The same for a target that has a file: it, the program and its package.
+const NEEDED_FOR: &[(&str, &str, &str)] =
+    &[("etc/postfix/unqmail/sympa-word", "/usr/lib/sympa/bin/queue", "sympa")];
+
 /// Servers that run on a target.
 #[derive(Debug)]
 pub struct Stage {
@@ -99,6 +103,11 @@ impl Stage {
     /// Without root, where a server is not installed, or where one does not start.
     pub fn start(target: &Path) -> Result<Self, Error> {
         Self::can_be_set()?;
+        for (file, path, package) in NEEDED_FOR {
+            if rustix::fs::stat(target.join(file)).is_ok() && rustix::fs::stat(*path).is_err() {
+                return Err(Error::Missing(path, package));
+            }
+        }
         let work = work_folder()?;
         let mut child = Command::new("unshare")
             .args([

@@ -1,4 +1,4 @@
-//! A list's `config` (list_config(5)), as far as the old list decides it or Sympa's default differs.
+//! A list's `config` (`list_config(5)`), as far as the old list decides it or Sympa's default differs.
 
 use super::members::fits;
 use super::scenario;
@@ -8,6 +8,7 @@ use crate::target::lists::replies::{self, ReplyTo, is_named};
 use crate::target::lists::texts;
 use crate::target::lists::told::Told;
 use bstr::ByteSlice as _;
+use std::fmt::Write as _;
 
 /// A setting: its name, `PARAGRAPH.KEY` for one in a paragraph, and its value, which is one line.
 pub(super) type Setting = (&'static str, String);
@@ -103,9 +104,9 @@ pub(super) fn render(settings: &[Setting]) -> String {
             text.push_str(if text.is_empty() { "" } else { "\n" });
         }
         if paragraph != open && !paragraph.is_empty() {
-            text += &format!("{paragraph}\n");
+            let _ = writeln!(text, "{paragraph}");
         }
-        text += &format!("{key} {value}\n");
+        let _ = writeln!(text, "{key} {value}");
         open = paragraph;
     }
     text

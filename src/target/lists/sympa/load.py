@@ -242,6 +242,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--pages", action="store_true", help="also make web pages of old posts")
     options = parser.parse_args()
+    os.umask(0o027)
     lists, members = records("lists.jsonl"), records("members.jsonl")
     before, sympa = remembered(), Sympa()
     for record in records("robots.jsonl"):

@@ -9,6 +9,7 @@ use crate::model::list::{List, Posting};
 use crate::model::{Address, Sourced};
 use crate::target::lists::posting::{Action, Rule};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// The name by which the list's `config` calls its scenario.
 pub(super) const NAME: &str = "unqmail";
@@ -27,11 +28,13 @@ pub(super) fn files(list: &List) -> BTreeMap<&'static str, String> {
     let mut rules = String::from("title The rule of the old list\n\n");
     let mut add = |condition: &str, action: &str| {
         // Each sender is asked to confirm his post by the key that he is sent.
-        if action == "do_it" && list.confirm_posts {
-            rules += &format!("{condition} smtp,dkim -> request_auth\n");
-            rules += &format!("{condition} md5,smime -> do_it\n");
+        let ways = if action == "do_it" && list.confirm_posts {
+            vec![("smtp,dkim", "request_auth"), ("md5,smime", action)]
         } else {
-            rules += &format!("{condition} {ANY} -> {action}\n");
+            vec![(ANY, action)]
+        };
+        for (way, action) in ways {
+            let _ = writeln!(rules, "{condition} {way} -> {action}");
         }
     };
     if list.discards_bulk {
