@@ -7,6 +7,8 @@ use crate::model::design::{Ids, ListManager};
 use crate::model::memory::Pop3;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use toml::Spanned;
 
 /// The settings of `unqmail.toml`; docs/settings.md describes each.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -111,6 +113,25 @@ pub struct Lists {
     pub manager: ListManager,
     /// What runs a list, by its address, or the lists of a domain, by its name.
     pub of: BTreeMap<String, ListManager>,
+    /// Files that tell who is in a list whose members are in a database, by its address.
+    pub dump: BTreeMap<String, PathBuf>,
+    /// The lines of `of` and `dump`, by table and name.
+    #[serde(skip)]
+    lines: BTreeMap<(&'static str, String), u32>,
+}
+
+/// The names in the tables of `[lists]`, with their places.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Places {
+    lists: ListPlaces,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListPlaces {
+    of: BTreeMap<Spanned<String>, toml::Value>,
+    dump: BTreeMap<Spanned<String>, toml::Value>,
 }
 
 impl Default for Old {
@@ -148,6 +169,23 @@ impl Lists {
     }
 }
 
+impl Lists {
+    /// The line of a name in one of the tables, `of` or `dump`; 0 where it is not known.
+    pub fn line_of(&self, table: &'static str, name: &str) -> u32 {
+        self.lines.get(&(table, name.to_owned())).copied().unwrap_or(0)
+    }
+
+    fn keep_lines(&mut self, text: &str, places: ListPlaces) {
+        let ListPlaces { of, dump } = places;
+        let names = of.into_keys().map(|name| ("of", name));
+        for (table, name) in names.chain(dump.into_keys().map(|name| ("dump", name))) {
+            let front = text.get(..name.span().start).unwrap_or_default();
+            let line = u32::try_from(front.matches('\n').count()).unwrap_or(u32::MAX);
+            self.lines.insert((table, name.into_inner()), line.saturating_add(1));
+        }
+    }
+}
+
 impl MapType {
     /// Postfix's word for it.
     pub fn name(self) -> &'static str {
@@ -173,7 +211,10 @@ impl Policy {
     /// assert!(Policy::parse("colour = 'red'").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+        let mut policy: Self = toml::from_str(text)?;
+        let places: Places = toml::from_str(text)?;
+        policy.lists.keep_lines(text, places.lists);
+        Ok(policy)
     }
 }
 
@@ -208,6 +249,15 @@ mod tests {
         assert_eq!(of("club@example.com"), ListManager::Mlmmj);
         let error = Policy::parse("[lists]\nmanager = 'majordomo'\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("mlmmj"), "{error}");
+    }
+
+    #[test]
+    fn the_names_of_lists_have_their_lines() {
+        let text = "[lists]\nmanager = 'alias'\n[lists.dump]\n# one\n'a@b.example' = '/tmp/a'\n[lists.of]\n'b.example' = 'mlmmj'\n";
+        let lists = Policy::parse(text).unwrap().lists;
+        assert_eq!(lists.line_of("dump", "a@b.example"), 5);
+        assert_eq!(lists.line_of("of", "b.example"), 7);
+        assert_eq!(lists.line_of("of", "x"), 0);
     }
 
     #[test]

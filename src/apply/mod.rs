@@ -26,7 +26,9 @@ use crate::mail::{self, Job, Moved, Orphans, Progress};
 use crate::model::RelPath;
 use crate::model::seen::Memory;
 use crate::plan::Plan;
+use bstr::{BStr, ByteSlice as _};
 use journal::Journal;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -186,4 +188,21 @@ fn copy_posts(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
             Err(error) => applied.failures.push(error),
         }
     }
+    for (_, folder, wanted) in plan.pending().filter(|(list, ..)| only.covers(list)) {
+        if let Err(error) = remove_decided(job.tree, &folder, &wanted) {
+            applied.failures.push(error);
+        }
+    }
+}
+
+/// Takes away the copies of posts that do not wait on the old server any more, so that nobody sends
+/// them to the list once more.
+fn remove_decided(tree: &Tree, folder: &RelPath, wanted: &BTreeSet<&BStr>) -> fsys::Result<()> {
+    let there = match tree.root().list(folder) {
+        Ok(there) => there,
+        Err(error) if error.is_missing() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let decided = there.iter().filter(|entry| !wanted.contains(entry.name.as_bstr()));
+    decided.map(|entry| folder.join(&entry.name)).try_for_each(|path| tree.remove(&path))
 }

@@ -3,7 +3,7 @@
 use super::Severity::{self, Error, Note, Warning};
 
 /// A kind of finding. Its page `docs/findings/ID.md` is what `unqmail explain ID` prints.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     /// `subject-condition`, never reused and never renamed.
     pub id: &'static str,
@@ -88,11 +88,14 @@ codes! {
     LIST_DOMAIN_UNSERVED = "list-domain-unserved", Error, "correct outhost, or make the domain a virtual one";
     LIST_MADE_ALIAS = "list-made-alias", Warning, "tell the members and the owner; give the list a manager in unqmail.toml if it needs one";
     LIST_MEMBER_MALFORMED = "list-member-malformed", Warning, "remove the record with ezmlm-unsub";
-    LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "move the members into files with ezmlm-list and ezmlm-sub, then plan again";
+    LIST_MEMBERS_IN_DATABASE = "list-members-in-database", Error, "name a dump of the database under [lists.dump] in unqmail.toml, or move the members into files";
     LIST_NAME_UNUSABLE = "list-name-unusable", Error, "rename the list on the old server, or give it to another list manager";
     LIST_OPENED = "list-opened", Error, "give the list a manager that keeps its rules, or accept that more people can post";
+    LIST_ORPHANED = "list-orphaned", Warning, "make its .qmail files again with ezmlm-make if the list is wanted, then plan again";
     LIST_OWNER_SHARED = "list-owner-shared", Note, "tell the owner that the list's moderators read along";
+    LIST_POST_PENDING = "list-post-pending", Warning, "have it decided before the switch, or send it to the list again from the folder `pending`";
     LIST_SENDER_BY_HEADER = "list-sender-by-header", Note, "nothing to do for people; check programs that post with a From: of their own";
+    LIST_SETTING_IDLE = "list-setting-idle", Error, "correct the name in unqmail.toml, or remove the line";
     LIST_SETTING_UNMAPPED = "list-setting-unmapped", Warning, "see whether the new list manager has something alike";
     LIST_TWICE = "list-twice", Error, "remove one of the two folders or correct its outlocal";
     MESSAGE_FOREIGN = "message-foreign", Warning, "look at the messages; remove them by hand if nobody wants them";

@@ -65,7 +65,7 @@ impl Disposition {
 }
 
 /// One diagnostic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Which kind.
     pub code: &'static Code,
@@ -133,7 +133,7 @@ impl Finding {
 }
 
 /// Collects findings; readers and translators push, reports read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {

@@ -1,10 +1,16 @@
 //! Mailing lists, told without the words of any list manager.
 
 mod filters;
+mod joined;
+mod pending;
 mod settings;
+mod text;
 
 pub use filters::{Filters, Powers, Subjects};
+pub use joined::{Joined, Log, Logs, name_in};
+pub use pending::{Pending, WaitsFor};
 pub use settings::{Setting, Value};
+pub use text::{Occasion, Piece, Text};
 
 use super::{Address, Origin, RelPath, Sourced};
 use bstr::BString;
@@ -85,6 +91,12 @@ pub struct List {
     pub powers: Powers,
     /// The language of the list's texts, as `fr` or `pt_BR`.
     pub language: Option<Sourced<String>>,
+    /// When its members came, and under which names.
+    pub logs: Logs,
+    /// Texts of its own.
+    pub texts: Vec<Text>,
+    /// Posts that wait for somebody, the oldest first.
+    pub pending: Vec<Pending>,
     /// The archive.
     pub archive: Archive,
     /// Settings that no model value stands for: what each does.

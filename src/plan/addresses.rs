@@ -1,7 +1,7 @@
 //! The table of addresses: what happened to mail for each, and what will.
 
 use super::Plan;
-use super::listed::Compared;
+use super::listed::Listed;
 use super::probes;
 use super::verdict::compare;
 use crate::finding::code;
@@ -47,8 +47,8 @@ pub struct Explanation {
     pub old_steps: Vec<Step>,
     /// The way on the new one.
     pub new_steps: Steps,
-    /// Where it is a list's own: the settings before and after.
-    pub settings: Vec<Compared>,
+    /// Where it is a list's own: the list before and after.
+    pub list: Listed,
 }
 
 impl Plan {
@@ -97,8 +97,8 @@ impl Plan {
         let old = resolver.follow(address);
         let new = self.new.follow(address);
         let row = self.row(resolver, address.to_owned(), old.outcomes, new.outcomes);
-        let settings = self.compare_settings(address);
-        Explanation { row, old_steps: old.steps, new_steps: new.steps, settings }
+        let list = self.explain_list(address).unwrap_or_default();
+        Explanation { row, old_steps: old.steps, new_steps: new.steps, list }
     }
 
     fn row(

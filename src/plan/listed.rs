@@ -1,10 +1,23 @@
 //! The settings of a list before and after, side by side.
 
-use super::Plan;
+use super::{Counted, Plan};
+use crate::finding::{Finding, Findings};
+use crate::model::design::MailingList;
 use crate::model::{Address, Origin};
 use crate::target::lists;
 pub use crate::target::lists::Kept;
 use bstr::BStr;
+
+/// A list before and after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its settings.
+    pub settings: Vec<Compared>,
+    /// How many people it has.
+    pub members: Vec<Counted>,
+    /// What a person should know of it.
+    pub findings: Findings,
+}
 
 /// One setting of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,21 +33,35 @@ pub struct Compared {
 }
 
 impl Plan {
-    /// The settings of the list that an address belongs to; nothing for other addresses. What the
-    /// list has not and the new one needs no file for is left out.
-    pub(super) fn compare_settings(&self, address: &BStr) -> Vec<Compared> {
-        let address = Address::parse(address);
-        let list = address.and_then(|address| self.design.lists.get(&self.design.real(&address)));
-        let Some(list) = list else { return Vec::new() };
-        let kept = lists::of(list.manager).kept(list);
-        let compared = list.list.settings().into_iter().map(|setting| {
-            let own = kept.iter().filter(|kept| kept.setting == setting.name).cloned();
-            let new: Vec<Kept> = own.collect();
-            let is_nothing = setting.value.is_nothing() && new.iter().all(|it| it.value.is_none());
-            let (name, old) = (setting.name, setting.value.to_string());
-            let origin = setting.origin.cloned();
-            (!is_nothing).then_some(Compared { name, old, origin, new })
-        });
-        compared.flatten().collect()
+    /// What is told of the list that an address belongs to; nothing for other addresses.
+    pub(super) fn explain_list(&self, address: &BStr) -> Option<Listed> {
+        let address = Address::parse(address)?;
+        let list = self.design.lists.get(&self.design.real(&address))?;
+        let subject = list.list.address.to_bytes();
+        let is_of_it =
+            |finding: &&Finding| finding.subject == subject && finding.code.id.starts_with("list-");
+        let mut findings = Findings::default();
+        findings.extend(self.findings.iter().filter(is_of_it).cloned());
+        findings.sort();
+        Some(Listed {
+            settings: compare_settings(list),
+            members: self.count_members(list),
+            findings,
+        })
     }
+}
+
+/// The settings of a list before and after. What the list has not and the new one needs no file for is
+/// left out.
+fn compare_settings(list: &MailingList) -> Vec<Compared> {
+    let kept = lists::of(list.manager).kept(list);
+    let compared = list.list.settings().into_iter().map(|setting| {
+        let own = kept.iter().filter(|kept| kept.setting == setting.name).cloned();
+        let new: Vec<Kept> = own.collect();
+        let is_nothing = setting.value.is_nothing() && new.iter().all(|it| it.value.is_none());
+        let (name, old) = (setting.name, setting.value.to_string());
+        let origin = setting.origin.cloned();
+        (!is_nothing).then_some(Compared { name, old, origin, new })
+    });
+    compared.flatten().collect()
 }

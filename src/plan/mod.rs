@@ -3,15 +3,18 @@
 
 mod addresses;
 mod cost;
+mod counted;
 mod explained;
 mod listed;
 mod part;
 mod probes;
+mod settings;
 mod verdict;
 
 pub use addresses::{AddressRow, Explanation};
 pub use cost::{Cost, Room};
-pub use listed::{Compared, Kept};
+pub use counted::Counted;
+pub use listed::{Compared, Kept, Listed};
 
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
@@ -31,6 +34,7 @@ use crate::resolve::Resolver;
 use crate::source::{self, Layout};
 use crate::target::{self, Artifact, Choices};
 use crate::translate;
+use bstr::BStr;
 use explained::Explained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -130,6 +134,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
         let mut plan = Self::of(site, findings, policy, dovecot)?;
+        plan.report_settings();
         plan.report_accounts();
         plan.report_addresses();
         plan.findings.sort();
@@ -217,12 +222,24 @@ impl Plan {
         self.design.mailboxes.keys().chain(self.design.lists.keys()).collect()
     }
 
-    /// Archived posts to copy: the list, the old server's file and the new one's.
+    /// Archived posts to copy, and those that wait: the list, the old server's file and the new one's.
     pub fn archives(&self) -> impl Iterator<Item = (&Address, &RelPath, RelPath)> {
         self.design.lists.iter().flat_map(|(address, list)| {
             let folder = target::lists::of(list.manager).archive(list);
             let posts = list.list.archive.posts.iter();
-            posts.map(move |(number, from)| (address, from, folder.join(number.to_string())))
+            let posts =
+                posts.map(move |(number, from)| (address, from, folder.join(number.to_string())));
+            let folder = target::lists::pending(list);
+            let waiting = list.list.pending.iter().map(|post| &post.file);
+            posts.chain(waiting.map(move |from| (address, from, folder.join(from.file_name()))))
+        })
+    }
+
+    /// The folders of posts that wait: the list, the folder and the names that there shall be.
+    pub fn pending(&self) -> impl Iterator<Item = (&Address, RelPath, BTreeSet<&BStr>)> {
+        self.design.lists.iter().map(|(address, list)| {
+            let names = list.list.pending.iter().map(|post| post.file.file_name());
+            (address, target::lists::pending(list), names.collect())
         })
     }
 
@@ -377,7 +394,8 @@ impl Plan {
 }
 
 fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
-    Layout { qmail: RelPath::new(&policy.old.qmail), only }
+    let dumps = policy.lists.dump.clone();
+    Layout { qmail: RelPath::new(&policy.old.qmail), only, dumps }
 }
 
 /// Reads the planned files as the programs will.

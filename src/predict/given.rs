@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub struct GivenList {
     /// Members in lower case, and whether each gets digests.
     pub members: BTreeMap<BString, bool>,
+    /// How many people there are in each other role.
+    pub others: BTreeMap<String, usize>,
     /// The number of the next post.
     pub next: u64,
 }
@@ -56,11 +58,14 @@ pub(super) fn read(files: &Files<'_>) -> Result<BTreeMap<BString, GivenList>, Er
             lists.insert(record.list, (address, GivenList { next, ..GivenList::default() }));
         }
         let members: Vec<MemberRecord> = records(&folder.join("members.jsonl"), files)?;
-        for member in members.into_iter().filter(|member| member.role == "member") {
-            if let Some((_, list)) = lists.get_mut(&member.list) {
+        for member in members {
+            let Some((_, list)) = lists.get_mut(&member.list) else { continue };
+            if member.role == "member" {
                 let mode = member.reception.unwrap_or_default();
                 let digest = !matches!(mode.as_str(), "" | "regular" | "mail");
                 list.members.insert(member.email.to_ascii_lowercase().into(), digest);
+            } else {
+                *list.others.entry(member.role).or_default() += 1;
             }
         }
         given.extend(lists.into_values());

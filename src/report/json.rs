@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::model::design::{DomainPattern, Role};
 use crate::model::outcome::Outcome;
 use crate::model::quota::Quota;
-use crate::plan::{AddressRow, Compared, Explanation, Kept, Plan};
+use crate::plan::{AddressRow, Compared, Counted, Explanation, Kept, Plan};
 use crate::rehearse::{self, Rehearsed};
 use crate::resolve::Step;
 use crate::verify::{Difference, Verified};
@@ -248,7 +248,7 @@ struct ExplainLine<'a>(&'a Explanation);
 
 impl Serialize for ExplainLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Explanation { row, old_steps, new_steps, settings } = self.0;
+        let Explanation { row, old_steps, new_steps, list } = self.0;
         let mut map = serializer.serialize_map(None)?;
         put_row(&mut map, row)?;
         let old = || old_steps.iter().map(|step| OldStep(step).into_text());
@@ -256,8 +256,10 @@ impl Serialize for ExplainLine<'_> {
             old().chain(new_steps.iter().map(|step| format!("new: {} ({})", step.text, step.place)))
         };
         map.serialize_entry("trace", &Sequence(trace))?;
-        if !settings.is_empty() {
-            map.serialize_entry("settings", &Sequence(|| settings.iter().map(SettingEntry)))?;
+        if !list.settings.is_empty() {
+            map.serialize_entry("settings", &Sequence(|| list.settings.iter().map(SettingEntry)))?;
+            map.serialize_entry("members", &Sequence(|| list.members.iter().map(CountedEntry)))?;
+            map.serialize_entry("told", &Sequence(|| list.findings.iter().map(FindingEntry)))?;
         }
         map.end()
     }
@@ -277,6 +279,20 @@ impl Serialize for SettingEntry<'_> {
             map.serialize_entry("line", &origin.line)?;
         }
         map.serialize_entry("new", &Sequence(|| new.iter().map(KeptEntry)))?;
+        map.end()
+    }
+}
+
+/// How many people of a role a list has.
+struct CountedEntry<'a>(&'a Counted);
+
+impl Serialize for CountedEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Counted { role, old, new } = self.0;
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("role", role)?;
+        map.serialize_entry("old", old)?;
+        map.serialize_entry("new", new)?;
         map.end()
     }
 }

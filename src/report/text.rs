@@ -4,7 +4,7 @@ use super::{counted, duration, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::{Origin, RelPath, shown};
-use crate::plan::{Compared, Explanation, Kept, Plan};
+use crate::plan::{Compared, Counted, Explanation, Kept, Plan};
 use crate::rehearse::Rehearsed;
 use crate::verify::{Difference, Verified};
 use anstyle::{AnsiColor, Style};
@@ -210,7 +210,7 @@ pub fn waivers(waivers: &[Waiver], out: &mut dyn Write) -> io::Result<()> {
 /// What `explain ADDRESS` prints: what became of the mail, what will, why they differ; then the way
 /// there on each server, each step with the line or row that says so.
 pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
-    let Explanation { row, old_steps, new_steps, settings: compared } = explanation;
+    let Explanation { row, old_steps, new_steps, list } = explanation;
     let bold = Style::new().bold();
     writeln!(out, "{bold}{}{bold:#}: {}", shown(&row.address), row.verdict.name())?;
     for (name, outcomes) in [("before", &row.old), ("after", &row.new)] {
@@ -228,8 +228,35 @@ pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result
     steps("the old server", old, out)?;
     let new = new_steps.iter().map(|step| (&step.text, Some(step.place.clone())));
     steps("the new server", new, out)?;
-    settings(compared, out)?;
+    settings(&list.settings, out)?;
+    members(&list.members, out)?;
+    told(&list.findings, out)?;
     writeln!(out)
+}
+
+/// How many people a list has, before beside after.
+fn members(counted: &[Counted], out: &mut dyn Write) -> io::Result<()> {
+    if !counted.is_empty() {
+        writeln!(out, "its people, before and after")?;
+    }
+    for Counted { role, old, new } in counted {
+        let new = new.map_or("not counted".to_owned(), |new| new.to_string());
+        writeln!(out, "    {role:<22}  {old:>8}  {new:>8}")?;
+    }
+    Ok(())
+}
+
+/// What a person should know of a list, a line each.
+fn told(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
+    if !findings.is_empty() {
+        writeln!(out, "its findings")?;
+    }
+    for finding in findings {
+        let (severity, code, place) = (finding.code.severity, finding.code.id, &finding.origin);
+        writeln!(out, "    {}[{code}] {place}", severity.name())?;
+        writeln!(out, "        {}: {}", finding.message(), finding.effect())?;
+    }
+    Ok(())
 }
 
 /// The settings of a list, before beside after; places are told from the folder that all are in.

@@ -19,8 +19,9 @@ use crate::fsys::{self, root::Root};
 use crate::model::seen::Memory;
 use crate::model::site::Site;
 use crate::model::{Origin, RelPath};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
 /// Files larger than this are no configuration of a mail server: 64 MiB.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -33,6 +34,8 @@ pub struct Layout {
     /// The homes of virtual domains that are read; all where it is `None`. Of the others it is only
     /// seen that they are there.
     pub only: Option<BTreeSet<RelPath>>,
+    /// Files of this host that tell who is in a list whose members are in a database, by its address.
+    pub dumps: BTreeMap<String, PathBuf>,
 }
 
 impl Layout {
@@ -44,7 +47,7 @@ impl Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { qmail: RelPath::new("var/qmail"), only: None }
+        Self { qmail: RelPath::new("var/qmail"), only: None, dumps: BTreeMap::new() }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::finding::Findings;
 use crate::model::RelPath;
 use crate::model::design::Design;
 use crate::policy::{Dovecot, MapType};
+use std::borrow::Cow;
 use std::sync::Arc;
 use wiring::Wiring;
 
@@ -33,7 +34,7 @@ pub enum Content {
     /// A folder that some program expects, perhaps empty.
     Folder,
     /// A symbolic link to a path of the new host.
-    Link(&'static str),
+    Link(Cow<'static, str>),
 }
 
 /// Who a file is for: its owner and mode follow.

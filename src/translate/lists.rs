@@ -2,12 +2,12 @@
 
 use super::Translator;
 use crate::finding::{Disposition, code};
-use crate::model::Address;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{
     DomainPattern, ListManager, LocalPattern, MailingList, Pattern, Target,
 };
-use crate::model::list::List;
+use crate::model::list::{Joined, List, WaitsFor};
+use crate::model::{Address, Origin, shown};
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ impl Translator<'_> {
             }
             let manager = self.policy.lists.manager_of(&list.address);
             self.report_unmapped(&list, manager);
+            self.report_pending(&list);
             let owners = self.owners(&list);
             let answers = self.answers(&list);
             self.design.lists.insert(at, MailingList { list, manager, owners, answers });
@@ -79,7 +80,7 @@ impl Translator<'_> {
                 &setting.origin,
                 list.address.to_bytes(),
                 format!("{} {}", setting.origin.file.file_name(), setting.value),
-                "the new list does not do so",
+                "the new list has nothing like it",
             );
         }
         // On Mailman such posts wait for a moderator; Sympa asks as ezmlm did.
@@ -92,6 +93,26 @@ impl Translator<'_> {
                 list.address.to_bytes(),
                 "each post is confirmed by its sender",
                 "posts are distributed without confirmation",
+            );
+        }
+    }
+
+    /// Nothing is decided about posts that wait: each is named.
+    fn report_pending(&mut self, list: &List) {
+        for post in &list.pending {
+            let whom = match post.waits_for {
+                WaitsFor::Moderator => "a moderator",
+                WaitsFor::Sender => "its sender to confirm it",
+            };
+            let (sender, subject) = (shown(&post.sender), shown(&post.subject));
+            let date = Joined { when: post.when, ..Joined::default() }.date();
+            self.find(
+                &code::LIST_POST_PENDING,
+                Disposition::Manual,
+                &Origin::file(&post.file),
+                list.address.to_bytes(),
+                format!("a post from <{sender}> waits for {whom} since {date}: {subject}"),
+                "it is kept as a file in the folder `pending` of the list's definition, and not sent to anybody",
             );
         }
     }

@@ -50,6 +50,19 @@ fn club(editor: &str) -> String {
     file("headerremove", "subject%0A../../x%0Aa b%0A");
     file("text/trailer", "--%0Abye%1B[2J%00%0A<#n#>%0A");
     file("addtrailer", "");
+    let evil =
+        "%text ../../x%%0A$control owner$ $(id)%0AFrom root%0A%1B[2J%00evil <#A#><#Z#>%0A.%0A";
+    for name in ["sub-ok", "top", "help", "mod-request", "sub-confirm", "../x", "messages"] {
+        file(&format!("text/{}", name.replace('/', "_")), evil);
+    }
+    let log = "%00%FF%0A1700000000 + good-@b.example =cmd|'/c calc' %22%1B[2J%00 <x@y>%0A+%0A1 %0A";
+    file("Log", log);
+    manifest += &format!(
+        "file {CLUB}/mod/pending/1.1 744\n| Return-Path: <evil\x1b[2J@x>\n| Subject: \x1b]0;evil\x07 $(id)\n"
+    );
+    let mut file = |name: &str, text: &str| {
+        manifest += &format!("file {CLUB}/{name}\n\\ {text}\n");
+    };
     for folder in ["", "digest/", "mod/", "allow/", "deny/"] {
         let name = folder.trim_end_matches('/');
         let mut records = format!("Tgood-{name}@b.example%00");
@@ -92,6 +105,16 @@ fn nothing_of_a_member_file_becomes_a_line_of_another() {
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
             let of = path.strip_prefix(&laid.target).unwrap().display().to_string();
             // The definition is quoted; it may say what a text said.
+            // Posts are kept as they are.
+            if of.contains("/pending/") {
+                continue;
+            }
+            if of.contains("own-text/") {
+                let marks = text.replace("%%", "").replace("$$", "").replace("%text prologue%", "");
+                assert!(!marks.contains("%text") && !marks.contains("$control"), "{of}: {text}");
+                assert!(!text.contains(['\u{1b}', '\0']), "{of}: {text}");
+                continue;
+            }
             let evil = ["evil", "command@", "(id)", "carriage", "quoted", "\u{1b}"];
             for word in evil.iter().filter(|_| !of.ends_with("list.json")) {
                 assert!(!text.contains(word), "{manager}: {of} has {word:?}\n{text}");
@@ -105,8 +128,9 @@ fn nothing_of_a_member_file_becomes_a_line_of_another() {
         let members = read(&folder.join("members.csv"));
         // Who writes from an odd address may be let in or kept out by it, and nothing more.
         let named = members.lines().skip(1).filter(|row| !row.starts_with("good-"));
-        assert!(named.clone().all(|row| row.ends_with(",allowed") || row.ends_with(",denied")));
+        assert!(named.clone().all(|row| row.ends_with(",allowed,,") || row.ends_with(",denied,,")));
         assert_eq!(named.count(), 8, "{members}");
+        assert!(members.contains(",2023-11-14T22:13:20Z,'=cmd|'/c calc'"), "{members}");
         let aliases = read(&laid.target.join("etc/postfix/unqmail/aliases"));
         let row = aliases.lines().find(|row| row.starts_with("club@a.example"));
         let expected = "club@a.example good-@b.example, good-digest@b.example";

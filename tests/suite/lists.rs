@@ -199,7 +199,7 @@ fn a_changed_member_or_counter_for_mailman_is_a_difference() {
     };
     change("members.jsonl", "olga@alder.example", "troll@alder.example");
     let at = fs::read_to_string(kit.join("lists.jsonl")).unwrap();
-    let at = at[at.find("\"post_id\":").unwrap()..].split('}').next().unwrap().to_owned();
+    let at = at[at.find("\"post_id\":").unwrap()..].split([',', '}']).next().unwrap().to_owned();
     change("lists.jsonl", &at, "\"post_id\":0");
     let verified = laid.verify(&["--format", "json"]);
     assert_eq!(verified.code, 4);
@@ -217,4 +217,159 @@ fn what_tables_hand_over_is_an_unknown_address_from_outside() {
     }
     let led = laid.explain(&["news-subscribe@larch.example", "--format", "json"]).json();
     assert_eq!(led["new"][0]["list"], "news@larch.example", "{led}");
+}
+
+/// A list with members, texts and a log, in the small site.
+const CHOIR: &str = "\
+file home/vpopmail/domains/a.example/choir/outlocal
+| choir
+file home/vpopmail/domains/a.example/choir/outhost
+| a.example
+file home/vpopmail/domains/a.example/choir/key
+| key
+file home/vpopmail/domains/a.example/choir/public
+file home/vpopmail/domains/a.example/choir/modpost
+file home/vpopmail/domains/a.example/choir/ezmlmrc
+| /etc/ezmlm/fr
+file home/vpopmail/domains/a.example/choir/editor
+| |/usr/bin/ezmlm-reject '/home/vpopmail/domains/a.example/choir'
+| |/usr/bin/ezmlm-store '/home/vpopmail/domains/a.example/choir'
+file home/vpopmail/domains/a.example/choir/text/sub-ok
+| # a comment
+| Bienvenue <#A#>, 100% <#l#>@<#h#>!
+| <=M=>
+| This list is not moderated.
+| <==>
+| !R
+file home/vpopmail/domains/a.example/choir/text/unsub-ok
+| Acknowledgment: I have removed the address
+|
+| <#A#>
+|
+| from the choir mailing list. This address
+| is no longer a subscriber.
+file home/vpopmail/domains/a.example/choir/Log
+| 1700000000 + joe@a.example Joe \"J\" Doe <joe@a.example>
+| garbage
+| 1700000001 +manual nobody@a.example
+file home/vpopmail/domains/a.example/choir/mod/pending/1700000000.4711 744
+| Return-Path: <eve@outside.example>
+| Subject: Summer party
+|
+| Salad?
+file home/vpopmail/domains/a.example/choir/mod/pending/1700000001.1 644
+| Never finished.
+file home/vpopmail/domains/a.example/choir/manager
+| |/usr/bin/ezmlm-get '/home/vpopmail/domains/a.example/choir'
+| |/usr/bin/ezmlm-manage '/home/vpopmail/domains/a.example/choir'
+link home/vpopmail/domains/a.example/.qmail-choir /home/vpopmail/domains/a.example/choir/editor
+link home/vpopmail/domains/a.example/.qmail-choir-default /home/vpopmail/domains/a.example/choir/manager
+members home/vpopmail/domains/a.example/choir/subscribers
+| joe@a.example
+members home/vpopmail/domains/a.example/choir/mod/subscribers
+| joe@a.example
+";
+
+#[test]
+fn a_text_of_the_list_s_own_is_sent_by_the_new_list_too() {
+    let laid = Laid::small_with(CHOIR, "").migrated();
+    let folder = laid.target.join("var/spool/mlmmj/a.example/choir");
+    assert_eq!(fs::read_link(folder.join("text")).unwrap().to_str(), Some("own-text"));
+    let text = fs::read_to_string(folder.join("text/finish-sub")).unwrap();
+    let body = text.split_once("%text prologue%\n\n").unwrap().1;
+    assert_eq!(body, "Bienvenue $subaddr$, 100%% choir@a.example!\n");
+    // The other is ezmlm's own, so that the package's French one is sent.
+    assert!(!folder.join("own-text/finish-unsub").exists());
+    let stock = fs::read_link(folder.join("own-text/finish")).unwrap();
+    assert_eq!(stock.to_str(), Some("/usr/share/mlmmj/text.skel/fr/finish"));
+    assert_eq!(laid.verify(&[]).code, 0);
+    let laid = Laid::small_with(CHOIR, "[lists]\nmanager = 'mailman'\n").migrated();
+    let kit = fs::read_to_string(laid.target.join("etc/mailman3/unqmail/lists.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&kit).unwrap();
+    let welcome = "Bienvenue $user_email, 100% choir@a.example!\n";
+    assert_eq!(record["texts"], serde_json::json!({"list:user:notice:welcome": welcome}));
+    assert_eq!(record["config"]["preferred_language"], "fr");
+    let people =
+        fs::read_to_string(laid.target.join("etc/mailman3/unqmail/members.jsonl")).unwrap();
+    assert!(people.contains(r#""display_name":"Joe J Doe""#), "{people}");
+}
+
+#[test]
+fn a_post_that_waits_is_named_and_kept_and_goes_once_it_is_decided() {
+    let laid = Laid::small_with(CHOIR, "").migrated();
+    let plan = laid.plan(&["--format", "json"]).json();
+    let findings = plan["findings"].as_array().unwrap();
+    let waiting: Vec<_> = findings.iter().filter(|it| it["code"] == "list-post-pending").collect();
+    assert_eq!(waiting.len(), 1);
+    let said = waiting[0]["message"].as_str().unwrap();
+    let wanted = "a post from <eve@outside.example> waits for a moderator since 2023-11-14T22:13:20Z: Summer party";
+    assert_eq!(said, wanted);
+    let folder = laid.target.join("var/lib/unqmail/lists/a.example/choir");
+    let copy = folder.join("pending/1700000000.4711");
+    assert!(fs::read_to_string(&copy).unwrap().contains("Salad?"));
+    assert!(!folder.join("pending/1700000001.1").exists());
+    let csv = fs::read_to_string(folder.join("members.csv")).unwrap();
+    assert!(csv.contains("joe@a.example,subscriber,2023-11-14T22:13:20Z,Joe J Doe\n"), "{csv}");
+    let moderation = laid.target.join("var/spool/mlmmj/a.example/choir/moderation");
+    assert_eq!(fs::read_dir(moderation).unwrap().count(), 0, "approved by nobody");
+    let old = laid.site.join("home/vpopmail/domains/a.example/choir/mod/pending/1700000000.4711");
+    fs::remove_file(old).unwrap();
+    assert_eq!(laid.migrate(&[]).code, 0);
+    assert!(!copy.exists(), "it would be sent once more");
+}
+
+#[test]
+fn members_that_were_in_a_database_are_read_from_a_dump() {
+    let laid = Laid::small(&format!(
+        "{CHOIR}file home/vpopmail/domains/a.example/choir/subdb\n| mysql:db:3306:list:secret:ezmlm:choir\n"
+    ));
+    let plan = laid.plan(&["--format", "json"]);
+    assert!(plan.all().contains("list-members-in-database") && !plan.all().contains("secret"));
+    let dump = laid.folder.path().join("choir.sql");
+    let rows = "INSERT INTO `choir` VALUES (3,'sue@b.example'),(4,'-x@b.example'),(99,'sub@b.example');\n\
+                INSERT INTO `choir_digest` VALUES (5,'dan@b.example');\n";
+    fs::write(&dump, rows).unwrap();
+    let settings = format!("[lists.dump]\n'Choir@a.example' = '{}'\n", dump.display());
+    fs::write(&laid.config, settings).unwrap();
+    let laid = laid.migrated();
+    let folder = laid.target.join("var/spool/mlmmj/a.example/choir");
+    assert_eq!(fs::read_to_string(folder.join("subscribers.d/s")).unwrap(), "sue@b.example\n");
+    assert_eq!(fs::read_to_string(folder.join("digesters.d/d")).unwrap(), "dan@b.example\n");
+    // The dump has no table of moderators: the list's own files count.
+    let moderators = fs::read_to_string(folder.join("control/moderators")).unwrap();
+    assert_eq!(moderators, "joe@a.example\n");
+    let plan = laid.plan(&["--format", "json"]).json();
+    let findings = plan["findings"].as_array().unwrap();
+    let bad = findings.iter().find(|it| it["code"] == "list-member-malformed").unwrap();
+    assert_eq!((bad["subject"].as_str(), bad["line"].as_u64()), (Some("-x@b.example"), Some(1)));
+}
+
+#[test]
+fn a_setting_for_a_list_that_is_not_there_names_its_line() {
+    let laid =
+        Laid::small_with(CHOIR, "[lists.of]\n'a.example' = 'mlmmj'\n'chior@a.example' = 'alias'\n");
+    let plan = laid.plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3);
+    let plan = plan.json();
+    let findings = plan["findings"].as_array().unwrap();
+    let idle: Vec<_> = findings.iter().filter(|it| it["code"] == "list-setting-idle").collect();
+    assert_eq!(idle.len(), 1);
+    assert_eq!(idle[0]["subject"], "chior@a.example");
+    assert_eq!((&idle[0]["file"], idle[0]["line"].as_u64()), (&"unqmail.toml".into(), Some(3)));
+}
+
+#[test]
+fn a_list_is_explained_with_its_people_and_what_is_told_of_it() {
+    let laid = Laid::larch();
+    let told = laid.explain(&["news@larch.example", "--format", "json"]).json();
+    let people = told["members"].as_array().unwrap();
+    let of = |role: &str| people.iter().find(|it| it["role"] == role).unwrap().clone();
+    for (role, count) in [("subscriber", 4), ("digest", 1), ("moderator", 1), ("denied", 1)] {
+        assert_eq!(of(role), serde_json::json!({"role": role, "old": count, "new": count}));
+    }
+    let findings = told["told"].as_array().unwrap();
+    assert!(findings.iter().any(|it| it["code"] == "list-setting-unmapped" && it["line"] == 3));
+    let text = laid.explain(&["news@larch.example"]).stdout;
+    assert!(text.contains("its people, before and after\n    subscriber "), "{text}");
+    assert!(text.contains("    warning[list-setting-unmapped] home/"), "{text}");
 }

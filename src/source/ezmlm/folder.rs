@@ -1,23 +1,33 @@
 //! One list: its folder becomes a [`List`].
 
-use super::members::Purpose;
+use super::dump::{self, Dump};
+use super::members::{Databases, Purpose};
 use super::rules::{Editor, Store};
 use super::senders::Senders;
 use super::settings::Settings;
 use super::software::Software;
-use super::{archive, members, options};
+use super::{archive, log, options, pending, texts};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::Root;
-use crate::model::list::{Archive, ArchiveReaders, List, Subscribing};
+use crate::fsys::{self, root::Root};
+use crate::model::list::{Archive, ArchiveReaders, List, Logs, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
-use crate::source::read_file;
+use crate::source::{read_file, unreadable};
 use bstr::{BStr, ByteSlice as _};
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 /// Reads the list in `folder`; `origin` is the `.qmail` file that leads there.
-pub(super) fn read(root: &Root, folder: &RelPath, origin: &Origin) -> (Option<List>, Findings) {
+/// What an address has in `dumps` is a file of this host that tells who is in the list.
+pub(super) fn read(
+    root: &Root,
+    folder: &RelPath,
+    origin: &Origin,
+    dumps: &BTreeMap<String, PathBuf>,
+) -> (Option<List>, Findings) {
     let mut findings = Findings::default();
-    let list = read_list(root, folder, origin, &mut findings);
+    let list = read_list(root, folder, origin, dumps, &mut findings);
     (list, findings)
 }
 
@@ -25,6 +35,7 @@ fn read_list(
     root: &Root,
     folder: &RelPath,
     origin: &Origin,
+    dumps: &BTreeMap<String, PathBuf>,
     findings: &mut Findings,
 ) -> Option<List> {
     let broken = |message: &'static str| {
@@ -55,22 +66,8 @@ fn read_list(
         findings.push(broken("outlocal and outhost make no address that a list can have"));
         return None;
     }
-    for name in ["subdb", "sql"] {
-        // `std`, alone or before a colon, names the list's own files.
-        let plugin = settings.value(name, findings);
-        let is_own = name == "subdb"
-            && plugin.is_some_and(|line| line.value.split_str(":").next() == Some(b"std"));
-        if settings.has(name) && !is_own {
-            findings.push(Finding::new(
-                &code::LIST_MEMBERS_IN_DATABASE,
-                Disposition::Manual,
-                settings.origin(name),
-                address.to_bytes(),
-                "the list's members are in a database",
-                "only members in the list's own files are carried over",
-            ));
-        }
-    }
+    let dump = dump(&settings, &address, dumps, findings);
+    let databases = Databases { root, list: folder, dump };
     // From version 5 on a missing headerremove is looked for in other places.
     let wants_headerremove = !settings.software.is_modern();
     let dead = match () {
@@ -105,32 +102,32 @@ fn read_list(
         confirmed: confirm_posts,
         confirmer: confirmer.as_ref(),
     });
-    let subscribers = members::read(root, folder, Purpose::Members, findings);
-    let digest = members::read(root, &folder.join("digest"), Purpose::Members, findings);
+    let digest_folder = folder.join("digest");
+    let subscribers = databases.read(folder, Purpose::Members, findings);
+    let digest = databases.read(&digest_folder, Purpose::Members, findings);
     let moderators_of_posts = moderator_folder(&settings, "modpost", findings);
     let moderators_of_members = moderator_folder(&settings, "modsub", findings);
-    let moderators = members::read(root, &moderators_of_posts, Purpose::Members, findings);
+    let moderators = databases.read(&moderators_of_posts, Purpose::Members, findings);
     let subscription_moderators = if moderators_of_members == moderators_of_posts {
         moderators.clone()
     } else {
-        members::read(root, &moderators_of_members, Purpose::Members, findings)
+        databases.read(&moderators_of_members, Purpose::Members, findings)
     };
-    let mut databases = editor.allowing();
-    if let Some(confirmer) = confirmer.as_ref().filter(|_| databases.is_empty()) {
-        databases = confirmer.allowing();
+    let mut allowing = editor.allowing();
+    if let Some(confirmer) = confirmer.as_ref().filter(|_| allowing.is_empty()) {
+        allowing = confirmer.allowing();
     }
     let senders = Senders {
-        root,
-        list: folder,
+        databases: &databases,
         address: &address,
         editor: editor_at.clone(),
         members: &[
             (folder, &subscribers),
-            (&folder.join("digest"), &digest),
+            (&digest_folder, &digest),
             (&moderators_of_posts, &moderators),
         ],
     };
-    let (posting, allowed, held_back) = senders.allowed(posting, &databases, findings);
+    let (posting, allowed, held_back) = senders.allowed(posting, &allowing, findings);
     let denied = senders.denied(&editor.denying(), findings);
     let is_public = settings.is_on(b'p', "public");
     let subscribing = match () {
@@ -157,21 +154,21 @@ fn read_list(
     let asker = manager.as_ref().unwrap_or(&nothing);
     let [confirm_subscribe, confirm_unsubscribe] = options::confirms(&settings, asker);
     let mut unmapped = options::unmapped(&settings, &add_headers);
-    let mut lost = |is_there: bool, name: &str, effect: &'static str| {
-        unmapped.extend(is_there.then(|| Sourced::new(effect, settings.origin(name))));
+    let is_nowhere = has_trailer && trailer.is_none();
+    unmapped.extend(is_nowhere.then(|| {
+        Sourced::new("adds a text that is not in the list's folder", settings.origin("addtrailer"))
+    }));
+    let (texts, homeless) = texts::read(root, folder, &settings, findings);
+    unmapped.extend(homeless);
+    let mut log = |path: &RelPath, members| log::read(root, path, members, findings);
+    let logs = Logs {
+        subscribers: log(folder, &subscribers),
+        digest: log(&digest_folder, &digest),
+        moderators: log(&moderators_of_posts, &moderators),
+        subscription_moderators: log(&moderators_of_members, &subscription_moderators),
+        allowed: log(&folder.join("allow"), &allowed),
+        denied: log(&folder.join("deny"), &denied),
     };
-    lost(
-        has_trailer && trailer.is_none(),
-        "addtrailer",
-        "adds a text that is not in the list's folder",
-    );
-    lost(settings.holds_files("text", b"trailer"), "text", "holds the texts of the list's answers");
-    for (folder, effect) in [
-        ("mod/pending", "holds posts that wait for a moderator"),
-        ("mod/unconfirmed", "holds posts that wait for their senders"),
-    ] {
-        lost(settings.holds_files(folder, b""), folder, effect);
-    }
     Some(List {
         software: settings.software.name(),
         subscribers,
@@ -212,11 +209,51 @@ fn read_list(
             last: settings.value("num", findings).map_or(0, |num| leading_number(&num.value)),
             posts: archive::read(root, folder, findings),
         },
+        logs,
+        texts,
+        pending: pending::read(root, folder, findings),
         unmapped,
         home: folder.clone(),
         known_as: Vec::new(),
         address,
     })
+}
+
+/// What is in a database and not in the list's own files, as far as a dump tells it.
+fn dump(
+    settings: &Settings<'_>,
+    address: &Address,
+    dumps: &BTreeMap<String, PathBuf>,
+    findings: &mut Findings,
+) -> Option<(Origin, Dump)> {
+    let used = ["subdb", "sql"].into_iter().filter(|name| settings.has(name)).find_map(|name| {
+        // `std`, alone or before a colon, names the list's own files.
+        let line = settings.value(name, findings).map(|line| line.value).unwrap_or_default();
+        let is_own = name == "subdb" && line.split_str(":").next() == Some(b"std");
+        (!is_own).then(|| (name, dump::table_of(&line, name == "subdb")))
+    });
+    let (name, table) = used?;
+    let asked =
+        dumps.iter().find(|(list, _)| list.as_bytes().eq_ignore_ascii_case(&address.to_bytes()));
+    let Some((_, path)) = asked else {
+        findings.push(Finding::new(
+            &code::LIST_MEMBERS_IN_DATABASE,
+            Disposition::Manual,
+            settings.origin(name),
+            address.to_bytes(),
+            "the list's members are in a database",
+            "only members in the list's own files are carried over",
+        ));
+        return None;
+    };
+    let origin = Origin::file(&RelPath::new(path.as_os_str().as_bytes()));
+    match fsys::read_bytes(path) {
+        Ok(text) => Some((origin, Dump::read(&text, table.as_bstr()))),
+        Err(error) => {
+            findings.push(unreadable(&origin.file, &error));
+            None
+        }
+    }
 }
 
 /// The list that a sublist gets its posts from.
@@ -265,7 +302,7 @@ mod tests {
         }
         let root = Root::open(dir.path()).unwrap();
         let origin = Origin::file(&RelPath::new("d/.qmail-club"));
-        let (list, findings) = read(&root, &RelPath::new("l"), &origin);
+        let (list, findings) = read(&root, &RelPath::new("l"), &origin, &BTreeMap::new());
         (list, findings.iter().map(|f| f.code.id).collect())
     }
 
@@ -413,9 +450,8 @@ mod tests {
         for name in ["sequence", "nowarn", "fromheader", "addtrailer"] {
             assert_eq!(told(&[(name, "x\n")]), [name]);
         }
-        assert_eq!(told(&[("text/sub-ok", "hello\n")]), ["text"]);
+        assert_eq!(told(&[("text/dig-bounce-num", "hello\n")]), ["dig-bounce-num"]);
         assert_eq!(told(&[("text/trailer", "--\n"), ("addtrailer", "")]), [] as [&str; 0]);
-        assert_eq!(told(&[("mod/pending/1.2", "x\n")]), ["pending"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Subscriber databases: 53 files of NUL-ended records (`sub-std.c` of ezmlm-idx, `subscribe.c` of
 //! ezmlm 0.53).
 
+use super::dump::Dump;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
 use crate::model::{Address, Origin, RelPath, Sourced, shown};
@@ -17,51 +18,93 @@ pub(super) enum Purpose {
     Senders,
 }
 
-/// Reads `FOLDER/subscribers`, sorted; addresses that differ by case only count once. A missing
-/// folder is an empty database.
-pub(super) fn read(
-    root: &Root,
-    folder: &RelPath,
-    purpose: Purpose,
-    findings: &mut Findings,
-) -> Vec<Sourced<Address>> {
-    let folder = folder.join("subscribers");
-    let entries = match root.list(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.is_missing() => return Vec::new(),
-        Err(error) => {
-            findings.push(unlistable(&folder, &error));
-            return Vec::new();
-        }
-    };
-    let mut members: BTreeMap<Address, Sourced<Address>> = BTreeMap::new();
-    for entry in entries {
-        // One byte from `@` to `t`; two-byte names that end in `n` are files being written.
-        let &[name @ b'@'..=b't'] = entry.name.as_slice() else {
-            continue;
-        };
-        let path = folder.join([name]);
-        // Nobody needs one, and it could lead to a file that is nobody's to read.
-        if entry.kind == Kind::Link {
-            findings.push(unreadable(&path, &"it is a link"));
-            continue;
-        }
-        let Some(bytes) = read_file(root, &path, findings) else {
-            continue;
-        };
-        let origin = Origin::file(&path);
-        for record in records(&bytes) {
-            match record.ok().and_then(Address::parse).filter(|found| is_usable(found, purpose)) {
-                Some(address) => {
-                    members
-                        .entry(address.to_lower())
-                        .or_insert_with(|| Sourced::new(address, origin.clone()));
+/// The databases of one list.
+pub(super) struct Databases<'a> {
+    pub root: &'a Root,
+    /// The list's folder, links followed.
+    pub list: &'a RelPath,
+    /// What the list has in a database, and the file that tells it.
+    pub dump: Option<(Origin, Dump)>,
+}
+
+impl Databases<'_> {
+    /// Who is in a database, sorted; addresses that differ by case only count once.
+    pub(super) fn read(
+        &self,
+        folder: &RelPath,
+        purpose: Purpose,
+        findings: &mut Findings,
+    ) -> Vec<Sourced<Address>> {
+        let mut members = Members { purpose, found: BTreeMap::new() };
+        let below = folder.strip_prefix(self.list);
+        let dumped = self
+            .dump
+            .as_ref()
+            .zip(below)
+            .and_then(|((origin, dump), below)| Some((origin, dump.of(below)?)));
+        match dumped {
+            Some((origin, rows)) => {
+                for (address, line) in rows {
+                    members.add(address, &origin.at(*line), findings);
                 }
-                None => findings.push(malformed(&origin, record.unwrap_or_else(|bytes| bytes))),
+            }
+            None => self.read_files(folder, &mut members, findings),
+        }
+        members.found.into_values().collect()
+    }
+
+    /// Reads `FOLDER/subscribers`. A missing folder is an empty database.
+    fn read_files(&self, folder: &RelPath, members: &mut Members, findings: &mut Findings) {
+        let folder = folder.join("subscribers");
+        let entries = match self.root.list(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.is_missing() => return,
+            Err(error) => {
+                findings.push(unlistable(&folder, &error));
+                return;
+            }
+        };
+        for entry in entries {
+            // One byte from `@` to `t`; two-byte names that end in `n` are files being written.
+            let &[name @ b'@'..=b't'] = entry.name.as_slice() else {
+                continue;
+            };
+            let path = folder.join([name]);
+            // Nobody needs one, and it could lead to a file that is nobody's to read.
+            if entry.kind == Kind::Link {
+                findings.push(unreadable(&path, &"it is a link"));
+                continue;
+            }
+            let Some(bytes) = read_file(self.root, &path, findings) else {
+                continue;
+            };
+            let origin = Origin::file(&path);
+            for record in records(&bytes) {
+                match record {
+                    Ok(address) => members.add(address, &origin, findings),
+                    Err(bytes) => findings.push(malformed(&origin, bytes)),
+                }
             }
         }
     }
-    members.into_values().collect()
+}
+
+/// The addresses of one database, by their lower case.
+struct Members {
+    purpose: Purpose,
+    found: BTreeMap<Address, Sourced<Address>>,
+}
+
+impl Members {
+    fn add(&mut self, text: &[u8], origin: &Origin, findings: &mut Findings) {
+        match Address::parse(text).filter(|address| is_usable(address, self.purpose)) {
+            Some(address) => {
+                let sourced = || Sourced::new(address.clone(), origin.clone());
+                self.found.entry(address.to_lower()).or_insert_with(sourced);
+            }
+            None => findings.push(malformed(origin, text)),
+        }
+    }
 }
 
 /// Records `T` address NUL; `Err` holds the bytes of one that does not begin or end so.

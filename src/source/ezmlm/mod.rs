@@ -1,14 +1,19 @@
 //! ezmlm and ezmlm-idx: the lists that `.qmail` files lead to, with members, rules and archive.
 
 mod archive;
+mod dump;
 mod folder;
 mod language;
+mod log;
 mod members;
 mod options;
+mod orphans;
+mod pending;
 mod rules;
 mod senders;
 mod settings;
 mod software;
+mod texts;
 
 use super::{Error, Reading, Source};
 use crate::model::command::simple_commands;
@@ -28,11 +33,14 @@ impl Source for Ezmlm {
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         let root = reading.root;
-        let folders: Vec<(RelPath, Found)> = list_folders(reading).into_iter().collect();
+        let dumps = &reading.layout.dumps;
+        let folders = list_folders(reading);
+        let orphans = orphans::find(reading, &folders);
+        let folders: Vec<(RelPath, Found)> = folders.into_iter().collect();
         let read: Vec<_> = folders
             .into_par_iter()
             .map(|(path, found)| {
-                let (list, findings) = folder::read(root, &path, &found.origin);
+                let (list, findings) = folder::read(root, &path, &found.origin, dumps);
                 (list.map(|list| List { known_as: found.known_as, ..list }), findings)
             })
             .collect();
@@ -40,6 +48,7 @@ impl Source for Ezmlm {
             reading.site.lists.extend(list);
             reading.findings.append(findings);
         }
+        reading.findings.append(orphans);
         reading.site.lists.sort_by(|a, b| (&a.address, &a.home).cmp(&(&b.address, &b.home)));
         Ok(())
     }

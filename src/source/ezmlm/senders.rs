@@ -1,6 +1,6 @@
 //! Who is let in and who is kept out, from the databases that the list's programs ask.
 
-use super::members::{self, Purpose};
+use super::members::{Databases, Purpose};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::list::Posting;
@@ -11,8 +11,7 @@ type Members = Vec<Sourced<Address>>;
 
 /// The databases of one list, as far as they are read already.
 pub(super) struct Senders<'a> {
-    pub root: &'a Root,
-    pub list: &'a RelPath,
+    pub databases: &'a Databases<'a>,
     pub address: &'a Address,
     pub editor: Origin,
     pub members: &'a [(&'a RelPath, &'a Members)],
@@ -28,19 +27,20 @@ impl Senders<'_> {
         findings: &mut Findings,
     ) -> (Posting, Members, Members) {
         if !matches!(posting, Posting::Members | Posting::MembersElseModerated) {
-            let allow = self.read(&self.list.join("allow"), findings);
+            let allow = self.read(&self.databases.list.join("allow"), findings);
             return (posting, allow, Vec::new());
         }
-        let digest = self.list.join("digest");
-        let databases: Vec<RelPath> = databases.iter().map(|path| real(self.root, path)).collect();
-        let has_main = databases.contains(self.list);
+        let digest = self.databases.list.join("digest");
+        let databases: Vec<RelPath> =
+            databases.iter().map(|path| real(self.databases.root, path)).collect();
+        let has_main = databases.contains(self.databases.list);
         let has_digest = databases.contains(&digest);
         let mut allowed = Members::new();
-        for path in databases.iter().filter(|path| *path != self.list) {
+        for path in databases.iter().filter(|path| *path != self.databases.list) {
             if has_main && *path == digest {
                 continue;
             }
-            if path.starts_with(self.list) {
+            if path.starts_with(self.databases.list) {
                 allowed.extend(self.read(path, findings));
             } else {
                 findings.push(self.foreign(path, "its addresses may not post to the new list"));
@@ -57,7 +57,8 @@ impl Senders<'_> {
             return (posting, allowed, Vec::new());
         }
         let lower = |member: &Sourced<Address>| member.value.to_lower();
-        let members: BTreeSet<Address> = self.read(self.list, findings).iter().map(lower).collect();
+        let members: BTreeSet<Address> =
+            self.read(self.databases.list, findings).iter().map(lower).collect();
         let mut held_back = self.read(&digest, findings);
         held_back.retain(|member| !members.contains(&lower(member)));
         (posting, allowed, held_back)
@@ -66,8 +67,8 @@ impl Senders<'_> {
     /// Who may not post.
     pub(super) fn denied(&self, databases: &[RelPath], findings: &mut Findings) -> Members {
         let mut denied = Members::new();
-        for path in databases.iter().map(|path| real(self.root, path)) {
-            if path.starts_with(self.list) {
+        for path in databases.iter().map(|path| real(self.databases.root, path)) {
+            if path.starts_with(self.databases.list) {
                 denied.extend(self.read(&path, findings));
             } else {
                 findings.push(self.foreign(&path, "its addresses may post to the new list"));
@@ -79,7 +80,7 @@ impl Senders<'_> {
     fn read(&self, path: &RelPath, findings: &mut Findings) -> Members {
         match self.members.iter().find(|(known, _)| *known == path) {
             Some((_, members)) => (*members).clone(),
-            None => members::read(self.root, path, Purpose::Senders, findings),
+            None => self.databases.read(path, Purpose::Senders, findings),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::language;
 use super::software::Software;
 use crate::finding::Findings;
-use crate::fsys::{Kind, root::Root};
+use crate::fsys::root::Root;
 use crate::model::quota::leading_number;
 use crate::model::{Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
@@ -11,6 +11,30 @@ use bstr::{BString, ByteSlice as _};
 
 /// Where versions from 5 on look for what neither a list nor its language has (`auto_etc`, `altpath.c`).
 const DEFAULTS: &str = "etc/ezmlm/default";
+
+/// The letters of options that have a file; others are always on.
+const OPTIONS: &[(u8, &str)] = &[
+    (b'a', "archived"),
+    (b'b', "modgetonly"),
+    (b'd', "digested"),
+    (b'f', "prefix"),
+    (b'g', "subgetonly"),
+    (b'h', "nosubconfirm"),
+    (b'i', "threaded"),
+    (b'j', "nounsubconfirm"),
+    (b'l', "modcanlist"),
+    (b'm', "modpost"),
+    (b'n', "modcanedit"),
+    (b'o', "modpostonly"),
+    (b'p', "public"),
+    (b'r', "remote"),
+    (b's', "modsub"),
+    (b't', "addtrailer"),
+    (b'u', "subpostonly"),
+    (b'w', "nowarn"),
+    (b'x', "mimeremove"),
+    (b'y', "confirmpost"),
+];
 
 /// The setting files of one list, and its flags where the version keeps them in one place.
 pub(super) struct Settings<'a> {
@@ -124,10 +148,12 @@ impl<'a> Settings<'a> {
         self.is_on(letter, name).then(|| origin.unwrap_or_else(|| self.origin(name)))
     }
 
-    /// Whether a folder holds a file other than `except`.
-    pub(super) fn holds_files(&self, name: &str, except: &[u8]) -> bool {
-        let entries = self.root.list(&self.folder.join(name)).unwrap_or_default();
-        entries.iter().any(|entry| entry.kind == Kind::File && entry.name != except)
+    /// Whether an option is as a letter says: in lower case on, in upper case off (`config.c`).
+    pub(super) fn matches(&self, letter: u8) -> bool {
+        let flag = letter.to_ascii_lowercase();
+        let name = OPTIONS.iter().find(|(known, _)| *known == flag).map(|(_, name)| *name);
+        let is_on = name.is_none_or(|name| self.is_on(flag, name));
+        is_on == letter.is_ascii_lowercase()
     }
 
     /// A path below the list's folder.

@@ -79,6 +79,11 @@ pub fn of(manager: ListManager) -> &'static dyn Manager {
     }
 }
 
+/// The folder of a list's posts that wait for somebody, whatever runs the list.
+pub fn pending(list: &MailingList) -> RelPath {
+    neutral::folder(list).join("pending")
+}
+
 impl Target for Lists {
     fn id(&self) -> &'static str {
         "lists"
@@ -211,7 +216,9 @@ fn settled(command: Command, answer: Answer) -> Option<Way> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::list::{Archive, Filters, Posting, Powers, Subjects, Subscribing};
+    use crate::model::list::{
+        Archive, Filters, Logs, Posting, Powers, Subjects, Subscribing,
+    };
     use crate::model::{Origin, Sourced};
     use std::collections::BTreeMap;
 
@@ -265,6 +272,9 @@ mod tests {
             returns_held: false,
             powers: Powers::default(),
             language: None,
+            logs: Logs::default(),
+            texts: Vec::new(),
+            pending: Vec::new(),
             archive: Archive { kept: true, ..Archive::default() },
             unmapped: Vec::new(),
         };

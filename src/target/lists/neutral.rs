@@ -2,7 +2,7 @@
 
 use super::{Run, of};
 use crate::model::design::MailingList;
-use crate::model::list::{List, Value};
+use crate::model::list::{Joined, List, Pending, Text, Value, WaitsFor};
 use crate::model::{Origin, RelPath, cell};
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
@@ -48,6 +48,8 @@ fn definition(run: &Run<'_>) -> Vec<u8> {
         "folder": of(*manager).archive(run.list).to_string(),
     });
     map.insert("archive".into(), archive);
+    map.insert("texts".into(), list.texts.iter().map(text).collect());
+    map.insert("pending".into(), list.pending.iter().map(waiting).collect());
     let mut text = serde_json::to_vec_pretty(&map).unwrap_or_default();
     text.push(b'\n');
     text
@@ -84,6 +86,28 @@ fn others(list: &List) -> serde_json::Value {
     list.unmapped.iter().map(entry).collect::<Vec<serde_json::Value>>().into()
 }
 
+/// A text of the list's own: only where it stands, because its marks are the old program's.
+fn text(text: &Text) -> serde_json::Value {
+    let mut map = Map::new();
+    put_place(&mut map, Some(&text.origin));
+    map.into()
+}
+
+/// A post that waits.
+fn waiting(post: &Pending) -> serde_json::Value {
+    let mut map = Map::new();
+    put(&mut map, "file", post.file.as_bstr());
+    let waits_for = match post.waits_for {
+        WaitsFor::Moderator => "moderator",
+        WaitsFor::Sender => "sender",
+    };
+    map.insert("waits_for".into(), waits_for.into());
+    put(&mut map, "sender", post.sender.as_bstr());
+    put(&mut map, "subject", post.subject.as_bstr());
+    map.insert("when".into(), post.when.into());
+    map.into()
+}
+
 fn put_place(map: &mut Map<String, serde_json::Value>, origin: Option<&Origin>) {
     let Some(origin) = origin else { return };
     put(map, "file", origin.file.as_bstr());
@@ -105,11 +129,15 @@ fn put(map: &mut Map<String, serde_json::Value>, key: &str, bytes: &[u8]) {
 fn members(list: &List) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Nothing fails that is written to memory.
-    let mut write = |row: [&[u8]; 2]| drop(writer.write_record(row));
-    write([b"address", b"role"]);
+    let mut write = |row: [&[u8]; 4]| drop(writer.write_record(row));
+    write([b"address", b"role", b"joined", b"name"]);
     for (role, members) in list.roles() {
+        let log = list.logs.of(role).filter(|log| !log.is_empty());
         for member in members {
-            write([&cell(&member.value.to_bytes()), role.as_bytes()]);
+            let joined = log.and_then(|log| log.get(&member.value.to_lower()));
+            let date = joined.map(Joined::date).unwrap_or_default();
+            let name = joined.map(|joined| cell(&joined.name)).unwrap_or_default();
+            write([&cell(&member.value.to_bytes()), role.as_bytes(), date.as_bytes(), &name]);
         }
     }
     writer.into_inner().unwrap_or_default()
@@ -134,6 +162,13 @@ mod tests {
         let expected = ["'=cmd|'/c calc'!A0@x.example", "a\"b,c\nd@x.example", "'@x.example"];
         assert_eq!(denied, expected);
         assert_eq!(rows.len(), 7);
+        let joined = Joined { when: 1_700_000_000, name: "=Sue, \"S\"\n<x>".into() };
+        list.logs.subscribers.insert(list.subscribers[0].value.clone(), joined);
+        let csv = members(&list);
+        let mut reader = csv::Reader::from_reader(csv.as_slice());
+        let row = reader.records().next().unwrap().unwrap();
+        let seen: Vec<&str> = row.iter().skip(2).collect();
+        assert_eq!(seen, ["2023-11-14T22:13:20Z", "'=Sue, \"S\"\n<x>"]);
     }
 
     #[test]

@@ -30,15 +30,20 @@ pub(super) fn trailer(list: &List) -> String {
     text
 }
 
+/// The words of an old text, without control bytes.
+pub(super) fn words(text: &[u8]) -> String {
+    unicode(text).chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
 /// Bytes that are not UTF-8 are taken for Latin-1, as mail programs of the time wrote them.
-fn unicode(bytes: &[u8]) -> String {
+pub(super) fn unicode(bytes: &[u8]) -> String {
     bytes
         .to_str()
         .map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
 }
 
 /// The text behind encoded words (RFC 2047) in UTF-8 or Latin-1; others stay as they are.
-fn decoded(line: &str) -> String {
+pub(super) fn decoded(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
     while let Some((front, word)) = rest.split_once("=?") {

@@ -45,7 +45,8 @@ impl Told<'_> {
         );
     }
 
-    fn setting(
+    /// A setting does not act, or in another way.
+    pub(super) fn setting(
         &mut self,
         disposition: Disposition,
         at: &Origin,

@@ -158,6 +158,10 @@ impl Losses<'_> {
         if let Some(name) = list.remove_headers.first() {
             self.lost(&name.origin, "header lines are removed from each post", UNCHANGED);
         }
+        for text in &list.texts {
+            let message = format!("{} is a text of the list's own", text.origin.file.file_name());
+            self.lost(&text.origin, message, "an alias answers nobody");
+        }
         if let Some(largest) = &list.largest {
             let message = format!("posts are no larger than {} bytes", largest.value);
             self.lost(&largest.origin, message, "the limit of the server counts");

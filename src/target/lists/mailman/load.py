@@ -125,21 +125,23 @@ def load_list(mailman, record):
     for rule in record["header_matches"]:
         mailman.ask("POST", f"lists/{name}/header-matches", rule)
     # Mailman reads the texts of a list from a place that it is told.
-    path = write_template(record["list_id"], record["footer"])
-    footers = ("list:member:regular:footer", "list:member:digest:footer")
-    uri = "file://" + urllib.parse.quote(path, safe="/")
-    mailman.ask("PATCH", f"lists/{name}/uris", {footer: uri for footer in footers})
+    # The footer also if it is empty: else Mailman's own would stand there.
+    footer = write_template(record["list_id"], "footer", record["footer"])
+    uris = {"list:member:regular:footer": footer, "list:member:digest:footer": footer}
+    for template, text in record["texts"].items():
+        uris[template] = write_template(record["list_id"], template, text)
+    mailman.ask("PATCH", f"lists/{name}/uris", uris)
 
 
-def write_template(list_id, text):
-    """A text that stands below messages, also if it is empty: else Mailman's own would stand there."""
+def write_template(list_id, template, text):
+    """Writes a text of a list; returns the place that Mailman is told."""
     os.makedirs(TEXTS, exist_ok=True)
-    path = os.path.join(TEXTS, list_id + ".footer")
+    path = os.path.join(TEXTS, list_id + "." + template.replace(":", "-"))
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.chmod(path + ".new", 0o644)
     os.rename(path + ".new", path)
-    return path
+    return "file://" + urllib.parse.quote(path, safe="/")
 
 
 def load_members(mailman, list_id, wanted, before):
@@ -168,6 +170,8 @@ def load_member(mailman, member, entry):
         body = {"list_id": member["list_id"], "subscriber": member["email"], "role": member["role"]}
         if member["role"] == "member":
             body.update(delivery_mode=mode, send_welcome_message=False)
+            if member.get("display_name"):
+                body["display_name"] = member["display_name"]
             body.update(pre_verified=True, pre_confirmed=True, pre_approved=True)
         entry = mailman.ask("POST", "members", body, accepted=(409,))
         if member["role"] != "member":
@@ -305,7 +309,7 @@ def main():
     for record in lists:
         name = record["list_id"]
         old = old_lists.get(name, {})
-        if any(old.get(part) != record[part] for part in ("config", "header_matches", "footer")):
+        if any(old.get(part) != record[part] for part in ("config", "header_matches", "footer", "texts")):
             load_list(mailman, record)
             changed_lists += 1
         counts |= old.get("post_id") != record["post_id"]

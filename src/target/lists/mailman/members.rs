@@ -2,12 +2,15 @@
 
 use super::posting::Posting;
 use super::{add_line, text};
-use crate::model::list::List;
+use crate::model::list::{List, Log};
 use crate::model::{Address, Sourced};
 use crate::target::lists::told::Told;
-use crate::target::lists::{Run, is_host};
+use crate::target::lists::{Run, is_host, texts};
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// Longer names are cut, in characters: the table of Mailman's database has no room for any.
+const LONGEST_NAME: usize = 200;
 
 /// Adds the records of a list: members, then owners and moderators.
 pub(super) fn add(
@@ -20,6 +23,7 @@ pub(super) fn add(
     let list = &run.list.list;
     let mut members: BTreeSet<Address> = BTreeSet::new();
     let mut both = None;
+    let log = |mode| if mode == "regular" { &list.logs.subscribers } else { &list.logs.digest };
     let modes = [(&list.subscribers, "regular"), (&list.digest, "mime_digests")];
     for (mode, member) in
         modes.into_iter().flat_map(|(all, mode)| all.iter().map(move |member| (mode, member)))
@@ -36,6 +40,7 @@ pub(super) fn add(
             "list_id": id,
             "role": "member",
             "email": text(&member.value),
+            "display_name": name(log(mode), &member.value),
             "delivery_mode": mode,
             "moderation_action": posting.of_member(&member.value).map(super::posting::word),
         });
@@ -59,6 +64,15 @@ pub(super) fn add(
     add("owner", &mut run.owners.iter());
     add("moderator", &mut list.deciders().into_iter().map(|it| &it.value));
     tell_moderators(list, told);
+}
+
+/// The name that somebody joined under, as one line; `None` where he gave none.
+fn name(log: &Log, member: &Address) -> Option<String> {
+    let joined = log.get(&member.to_lower())?;
+    let name = texts::decoded(&texts::unicode(&joined.name));
+    let name: String = name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Mailman has one kind of moderator for posts and members.

@@ -72,6 +72,7 @@ impl Manager for Mailman {
                 "config": settings::config(run, &posting, &mut told),
                 "header_matches": posting.header_matches,
                 "footer": texts::footer(list),
+                "texts": texts::templates(list, &mut told),
                 "post_id": last_post(list).saturating_add(1),
                 "archive": format!("/{}", self.archive(run.list)),
             });

@@ -2,6 +2,7 @@
 
 mod access;
 mod kept;
+mod own_texts;
 mod spool;
 mod texts;
 mod wiring;

@@ -1,6 +1,6 @@
 //! The spool of one list: complete, so that mlmmj runs on it as it is.
 
-use super::{access, folder, texts};
+use super::{access, folder, own_texts, texts};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::design::MailingList;
 use crate::model::list::{ArchiveReaders, List, Posting, Subscribing};
@@ -60,7 +60,16 @@ pub(super) fn emit(
     for folder in FOLDERS {
         add(folder, Content::Folder);
     }
-    add("text", Content::Link(texts_folder(&list.list, findings)));
+    let stock = texts_folder(&list.list, findings);
+    if list.list.texts.is_empty() {
+        add("text", Content::Link(stock.into()));
+    } else {
+        // A link, as for other lists, so that it can be led elsewhere in the same way.
+        add("text", Content::Link(own_texts::FOLDER.into()));
+        for (name, content) in own_texts::files(&list.list, stock, findings) {
+            add(&format!("{}/{name}", own_texts::FOLDER), content);
+        }
+    }
     let last = last_post(&list.list);
     add("index", Content::file(format!("{last}\n")));
     // Posts up to here have been in digests before.
