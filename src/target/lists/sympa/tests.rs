@@ -229,6 +229,20 @@ fn nobody_is_put_in_or_out_by_others() {
 }
 
 #[test]
+fn a_list_that_answered_nobody_has_no_new_address_to_write_to() {
+    let mut one = list("club@example.org", Posting::Anyone);
+    let words = |list: &MailingList| {
+        let wiring = Sympa.wiring(&[run(list)], &Design::default());
+        wiring.lists[&list.list.address].words[0].0
+    };
+    assert_eq!(words(&one), "-(editor|return)");
+    one.answers.insert(Command::Other, Answer::Refused);
+    assert_eq!(words(&one), "-(editor|return)");
+    one.answers.insert(Command::Other, Answer::Help);
+    assert_eq!(words(&one), "-(request|editor|return)");
+}
+
+#[test]
 fn each_setting_is_told_with_what_keeps_it() {
     let mut one = list("club@example.org", Posting::Members);
     one.list.discards_bulk = true;

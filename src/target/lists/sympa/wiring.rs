@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// Addresses of Sympa's own beside a list's: they stand in its messages and their headers.
 const OWN_WORDS: &str = r"-(request|editor|return)";
 
+/// The same for a list that answered nobody: `-request` was no address, and its owner has another.
+const OWN_WORDS_OF_SILENT: &str = r"-(editor|return)";
+
 /// The same beside the address that takes commands.
 const OWN_WORDS_OF_ROBOT: &str = r"-(request|return)";
 
@@ -20,7 +23,7 @@ const SERVICES: &[Service] = &[
         line: "sympa unix - n n - - pipe",
         options: &["flags=Rhu user=sympa null_sender=", "argv=/usr/lib/sympa/bin/queue ${nexthop}"],
     },
-    // The delimiter is this service's alone: `list+word@` is how the tables hand words over.
+    // The delimiter is this service's alone: the tables hand words over as `list=domain+word`.
     Service {
         line: "sympa-word unix - n n - - pipe",
         options: &[
@@ -62,7 +65,10 @@ fn of(run: &Run<'_>) -> ListWiring {
     let way = |(command, answer): (&Command, &Answer)| {
         (*command, way(*command, *answer, list.confirm_subscribe, list.confirm_unsubscribe))
     };
-    ListWiring { ways: ways.map(way).collect(), ..with(&list.address, OWN_WORDS, "+$1") }
+    let is_silent =
+        !matches!(run.list.answers.get(&Command::Other), Some(Answer::Done | Answer::Help));
+    let words = if is_silent { OWN_WORDS_OF_SILENT } else { OWN_WORDS };
+    ListWiring { ways: ways.map(way).collect(), ..with(&list.address, words, "+$1") }
 }
 
 /// The address that takes commands.
