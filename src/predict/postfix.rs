@@ -446,9 +446,8 @@ impl NewServer {
         let outcome = match name {
             b"discard" => Outcome::Discard,
             // Dovecot's server has a socket, Mailman's a port.
-            b"lmtp" if hop.starts_with(b"[") => self.told(address, &list_of(address)),
-            b"mailman" => self.told(address, &list_of(address)),
-            b"sympa" | b"sympa-word" => {
+            b"lmtp" if hop.starts_with(b"[") => self.told(address, address),
+            b"mailman" | b"sympa" | b"sympa-word" => {
                 self.told(address, &Address::parse(hop).unwrap_or_default())
             }
             b"lmtp" => self.stored(&address.to_bytes()),
@@ -476,7 +475,7 @@ impl NewServer {
         (user.home == *home).then_some(account)
     }
 
-    /// What a list manager does with mail that the pipe handed over for `list+command@domain`.
+    /// What a list manager does with mail that the pipe handed over.
     pub fn list_command(&self, recipient: &BStr) -> Option<Outcome> {
         let address = Address::parse(&internal(recipient))?;
         let list = list_of(&address);
@@ -521,7 +520,7 @@ impl NewServer {
         Outcome::List { address: list.clone(), action, answer }
     }
 
-    /// What mlmmj does with a recipient `list+command@domain`.
+    /// What mlmmj does with a recipient, its own or `list=domain+command`.
     fn listed(&self, address: &Address, folder: &BStr) -> Outcome {
         let Some(spool) = self.spools.get(folder) else {
             return Outcome::Reject("the list has no spool".into());
@@ -545,11 +544,16 @@ impl NewServer {
     }
 }
 
-/// The list of `list+word@domain`.
+/// The list of its own address, or of an inner one: `list=domain+word`.
 fn list_of(address: &Address) -> Address {
     let local = address.local.as_bstr();
     let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
-    Address::new(name, &address.domain)
+    match name.rsplit_once_str("=") {
+        Some((list, domain)) if *address.domain.as_bstr() == "unqmail.invalid" => {
+            Address::new(list, &DomainName::new(domain))
+        }
+        _ => address.clone(),
+    }
 }
 
 /// The port of `[HOST]:PORT`.

@@ -32,8 +32,8 @@ pub struct ListWiring {
     pub posters: Option<Posters>,
     /// Addresses beside the list's own that its manager takes as they are.
     pub taken: Option<Taken>,
-    /// Addresses that are led to others: an extended regular expression for what stands behind the
-    /// list's name, and what shall stand there instead, with `$1` for the first group.
+    /// Addresses that are led to inner ones: an extended regular expression for what stands behind
+    /// the list's name, and what shall stand behind the inner one, with `$1` for the first group.
     pub words: Vec<(&'static str, &'static str)>,
     /// What becomes of each kind of command that the old list knew.
     pub ways: BTreeMap<Command, Way>,
@@ -60,11 +60,11 @@ pub struct Posters {
     pub also: Vec<Address>,
 }
 
-/// Addresses that a manager takes as they are: no alias changes them any more. Only the tables write
-/// there; from outside nobody has such an address.
+/// Addresses that a manager takes as they are: no alias changes them any more. They stand in a domain
+/// of their own, to which only the tables write.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// What stands behind the list's name: an extended regular expression.
+    /// What stands behind `LIST=DOMAIN`: an extended regular expression.
     pub behind: &'static str,
     /// Their transport and next hop.
     pub transport: BString,
@@ -75,8 +75,8 @@ pub struct Taken {
 /// What becomes of mail to an address beside the list's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Led to the list's name with this behind it: `$1` stands for the number that is asked for,
-    /// `$2` for somebody else's address.
+    /// Led to the list's inner address with this behind it: `$1` stands for the number that is
+    /// asked for, `$2` for somebody else's address.
     Word(&'static str),
     /// Led to another address.
     Address(Address),

@@ -217,6 +217,9 @@ fn what_tables_hand_over_is_an_unknown_address_from_outside() {
     }
     let led = laid.explain(&["news-subscribe@larch.example", "--format", "json"]).json();
     assert_eq!(led["new"][0]["list"], "news@larch.example", "{led}");
+    let inner = "news=larch.example+subscribe@unqmail.invalid";
+    let inner = laid.explain(&[inner, "--format", "json"]).json();
+    assert!(inner["new"][0]["reject"].is_string(), "{inner}");
 }
 
 /// A list with members, texts and a log, in the small site.

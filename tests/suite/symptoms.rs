@@ -397,3 +397,36 @@ fn a_forward_that_an_entry_for_everything_keeps_here_is_explained() {
     assert_eq!(told(&laid, "away@a.example").1, "adapted");
     assert!(!laid.plan(&["--format", "json"]).stdout.contains("address-differs"));
 }
+
+/// In a domain with lists, a catch-all and no account `migrate` stopped, because what stood behind a
+/// list's name and a plus went to the list manager.
+#[test]
+fn a_catch_all_has_what_stands_behind_a_list_and_a_plus() {
+    let b = "home/vpopmail/domains/b.example";
+    let assign = "| +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n";
+    let manifest = SMALL
+        .replace("| a.example\n| mx", "| a.example\n| b.example\n| mx")
+        .replace("| a.example:a.example\n", "| a.example:a.example\n| b.example:b.example\n")
+        .replace(assign, &format!("{assign}{}", assign.replace("a.example", "b.example")));
+    let list = format!(
+        "file {b}/.qmail-default\n| | /home/vpopmail/bin/vdelivermail '' joe@a.example\n\
+         file {b}/vpasswd\n\
+         file {b}/news/outlocal\n| news\n\
+         file {b}/news/outhost\n| b.example\n\
+         file {b}/news/key\n| k\n\
+         file {b}/news/public\n\
+         file {b}/news/editor\n| |/usr/bin/ezmlm-send '/{b}/news'\n\
+         file {b}/news/manager\n| |/usr/bin/ezmlm-manage '/{b}/news'\n\
+         link {b}/.qmail-news /{b}/news/editor\n\
+         link {b}/.qmail-news-default /{b}/news/manager\n"
+    );
+    for manager in ["mlmmj", "mailman", "sympa"] {
+        let laid =
+            Laid::new(&(manifest.clone() + &list), &format!("[lists]\nmanager = '{manager}'\n"));
+        is_same(&laid, "news+x@b.example");
+        is_same(&laid, "news+help@b.example");
+        is_same(&laid, "whoever@b.example");
+        let (new, _) = told(&laid, "news-help@b.example");
+        assert_eq!(new[0]["list"], "news@b.example", "{manager}: {new}");
+    }
+}

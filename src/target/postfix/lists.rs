@@ -4,10 +4,10 @@ use super::domains::Domains;
 use super::escape::{address, regexp, replacement};
 use super::groups::Spared;
 use super::rows::{Block, Place};
-use super::tables::{NO_MAILBOX, Tables, discarding};
+use super::tables::{Tables, discarding};
 use crate::model::Address;
 use crate::model::command_address::Command;
-use crate::model::design::{Design, DomainPattern, LocalPattern, Pattern, Target};
+use crate::model::design::{Design, DomainPattern, INSIDE, LocalPattern, Pattern, Target};
 use crate::target::wiring::{ListWiring, Post, Taken, Way};
 use bstr::BString;
 
@@ -61,27 +61,18 @@ impl Tables {
         }
         let (block, name) = (Block::new(regexp(own.domain.as_ref())), regexp(own.local.as_ref()));
         let front = own.local.as_ref().len() + 1;
+        // What is handed over stands in a domain that nobody can write to from outside.
+        let inner = [own.local.as_ref(), b"=", own.domain.as_ref()].concat();
         let to = |rest: &str| {
-            [replacement(own.local.as_ref()).as_slice(), rest.as_bytes(), b"@", own.domain.as_ref()]
-                .concat()
+            [replacement(&inner).as_slice(), rest.as_bytes(), b"@", INSIDE.as_bytes()].concat()
         };
         if let Some(Taken { behind, transport, except }) = &list.taken {
-            for (behind, transport) in except {
-                let local = [name.as_slice(), behind.as_bytes()].concat();
-                self.transport_patterns.add(&block, Place::behind(front, 0), &local, transport);
-            }
-            let local = [name.as_slice(), behind.as_bytes()].concat();
-            self.transport_patterns.add(&block, Place::behind(front, 1), &local, transport);
-            // Aliases are looked up again until nothing changes: what is handed over must stay, or
-            // a catch-all or a list with a shorter name would take it.
-            self.patterns.keep(&block, Place::exact(), &local);
-            // Only these tables write so; from outside it is an address that nobody has, unless
-            // something wider has it.
-            let inner = Address::new([own.local.as_ref(), b"+"].concat(), &own.domain);
-            if !domains.needs_identity(&inner, &design.lists) {
-                let row = format!("550 {NO_MAILBOX}");
-                self.refused_patterns.add(&block, Place::behind(front, 1), &local, row);
-                self.spare(&own.domain, &Spared::Behind(inner.local.as_ref()), &block, design);
+            let inside = Block::new(regexp(INSIDE.as_bytes()));
+            let others = (*behind, transport.clone());
+            for (order, (behind, transport)) in except.iter().chain([&others]).enumerate() {
+                let local = [regexp(&inner).as_slice(), behind.as_bytes()].concat();
+                let place = Place::behind(inner.len(), order);
+                self.transport_patterns.add(&inside, place, &local, transport);
             }
         }
         let words_of = |(behind, _): &(&str, &str)| [name.as_slice(), behind.as_bytes()].concat();

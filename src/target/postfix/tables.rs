@@ -20,7 +20,7 @@ use bstr::{BString, ByteSlice as _};
 use std::net::IpAddr;
 
 /// What a sender is told of an address that nobody has.
-pub(super) const NO_MAILBOX: &str = "5.1.1 Sorry, no mailbox here by that name";
+const NO_MAILBOX: &str = "5.1.1 Sorry, no mailbox here by that name";
 
 /// How mail reaches a mailbox.
 pub(super) const LMTP: &str = "lmtp:unix:private/dovecot-lmtp";

@@ -15,13 +15,13 @@ const OWN_WORDS: &str = r#"-((join|leave|request|(bounces|confirm)(\+[^@"]*)?))"
 const OWN_WORDS_OF_CLOSED: &str = r#"-((leave|request|(bounces|confirm)(\+[^@"]*)?))"#;
 
 const SERVICES: &[Service] = &[
-    // The delimiter is this service's alone: `list+word@` is how the tables hand words over.
+    // The delimiter is this service's alone: the tables hand words over as `list=domain+word`.
     Service {
         line: "mailman unix - n n - - pipe",
         options: &[
             "-o recipient_delimiter=+",
             "flags=hu user=nobody null_sender=",
-            "argv=/etc/postfix/unqmail/mailman-word ${sender} ${user} ${domain} ${extension}",
+            "argv=/etc/postfix/unqmail/mailman-word ${sender} ${nexthop} ${extension}",
         ],
     },
 ];

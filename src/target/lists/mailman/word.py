@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Hands mail for LIST-word to Mailman. Called by Postfix's pipe(8): SENDER LIST DOMAIN WORD.
+"""Hands mail for LIST-word to Mailman. Called by Postfix's pipe(8): SENDER LIST@DOMAIN WORD.
 
 Mailman has an address for some words; for the others it has a command, which is put in the place of
 the message, because its text was never meant to be one. Written by unqmail.
@@ -53,7 +53,8 @@ def asking(sender, to, command):
     return message.as_bytes()
 
 
-def main(sender, name, domain, word):
+def main(sender, own, word):
+    name, _, domain = own.partition("@")
     # Mailman's server takes a text without CR for one line, and refuses long ones.
     text = re.sub(rb"\r?\n", b"\r\n", sys.stdin.buffer.read())
     address = ADDRESSES.get(word) or (word if MADE.fullmatch(word) else None)
@@ -83,4 +84,4 @@ def main(sender, name, domain, word):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:5]))
+    sys.exit(main(*sys.argv[1:4]))

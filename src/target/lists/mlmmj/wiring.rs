@@ -15,7 +15,7 @@ const OWN_WORDS: &str = "-((subscribe|unsubscribe)-(digest|nomail|both)|get-[0-9
 const OTHER: &str = r"\+(un)?subscribe(-digest)?-([a-z0-9][a-z0-9._+-]*=[a-z0-9][a-z0-9.-]*)";
 
 const SERVICES: &[Service] = &[
-    // The delimiter is this service's alone: `list+command@` is how the tables hand commands over.
+    // The delimiter is this service's alone: the tables hand over `list=domain+command`.
     Service {
         line: "mlmmj unix - n n - - pipe",
         options: &[
@@ -24,7 +24,7 @@ const SERVICES: &[Service] = &[
             "argv=/usr/bin/mlmmj-receive -F -e ${extension} -L /var/spool/mlmmj/$nexthop",
         ],
     },
-    // For requests that name another address: `LIST+subscribe-user=host`.
+    // For requests that name another address: `LIST=DOMAIN+subscribe-user=host`.
     Service {
         line: "list-member unix - n n - - pipe",
         options: &[
