@@ -7,6 +7,7 @@ use crate::finding::{Disposition, Finding, code};
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{self, Kind};
+use crate::model::design::Ids;
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use crate::target::{Artifact, Audience, Content};
@@ -201,9 +202,10 @@ fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Appl
     }
 }
 
-/// A list's folder and those above it, up to the list manager's home, belong to the list manager.
+/// A list's folder and those above it, up to the list manager's home, belong to the list manager;
+/// a mailbox's belong to the user of all mail.
 fn make_parents(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
-    if file.audience != Audience::Lists {
+    if !matches!(file.audience, Audience::Lists | Audience::Mail) {
         return;
     }
     let mut above = Vec::new();
@@ -212,8 +214,12 @@ fn make_parents(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut App
         above.push(path.clone());
         path = path.parent();
     }
+    let access = owners.folder(file.audience);
     for path in above.iter().rev() {
-        if let Err(error) = tree.make_folder(path, owners.folder(file.audience)) {
+        // The folder of all mail is root's way to it too.
+        let is_top = file.audience == Audience::Mail && owners.homes.contains(path);
+        let access = if is_top { Access { mode: 0o755, ..access } } else { access };
+        if let Err(error) = tree.make_folder(path, access) {
             applied.failures.push(error);
             return;
         }
@@ -232,7 +238,8 @@ fn make_link(tree: &Tree, file: &Artifact, target: &str, owners: &Owners, applie
 /// Numeric owners of what is written.
 struct Owners {
     lists: (u32, u32),
-    /// The homes of list managers.
+    mail: (u32, u32),
+    /// The homes of list managers, and that of all mail.
     homes: Vec<RelPath>,
     dovecot: Option<u32>,
     postfix: Option<u32>,
@@ -247,9 +254,9 @@ impl Owners {
             let roots = std::iter::once(tree.root()).chain(here.as_ref());
             roots.into_iter().find_map(|root| group_id(root, name))
         };
-        let lists = plan.design.ids.lists;
+        let Ids { mail, lists } = plan.design.ids;
         let homes = plan.owned().into_iter().map(|(home, _)| home).collect();
-        Self { lists, homes, dovecot: group("dovecot"), postfix: group("postfix") }
+        Self { lists, mail, homes, dovecot: group("dovecot"), postfix: group("postfix") }
     }
 
     fn access(&self, audience: Audience) -> Access {
@@ -258,6 +265,7 @@ impl Owners {
             Audience::Group("postfix") => (0, self.postfix.unwrap_or(0)),
             Audience::Group(_) => (0, self.dovecot.unwrap_or(0)),
             Audience::Lists => self.lists,
+            Audience::Mail => self.mail,
         };
         Access { mode: audience.mode(), owner: Some(owner) }
     }
@@ -265,6 +273,7 @@ impl Owners {
     fn folder(&self, audience: Audience) -> Access {
         match audience {
             Audience::Lists => Access { mode: 0o700, owner: Some(self.lists) },
+            Audience::Mail => Access { mode: 0o700, owner: Some(self.mail) },
             _ => Access { mode: 0o755, owner: Some((0, 0)) },
         }
     }

@@ -45,6 +45,7 @@ codes! {
     ACCOUNT_WITHOUT_DOMAIN = "account-without-domain", Error, "give each a domain on the old server, or waive the code if nobody uses them";
     ADDRESS_DIFFERS = "address-differs", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
     ADDRESS_LOST = "address-lost", Error, "look at both ways with `unqmail explain`, and waive the code for the address if it is right";
+    ALIAS_ANSWER_ADAPTED = "alias-answer-adapted", Note, "nothing to do; users change the answer over ManageSieve";
     ALIAS_AUTORESPONDER = "alias-autoresponder", Warning, "write a Sieve vacation script for the account";
     ALIAS_DEFERRED = "alias-deferred", Warning, "repair the .qmail file or the folder, or remove the address";
     ALIAS_FILE_ADOPTED = "alias-file-adopted", Note, "give the mailbox a password in etc/dovecot/unqmail/users if somebody shall read it";

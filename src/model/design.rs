@@ -1,6 +1,7 @@
 //! What there shall be on the new server, told without the words of any program that serves mail.
 
 use super::command_address::{Answer, Command};
+use super::filter::Filter;
 use super::list::List;
 use super::memory::Pop3;
 use super::network::Network;
@@ -10,7 +11,7 @@ use super::store::StoreKind;
 use super::{Address, DomainName, LocalPart, Origin, RelPath, Sourced, component};
 use bstr::{BStr, BString};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Every byte that a mailbox's name may hold, its domain included: those that vpopmail allows.
@@ -48,6 +49,10 @@ pub struct Design {
     pub login: Login,
     /// Mailboxes that stand for files of the old server that were no account's, by real path.
     pub adopted: BTreeMap<RelPath, Address>,
+    /// Mailboxes that stand for addresses which only answered: they keep nothing.
+    pub robots: BTreeSet<Address>,
+    /// What is done with the mail of mailboxes before it is stored.
+    pub filters: BTreeMap<Address, Filter>,
     /// Stored mail to carry over, sorted by mailbox.
     pub copies: Vec<MailCopy>,
     /// Numeric ids of the users that own things.

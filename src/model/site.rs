@@ -5,6 +5,7 @@ use super::assignment::{Assignments, Compiled};
 use super::control::Control;
 use super::dot_qmail::DotFiles;
 use super::list::List;
+use super::responder::Reply;
 use super::store::Store;
 use super::unix::UnixUser;
 use super::{Address, Domain, DomainName, Origin, RelPath, Sourced};
@@ -32,6 +33,8 @@ pub struct Site {
     pub spots: BTreeMap<RelPath, Spot>,
     /// What lies at the paths that programs test for (`test -f`); nothing where a path is missing.
     pub tested: BTreeMap<RelPath, Tested>,
+    /// The answers of autoresponders, by the folder of the line that calls one and the file.
+    pub replies: BTreeMap<(RelPath, RelPath), Reply>,
     /// Mail stores by their real path.
     pub stores: BTreeMap<RelPath, Store>,
     /// The real paths of stores that are known by another one.

@@ -10,6 +10,7 @@ const EXPLAINING: &[&str] = &[
     "account-store-shared",
     "account-twice",
     "account-unreachable",
+    "alias-answer-adapted",
     "alias-autoresponder",
     "alias-deferred",
     "alias-filter",

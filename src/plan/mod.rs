@@ -29,10 +29,10 @@ use crate::model::site::Site;
 use crate::model::store::Store;
 use crate::model::{Account, Address, DomainName, Origin, RelPath};
 use crate::policy::{Dovecot, Policy};
-use crate::predict::{self, NewServer};
+use crate::predict::{self, Files, NewServer};
 use crate::resolve::Resolver;
 use crate::source::{self, Layout};
-use crate::target::{self, Artifact, Choices};
+use crate::target::{self, Artifact, Choices, Content};
 use crate::translate;
 use bstr::BStr;
 use explained::Explained;
@@ -156,7 +156,7 @@ impl Plan {
         findings.shrink_to_fit();
         // They are in the files now, and there may be a million.
         design.routes = Vec::new();
-        let new = read_back(&artifacts)?;
+        let new = read_back(&design, &artifacts)?;
         Ok(Self {
             explained: Explained::new(&findings),
             locals: site.control.locals().into_iter().map(|local| local.value).collect(),
@@ -187,8 +187,7 @@ impl Plan {
     /// Where a file is missing or holds a line that its program would refuse.
     pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
         const LARGEST: u64 = 1 << 30;
-        let files = |path: &RelPath| Ok(target.read_if_there(path, LARGEST)?.map(Arc::new));
-        NewServer::read(&files)
+        read_new(&self.design, &|path| Ok(target.read_if_there(path, LARGEST)?.map(Arc::new)))
     }
 
     /// Whether sender and reader notice no difference between what a server did and what was
@@ -262,12 +261,10 @@ impl Plan {
 
     /// The accounts of the old server: those of virtual domains, and Unix users who have mail.
     pub fn accounts(&self) -> impl Iterator<Item = AccountRow<'_>> {
-        let adopted: BTreeSet<&Address> = self.design.adopted.values().collect();
-        self.design
-            .mailboxes
-            .values()
-            .filter(move |mailbox| !adopted.contains(&mailbox.address))
-            .map(|mailbox| {
+        let adopted = self.design.adopted.values();
+        let made: BTreeSet<&Address> = adopted.chain(&self.design.robots).collect();
+        self.design.mailboxes.values().filter(move |mailbox| !made.contains(&mailbox.address)).map(
+            |mailbox| {
                 let own = self
                     .site
                     .domain(&mailbox.address.domain)
@@ -285,7 +282,8 @@ impl Plan {
                     messages: found.iter().map(|store| store.messages()).sum(),
                     bytes: found.iter().map(|store| store.bytes()).sum(),
                 }
-            })
+            },
+        )
     }
 
     /// What a domain is on the old server: `mailbox` has accounts, `alias` shares another one's,
@@ -399,11 +397,23 @@ fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
 }
 
 /// Reads the planned files as the programs will.
-fn read_back(artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
+fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
     let by_path: BTreeMap<&RelPath, &Artifact> =
         artifacts.iter().map(|file| (&file.path, file)).collect();
-    let files = |path: &RelPath| Ok(by_path.get(path).map(|file| file.shared()));
-    NewServer::read(&files)
+    read_new(design, &|path| {
+        let file = by_path.get(path).and_then(|file| match &file.content {
+            Content::Link(target) => by_path.get(&path.parent().join(target.as_ref())),
+            Content::File(_) | Content::Folder => Some(file),
+        });
+        Ok(file.map(|file| file.shared()))
+    })
+}
+
+/// The scripts of mailboxes that none was planned for are not looked for: there may be a million.
+fn read_new(design: &Design, files: &Files<'_>) -> Result<NewServer, predict::Error> {
+    let mut new = NewServer::read(files)?;
+    new.read_scripts(design.filters.keys(), files)?;
+    Ok(new)
 }
 
 fn is_error(id: &str) -> bool {

@@ -80,7 +80,7 @@ impl NewServer {
                 address = first;
                 line.extend(targets);
             }
-            outcomes.insert(self.deliver(&address, steps));
+            outcomes.extend(self.deliver(&address, steps));
             at += 1;
         }
         outcomes
@@ -140,7 +140,7 @@ impl Foreseen {
             if let Some(target) = top.targets.get(top.next) {
                 let (lower, first) = (target.to_lower(), top.next == 0);
                 if lower == top.address.to_lower() {
-                    top.found.outcomes.insert(server.deliver(target, &mut Trace::none()));
+                    top.found.outcomes.extend(server.deliver(target, &mut Trace::none()));
                     top.found.recipients += 1;
                 } else if let Some(known) = self.known.get(&lower) {
                     match known {
@@ -189,7 +189,7 @@ fn open(server: &NewServer, address: &Address) -> Option<Open> {
     let mut found = Expansion::default();
     let targets = server.targets(address).map(|(targets, ..)| targets).unwrap_or_default();
     if targets.is_empty() {
-        found.outcomes.insert(server.deliver(address, &mut Trace::none()));
+        found.outcomes.extend(server.deliver(address, &mut Trace::none()));
         found.recipients = 1;
     }
     let longest = server.limit("address_length");

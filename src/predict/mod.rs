@@ -15,6 +15,7 @@ mod posters;
 mod postfix;
 mod regexp;
 mod rows;
+mod sieve;
 mod table;
 mod tells;
 
@@ -27,7 +28,7 @@ pub use posters::Poster;
 pub use postfix::{Reached, Step, Steps};
 pub use tells::{MailboxFiles, Rights, Tells};
 
-use crate::model::RelPath;
+use crate::model::{Address, RelPath};
 use bstr::BString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub struct NewServer {
     maps: postfix::Maps,
     posters: posters::Posters,
     users: Users,
+    /// What the scripts of accounts do with an ordinary message; most have none.
+    fates: BTreeMap<Address, sieve::Fate>,
     spools: BTreeMap<BString, Spool>,
     given: BTreeMap<BString, GivenList>,
 }
@@ -91,7 +94,28 @@ impl NewServer {
             }
         }
         let given = given::read(files)?;
-        Ok(Self { settings, maps, posters, users, spools, given })
+        let fates = BTreeMap::new();
+        Ok(Self { settings, maps, posters, users, fates, spools, given })
+    }
+
+    /// Reads the active scripts of accounts that may have one.
+    ///
+    /// # Errors
+    /// Where Sieve would refuse a script.
+    pub fn read_scripts<'a>(
+        &mut self,
+        accounts: impl Iterator<Item = &'a Address>,
+        files: &Files<'_>,
+    ) -> Result<(), Error> {
+        for account in accounts {
+            let Some(user) = self.users.get(&account.to_bytes()) else { continue };
+            let path = user.home.join(".dovecot.sieve");
+            if let Some(text) = files(&path)? {
+                let fate = sieve::Script::read(&path, &text)?.fate();
+                self.fates.insert(account.clone(), fate);
+            }
+        }
+        Ok(())
     }
 
     /// Dovecot's users by login name.

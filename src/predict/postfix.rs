@@ -338,11 +338,19 @@ impl NewServer {
             (None, Some(foreseen)) => foreseen.expand(self, &address),
             (None, None) => self.expand(&address, steps),
         };
+        // A script answers mail that names one of its addresses.
+        let name = address.to_lower().to_bytes();
+        outcomes.retain(|outcome| match outcome {
+            Outcome::Reply(account) => {
+                self.fates.get(account).is_some_and(|fate| fate.answers(&name))
+            }
+            _ => true,
+        });
         // What has an effect is not thrown away, whatever else becomes of it.
         if outcomes.len() > 1 {
             outcomes.remove(&Outcome::Discard);
         }
-        outcomes.into_iter().collect()
+        if outcomes.is_empty() { vec![Outcome::Discard] } else { outcomes.into_iter().collect() }
     }
 
     /// `myorigin` is added to an address without a domain.
@@ -425,7 +433,7 @@ impl NewServer {
     }
 
     /// Where a recipient that no alias changes any more ends.
-    pub(super) fn deliver(&self, address: &Address, steps: &mut Trace) -> Outcome {
+    pub(super) fn deliver(&self, address: &Address, steps: &mut Trace) -> Vec<Outcome> {
         let key = external(address);
         let by_class = || {
             let (transport, name) = match () {
@@ -445,27 +453,38 @@ impl NewServer {
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {
             b"discard" => Outcome::Discard,
+            b"lmtp" if !hop.starts_with(b"[") => {
+                let outcomes = self.stored(&address.to_bytes());
+                for outcome in &outcomes {
+                    let by = shown(&transport);
+                    steps.push(format_args!("{}, by {by}: {outcome}", shown(&key)), &place);
+                }
+                return outcomes;
+            }
             // Dovecot's server has a socket, Mailman's a port.
-            b"lmtp" if hop.starts_with(b"[") => self.told(address, address),
+            b"lmtp" => self.told(address, address),
             b"mailman" | b"sympa" | b"sympa-word" => {
                 self.told(address, &Address::parse(hop).unwrap_or_default())
             }
-            b"lmtp" => self.stored(&address.to_bytes()),
             b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
             _ => Outcome::Forward(address.clone()),
         };
         let by = shown(transport.trim_end_with(|c| c == ':'));
         steps.push(format_args!("{}, by {by}: {outcome}", shown(&key)), &place);
-        outcome
+        vec![outcome]
     }
 
-    /// What Dovecot's LMTP server does with a recipient.
-    fn stored(&self, key: &BString) -> Outcome {
+    /// What Dovecot's LMTP server does with a recipient, whose own script has the word.
+    fn stored(&self, key: &BString) -> Vec<Outcome> {
         let Some(user) = self.users.get(key) else {
-            return Outcome::Reject("User doesn't exist".into());
+            return vec![Outcome::Reject("User doesn't exist".into())];
         };
-        Outcome::Deliver { account: account_of(&user.home, key), path: user.home.join("Maildir") }
+        let (account, inbox) = (account_of(&user.home, key), user.home.join("Maildir"));
+        match self.fates.get(&account) {
+            Some(fate) => fate.outcomes(&account, &inbox),
+            None => vec![Outcome::Deliver { account, path: inbox }],
+        }
     }
 
     /// The account whose home lies at a path.

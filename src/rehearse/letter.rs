@@ -1,5 +1,6 @@
 //! The messages that are sent, and how they are known again.
 
+use crate::model::Address;
 use crate::model::outcome::Outcome;
 use crate::stage::{Answer, Line, Stage};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -129,10 +130,20 @@ pub(super) fn number(text: &[u8]) -> Option<usize> {
     number.to_str().ok()?.parse().ok()
 }
 
+/// The number of the message that a script has answered, and who answers (RFC 3834, 5).
+pub(super) fn answered(text: &[u8]) -> Option<(usize, Address)> {
+    let head = text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text);
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name.as_bytes()));
+    field("Auto-Submitted: ").filter(|value| value.starts_with(b"auto-replied (vacation)"))?;
+    let from = field("From: ")?;
+    let from = from.rsplit_once_str("<").map_or(from, |(_, from)| from.trim_end_with(|c| c == '>'));
+    Some((number(text)?, Address::parse(from)?))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{can_be_written, number, queue_id, written};
-    use bstr::BStr;
+    use super::{answered, can_be_written, number, queue_id, written};
+    use bstr::{BStr, ByteSlice as _};
 
     #[test]
     fn local_parts_are_quoted_where_they_must_be() {
@@ -155,5 +166,12 @@ mod tests {
     fn numbers_are_found_wherever_they_stand() {
         assert_eq!(number(b"x <rehearsal-12@probe.invalid>"), Some(12));
         assert_eq!(number(b"x <rehearsal-x@probe.invalid>"), None);
+    }
+    #[test]
+    fn an_answer_is_known_by_what_it_says_of_itself() {
+        let text = b"From: Eve <eve@a.example>\nTo: <rehearsal-7@probe.invalid>\nAuto-Submitted: auto-replied (vacation)\n\nAway.";
+        let (number, from) = answered(text).unwrap();
+        assert_eq!((number, from.to_string()), (7, "eve@a.example".to_owned()));
+        assert_eq!(answered(&text.replace("(vacation)", "")), None);
     }
 }

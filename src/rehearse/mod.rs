@@ -307,6 +307,9 @@ impl Played {
                 }
             }
         }
+        for (number, from) in self.posted.iter().filter_map(|one| letter::answered(&one.text)) {
+            seen.entry(number).or_default().0.insert(Outcome::Reply(from));
+        }
         // What was stored or sent belongs to a message, or was caused by one.
         let mut found = |text: &[u8], outcome: &mut dyn FnMut(&mut BTreeSet<Outcome>)| {
             let id = letter::queue_id(text);

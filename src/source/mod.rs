@@ -7,6 +7,7 @@
 mod access;
 pub mod cdb;
 pub mod courier;
+pub mod dot_qmail;
 pub mod ezmlm;
 mod home;
 pub mod lines;
@@ -75,8 +76,14 @@ pub trait Source: Sync {
 }
 
 /// Every reader, in the order in which they build on each other.
-pub const SOURCES: &[&dyn Source] =
-    &[&qmail::Qmail, &vpopmail::Vpopmail, &ezmlm::Ezmlm, &mail::Mail, &courier::Courier];
+pub const SOURCES: &[&dyn Source] = &[
+    &qmail::Qmail,
+    &vpopmail::Vpopmail,
+    &ezmlm::Ezmlm,
+    &mail::Mail,
+    &courier::Courier,
+    &dot_qmail::DotQmail,
+];
 
 /// Why a site cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -50,6 +50,8 @@ pub enum Audience {
     Group(&'static str),
     /// The list manager's user, 0600; folders 0700.
     Lists,
+    /// The user that owns all mail, 0600; folders 0700.
+    Mail,
 }
 
 impl Audience {
@@ -59,7 +61,7 @@ impl Audience {
             Self::Everybody => 0o644,
             Self::Command => 0o755,
             Self::Group(_) => 0o640,
-            Self::Lists | Self::Root => 0o600,
+            Self::Lists | Self::Mail | Self::Root => 0o600,
         }
     }
 }

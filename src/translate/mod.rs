@@ -1,6 +1,7 @@
 //! From what there is to what there shall be. Pure: a [`Site`] and a [`Policy`] become a
 //! [`Design`] and findings; one file per concern.
 
+mod answers;
 mod asked;
 mod clients;
 mod domains;

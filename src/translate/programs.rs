@@ -4,6 +4,7 @@ use super::Translator;
 use crate::finding::{Disposition, Finding, code};
 use crate::model::design::{DomainPattern, LocalPattern, Pattern};
 use crate::model::{Address, Origin};
+use crate::resolve::{Act, Action};
 use bstr::{BString, ByteSlice as _};
 
 /// Delivery agents that put mail into an account's own mailbox.
@@ -54,13 +55,8 @@ impl Translator<'_> {
         self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
     }
 
-    pub(super) fn report_reply(
-        &mut self,
-        command: &BString,
-        subject: &BString,
-        origin: &Origin,
-        alone: bool,
-    ) {
+    /// Reports the autoresponders of an address that nothing stands for on the new server.
+    pub(super) fn report_replies(&mut self, replies: &[&Act], subject: &BString, alone: bool) {
         let (code, effect) = if alone {
             (
                 &code::ALIAS_ROBOT,
@@ -72,19 +68,22 @@ impl Translator<'_> {
                 "the mail is delivered; nothing answers it on the new server",
             )
         };
-        let finding = Finding::new(
-            code,
-            Disposition::Dropped,
-            origin.clone(),
-            subject,
-            "mail is answered by an autoresponder",
-            effect,
-        );
-        self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
+        for act in replies {
+            let Action::Reply(command) = &act.action else { continue };
+            let finding = Finding::new(
+                code,
+                Disposition::Dropped,
+                act.origin.clone(),
+                subject,
+                "mail is answered by an autoresponder",
+                effect,
+            );
+            self.findings.push(finding.with_excerpt(self.line_of(&act.origin, command).as_bstr()));
+        }
     }
 
     /// The line that asks for a program, as it stands in its file.
-    fn line_of(&self, origin: &Origin, command: &BString) -> BString {
+    pub(super) fn line_of(&self, origin: &Origin, command: &BString) -> BString {
         let file = self.files.get(&*origin.file);
         let number = usize::try_from(origin.line).unwrap_or(0).checked_sub(1);
         let line = number.and_then(|number| file?.lines.get(number));

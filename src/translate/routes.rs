@@ -38,6 +38,7 @@ impl Translator<'_> {
         self.break_loops();
         self.mark_direct();
         self.add_system_addresses();
+        self.gather_answered();
         self.translate_copies(&adopted);
         self.design.adopted = adopted;
     }
@@ -53,7 +54,7 @@ impl Translator<'_> {
             acts.first().map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
         self.report_owner(acts, &subject);
         let mut targets = Vec::new();
-        let (mut programs, mut replies, mut failures) = (0, 0, Vec::new());
+        let (mut programs, mut replies, mut failures) = (0, Vec::new(), Vec::new());
         let mut is_list = false;
         for act in acts {
             match &act.action {
@@ -97,10 +98,7 @@ impl Translator<'_> {
                         self.report_program(command, &subject, &act.origin);
                     }
                 }
-                Action::Reply(command) => {
-                    replies += 1;
-                    self.report_reply(command, &subject, &act.origin, acts.len() == 1);
-                }
+                Action::Reply(_) => replies.push(act),
                 Action::Reject(text) => failures.push(Target::Reject(text.clone())),
                 Action::Defer(text) => {
                     self.find(
@@ -114,6 +112,10 @@ impl Translator<'_> {
                     failures.push(Target::Defer(text.clone()));
                 }
             }
+        }
+        match self.answer(pattern, &replies, &targets, &subject) {
+            Some(target) => targets.push(target),
+            None => self.report_replies(&replies, &subject, acts.len() == 1),
         }
         if let Some(failure) = failures.into_iter().next() {
             if targets.is_empty() {
@@ -134,7 +136,7 @@ impl Translator<'_> {
             if !targets.is_empty() {
                 targets.extend(exact(pattern).map(Target::Store));
             }
-        } else if targets.is_empty() && programs + replies > 0 {
+        } else if targets.is_empty() && programs + replies.len() > 0 {
             targets.push(Target::Defer(PROGRAM_PENDING.into()));
         }
         targets.sort();

@@ -75,10 +75,11 @@ fn original<'p>(plan: &'p Plan, address: &Address) -> (Option<&'p Password>, Quo
     if let Some(account) = account {
         return (Some(&account.password), account.quota);
     }
-    // A mailbox that was made for a file belongs to nobody, whatever its name.
-    let is_adopted = plan.design.adopted.values().any(|adopted| adopted == address);
+    // A mailbox that was made for a file or a robot belongs to nobody, whatever its name.
+    let is_made = plan.design.robots.contains(address)
+        || plan.design.adopted.values().any(|adopted| adopted == address);
     let is_unix = plan.site.unix_domain().is_some_and(|domain| domain == address.domain);
     let user =
-        (is_unix && !is_adopted).then(|| plan.site.unix_user(address.local.as_bstr())).flatten();
+        (is_unix && !is_made).then(|| plan.site.unix_user(address.local.as_bstr())).flatten();
     (user.map(|user| &user.password), Quota::default())
 }

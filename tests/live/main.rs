@@ -18,6 +18,7 @@
 mod support;
 
 mod aliases;
+mod answers;
 mod delivery;
 mod late;
 mod lists;

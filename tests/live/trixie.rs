@@ -2,6 +2,7 @@
 //! once, `target/trixie`; `tests/trixie` makes it. Where it is missing the tests fail, unless
 //! `UNQMAIL_WITHOUT_DOVECOT_24` is set.
 
+use crate::answers;
 use crate::late;
 use crate::mailboxes::{compare_all, opened};
 use crate::oddities::{folders, messages, open_folders, read_messages};
@@ -13,6 +14,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -244,7 +246,7 @@ fn deliver(socket: &Path, to: &str, lines: usize) -> String {
         return answered;
     }
     answer("DATA\r\n");
-    answer(&format!("Subject: x\r\n\r\n{}.\r\n", "12345678\r\n".repeat(lines)))
+    answer(&format!("To: {to}\r\nSubject: x\r\n\r\n{}.\r\n", "12345678\r\n".repeat(lines)))
 }
 
 #[test]
@@ -284,4 +286,29 @@ message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
         assert!(said.starts_with(code), "{to}: {said}");
     }
     assert!(quota("joe").ends_with("(MESSAGE 3 3)"), "{}", quota("joe"));
+}
+
+/// There is no Postfix: what Dovecot hands to sendmail is kept in a file.
+#[test]
+fn a_sender_is_answered_once_by_dovecot_2_4() {
+    let Some(tree) = tree() else { return };
+    let laid = Laid::small_with(&answers::site(), "[new]\ndovecot = \"2.4\"\n").migrated();
+    quiet(&laid.target);
+    let trixie = Trixie::start(&tree, &laid.target);
+    let root = trixie.root();
+    let sendmail = root.join("usr/sbin/sendmail");
+    fs::write(&sendmail, "#!/bin/sh\ncat >> /var/vmail/answers\n").unwrap();
+    fs::set_permissions(&sendmail, fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = root.join("var/spool/postfix/private/dovecot-lmtp");
+    for to in ["joe", "joe", "hours", "hours"] {
+        let said = deliver(&socket, &format!("{to}@a.example"), 1);
+        assert!(said.starts_with("250"), "{to}: {said}");
+    }
+    let answers = fs::read_to_string(root.join("var/vmail/answers")).unwrap_or_default();
+    let stored = fs::read_dir(root.join("var/vmail/a.example/joe/Maildir/new")).unwrap().count();
+    let said = trixie.end();
+    assert!(!said.contains("Error:"), "{said}");
+    assert_eq!(answers.matches("Back söon.").count(), 1, "{answers}\n{said}");
+    assert_eq!(answers.matches("Nine to five.").count(), 1, "{answers}\n{said}");
+    assert_eq!(stored, 2);
 }

@@ -337,15 +337,10 @@ fn unpack_atelier() -> Option<Atelier> {
     Some(Atelier { site, truth, config })
 }
 
-/// What the sysadmin of that site has accepted: mail to its programs and robots waits.
+/// What the sysadmin of that site has accepted: mail to its programs waits.
 const ATELIER_SETTINGS: &str = r#"
 [[waive]]
 code = "alias-program"
 subject = "*"
 reason = "programs are moved in a second step"
-
-[[waive]]
-code = "alias-robot"
-subject = "*"
-reason = "robots are moved in a second step"
 "#;

@@ -4,8 +4,17 @@ use super::Shared;
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
-    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes, sizes } =
-        Shared::new(design);
+    let Shared {
+        certificate,
+        key,
+        default_domain,
+        postmaster,
+        uid,
+        separators,
+        name_bytes,
+        sizes,
+        counts_seconds,
+    } = Shared::new(design);
     let driver = if design.grants {
         "  # Rights of folders lie in dovecot-acl.\n  acl = vfile\n"
     } else {
@@ -13,6 +22,11 @@ pub(super) fn render(design: &Design) -> String {
     };
     let (acl, imap_acl) = if design.grants { (" acl", " imap_acl") } else { ("", "") };
     let plaintext = if design.login.plaintext { "no" } else { "yes" };
+    let seconds = if counts_seconds {
+        "\n  # Some scripts answer more than once in a day.\n  sieve_extensions = +vacation-seconds\n  sieve_vacation_min_period = 1s"
+    } else {
+        ""
+    };
     format!(
         r#"# Dovecot 2.3, complete: it replaces the distribution's files, which would let Unix users in.
 # Written by unqmail.
@@ -114,7 +128,7 @@ plugin {{
   quota_rule2 = INBOX.Trash:ignore
   quota_rule3 = INBOX.Trash.*:ignore
   quota_grace = 0
-{driver}  sieve = file:~/sieve;active=~/.dovecot.sieve
+{driver}  sieve = file:~/sieve;active=~/.dovecot.sieve{seconds}
 }}
 
 # Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.

@@ -4,8 +4,17 @@ use super::Shared;
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
-    let Shared { certificate, key, default_domain, postmaster, uid, separators, name_bytes, sizes } =
-        Shared::new(design);
+    let Shared {
+        certificate,
+        key,
+        default_domain,
+        postmaster,
+        uid,
+        separators,
+        name_bytes,
+        sizes,
+        counts_seconds,
+    } = Shared::new(design);
     let plaintext = if design.login.plaintext { "yes" } else { "no" };
     let weak = if design.login.weak_hashes {
         "# Some accounts have DES or MD5 hashes; without this they could not log in.\nauth_allow_weak_schemes = yes\n"
@@ -22,6 +31,11 @@ pub(super) fn render(design: &Design) -> String {
         )
     } else {
         Default::default()
+    };
+    let seconds = if counts_seconds {
+        "# Some scripts answer more than once in a day.\nsieve_extensions {\n  vacation-seconds = yes\n}\nsieve_vacation_min_period = 1s\n"
+    } else {
+        ""
     };
     format!(
         r#"# Dovecot 2.4, complete: it replaces the distribution's files, which would let Unix users in.
@@ -154,7 +168,7 @@ sieve_script personal {{
   path = ~/sieve
   active_path = ~/.dovecot.sieve
 }}
-
+{seconds}
 # Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.
 service lmtp {{
   unix_listener /var/spool/postfix/private/dovecot-lmtp {{

@@ -5,6 +5,7 @@ pub mod acl;
 mod conf23;
 mod conf24;
 pub mod keywords;
+mod sieve;
 pub mod subscriptions;
 pub mod uidlist;
 mod users;
@@ -67,6 +68,7 @@ impl Target for Dovecot {
             }
             files.push(secret(&format!("deny-{name}"), text));
         }
+        files.extend(sieve::artifacts(design));
         report_weak_hashes(design, findings);
     }
 }
@@ -86,6 +88,8 @@ struct Shared {
     name_bytes: &'static str,
     /// Empty, or the setting for names that state a wrong size.
     sizes: &'static str,
+    /// Some script answers more than once in a day.
+    counts_seconds: bool,
 }
 
 impl Shared {
@@ -107,6 +111,7 @@ impl Shared {
             separators: if has_slash { "%@" } else { "%@/@" },
             name_bytes: LOGIN_NAME_BYTES,
             sizes: if design.wrong_sizes { WRONG_SIZES } else { "" },
+            counts_seconds: sieve::counts_seconds(design),
         }
     }
 }

@@ -1,0 +1,128 @@
+//! Autoresponders answer as before: the old text from the old sender, once in their time, and never
+//! to lists and bounces.
+
+use crate::delivery::arrived;
+use crate::stage;
+use crate::support::Laid;
+use crate::wire::{HERE, send};
+use std::time::{Duration, Instant};
+use unqmail::stage::{Posted, Stage};
+
+/// An account that is away, an alias of it, a robot that answers only, and one with a forward.
+pub fn site() -> String {
+    let d = "home/vpopmail/domains/a.example";
+    format!(
+        "file {d}/joe/.qmail
+| /{d}/joe/Maildir/
+| | /usr/bin/autorespond 86400 3 /{d}/joe/vacation/message /{d}/joe/vacation
+file {d}/joe/vacation/message
+| From: joe@a.example
+| Subject: Away \"now\" \\ later
+|
+\\ Back s%F6on.%0A.%0Adiscard;%0A
+file {d}/.qmail-team
+| &joe@a.example
+file {d}/.qmail-hours
+| |/usr/bin/autorespond 10000 5 /{d}/HOURS/message /{d}/HOURS
+file {d}/HOURS/message
+| Nine to five.
+file {d}/.qmail-prices
+| &eve@a.example
+| |/usr/bin/autorespond 10000 1 /{d}/PRICES/message /{d}/PRICES 0
+file {d}/PRICES/message
+| From: Prices <prices@a.example>
+| Subject: Prices
+| Content-Type: text/html; charset=iso-8859-1
+|
+\\ <p>%A37</p>%0A
+"
+    )
+}
+
+fn letter(to: &str, more: &str) -> String {
+    format!("From: probe@far.example\nTo: {to}\nSubject: {to}\n{more}\nHello.")
+}
+
+/// What was sent to people in the world since this was last asked.
+fn to_world(stage: &Stage) -> Vec<Posted> {
+    // What waits in this host's own queue is sent too.
+    let is_ours = |one: &Posted| one.recipients.iter().all(|to| to.ends_with(b"@far.example"));
+    stage.take_posted().into_iter().filter(is_ours).collect()
+}
+
+/// What was sent to the world, once it is so much or nothing more comes.
+fn answers(stage: &Stage, count: usize) -> Vec<Posted> {
+    let (begun, mut posted) = (Instant::now(), Vec::new());
+    while posted.len() < count && begun.elapsed() < Duration::from_secs(60) {
+        posted.append(&mut to_world(stage));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    posted
+}
+
+#[test]
+fn a_sender_is_answered_once_with_the_old_text_and_lists_and_bounces_never() {
+    let laid = Laid::small(&site()).migrated();
+    let stage = stage(&laid.target);
+    let post = |sender: &str, to: &str, more: &str| {
+        let to = format!("{to}@a.example");
+        assert_eq!(send(&stage, HERE, sender, to.as_bytes(), &letter(&to, more)), Ok(()), "{to}");
+    };
+    post("one@far.example", "joe", "");
+    let first = answers(&stage, 1);
+    let [answer] = first.as_slice() else { panic!("{first:?}\n{}", stage.log().join("\n")) };
+    let text = String::from_utf8_lossy(&answer.text).into_owned();
+    assert_eq!(answer.recipients, [b"one@far.example".to_vec()]);
+    assert!(text.contains("\nFrom: joe@a.example\n"), "{text}");
+    assert!(text.contains("\nSubject: Away \"now\" \\ later\n"), "{text}");
+    assert!(text.contains("\n\nBack söon.\n.\ndiscard;\n"), "{text}");
+    // None of these is answered, and each is stored; the last one is, by another address.
+    post("one@far.example", "joe", "");
+    post("list@far.example", "joe", "Precedence: list\n");
+    post("two@far.example", "joe", "List-Id: <x.far.example>\n");
+    post("", "joe", "");
+    post("three@far.example", "team", "");
+    let second = answers(&stage, 1);
+    std::thread::sleep(Duration::from_secs(2));
+    let second: Vec<_> = second.into_iter().chain(to_world(&stage)).collect();
+    let to: Vec<&[u8]> = second.iter().flat_map(|one| &one.recipients).map(Vec::as_slice).collect();
+    assert_eq!(to, [b"three@far.example"], "{second:?}");
+    let joe = stage.root().join("var/vmail/a.example/joe/Maildir/new");
+    assert_eq!(std::fs::read_dir(joe).unwrap().count(), 6);
+}
+
+#[test]
+fn a_robot_answers_keeps_nothing_and_sends_on() {
+    let laid = Laid::small(&site()).migrated();
+    let stage = stage(&laid.target);
+    for robot in ["hours", "prices"] {
+        let to = format!("{robot}@a.example");
+        let sent = send(&stage, HERE, "one@far.example", to.as_bytes(), &letter(&to, ""));
+        assert_eq!(sent, Ok(()));
+    }
+    let posted = answers(&stage, 2);
+    let texts: Vec<String> =
+        posted.iter().map(|one| String::from_utf8_lossy(&one.text).into_owned()).collect();
+    let one = |mark: &str| {
+        let found = texts.iter().find(|text| text.contains(mark));
+        found.unwrap_or_else(|| panic!("{mark}: {texts:#?}\n{}", stage.log().join("\n")))
+    };
+    assert!(one("Nine to five.\n").contains("\nFrom: hours@a.example\n"));
+    let prices = one("<p>£7</p>");
+    assert!(prices.contains("From: Prices <prices@a.example>"), "{prices}");
+    assert!(prices.contains("Content-Type: text/html; charset=utf-8"), "{prices}");
+    let arrived = arrived(&stage);
+    let stored: Vec<_> = arrived.values().flatten().collect();
+    assert_eq!(stored, ["a.example/eve"]);
+}
+
+#[test]
+fn every_script_is_one_for_sievec() {
+    let laid = Laid::small(&site()).migrated();
+    let stage = stage(&laid.target);
+    for user in ["joe", "hours", "prices"] {
+        let script = format!("/var/vmail/a.example/{user}/.dovecot.sieve");
+        let ran = stage.command("sievec").args([&script, "/tmp/script.svbin"]).output().unwrap();
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{user}: {ran:?}");
+    }
+}
