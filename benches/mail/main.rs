@@ -18,6 +18,7 @@
 )]
 
 mod store;
+mod uidlists;
 mod volume;
 
 use std::ffi::OsStr;
@@ -73,6 +74,9 @@ const ROWS: &[(&str, Work, bool)] = &[
     ("recorded-cold", Work::VerifyRecorded, true),
 ];
 
+/// Lists of numbers that a known script writes in a second, on one core: the peer of `uidlists`.
+const LISTED: f64 = 44_000.0;
+
 /// The folders and what they hold.
 struct Bench {
     source: Volume,
@@ -124,10 +128,14 @@ fn all() -> Result<(), Failure> {
     println!("{} accounts, {} messages, {rounds} rounds", size.accounts, size.messages);
     println!("| work | tool | wall s | cpu s | MiB | times as fast |\n|---|---|---|---|---|---|");
     let asked: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
+    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| *asked == name);
     for (name, work, cold) in ROWS {
-        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+        if is_asked(name) {
             row(&mut bench, name, *work, *cold, rounds)?;
         }
+    }
+    if is_asked("uidlists") {
+        bench.uidlists(rounds)?;
     }
     Ok(())
 }
@@ -200,6 +208,20 @@ impl Bench {
         let used = measured(&mut command, &self.source.at)?;
         run("rm", ["-rf".as_ref(), self.linked().as_os_str()])?;
         Ok(used)
+    }
+
+    /// Writes the lists of numbers of the whole store. Only messages a second count here.
+    fn uidlists(&self, rounds: usize) -> Result<(), Failure> {
+        let (from, to) =
+            (self.source.at.join("home/vpopmail/domains"), self.target.at.join("lists"));
+        let mut rates = Vec::new();
+        for _ in 0..rounds {
+            let (messages, seconds) = uidlists::write(&from, &to)?;
+            rates.push(f64::from(u32::try_from(messages)?) / seconds);
+        }
+        let rate = median(rates);
+        println!("uidlists: {rate:.0} messages/s, {:.2} times as fast", rate / LISTED);
+        Ok(())
     }
 
     /// Where messages are linked to: names of one file are on one file system.

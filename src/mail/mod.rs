@@ -13,7 +13,7 @@ mod keywords;
 mod late;
 mod maildir;
 mod name;
-mod numbers;
+pub mod numbers;
 mod orphans;
 mod pass;
 mod record;
@@ -289,6 +289,7 @@ fn update(
         };
         let is_gone = parts.is_empty() && (job.pass == Pass::Final || !work.is_there);
         record.keep(&name, &known, (!is_gone).then_some(kept.as_slice()))?;
+        drop(kept);
         if !work.wanted.is_empty() {
             record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
         }
@@ -299,6 +300,8 @@ fn update(
         maildir::depart(&mut work, &mut departed);
         if is_new {
             bring(job, mailbox, &work, parts, &mut departed, moved);
+            // Of a large folder they take as much room as all that follows.
+            work.wanted = Vec::new();
             remember(job, mailbox, &work, parts, moved);
         } else {
             works.push(work);

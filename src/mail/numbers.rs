@@ -18,15 +18,17 @@ use std::fmt::Write as _;
 /// A list on the new server is no larger than this: 4 GiB.
 const LARGEST: u64 = 4 << 30;
 
-/// What the old server knew of the folders that go into one.
-#[derive(Default)]
-struct Known {
-    uids: Option<Vec<u8>>,
-    size_list: Option<Vec<u8>>,
+/// What the old server knew of the folders that go into one: Courier's files.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Of UIDs.
+    pub uids: Option<Vec<u8>>,
+    /// Of UIDLs.
+    pub size_list: Option<Vec<u8>>,
 }
 
 /// The names on the old server of messages that have another one here, by that.
-pub(super) type Former = BTreeMap<BString, BString>;
+pub type Former = BTreeMap<BString, BString>;
 
 /// Writes the folder's list of numbers.
 pub(super) fn write(
@@ -41,45 +43,81 @@ pub(super) fn write(
     let is_inbox = *path == mailbox.home;
     let known = read(root, parts, is_inbox && pop3 == Pop3::Courier);
     let names = names(mailbox, path)?;
+    let by_date = |records: &[Record<'_>]| by_date(mailbox, path, records);
+    let list = list(&names, &known, formers, is_inbox.then_some(pop3), by_date)?;
+    let file = path.join(uidlist::FILE);
+    let there = mailbox.tree.root().read_if_there(&file, LARGEST)?;
+    if is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
+        if let Some(next) = list.given {
+            let given = list.records.partition_point(|record| record.uid < next);
+            let given = list.records.get(..given).unwrap_or_default();
+            let there = there.unwrap_or_default();
+            moved.numbered_anew += uidlist::differing(&there, list.validity, given);
+        }
+        return Ok(());
+    }
+    if list.is_needed {
+        mailbox.write(&file, &list.render(), moved)?;
+    } else if there.is_some() {
+        mailbox.tree.remove(&file)?;
+    }
+    Ok(())
+}
+
+/// A folder's list of numbers.
+#[derive(Debug)]
+pub struct List<'n> {
+    validity: u32,
+    /// UIDNEXT of the old server, if it numbered the folder.
+    given: Option<u32>,
+    /// Sorted by UID.
+    records: Vec<Record<'n>>,
+    /// Clients knew something that Dovecot would not make up alike.
+    is_needed: bool,
+}
+
+impl List<'_> {
+    /// The text of the file.
+    pub fn render(&self) -> Vec<u8> {
+        let last = self.records.last().map_or(0, |record| record.uid);
+        let next = self.given.unwrap_or(1).max(last.saturating_add(1));
+        uidlist::render(self.validity, next, &self.records)
+    }
+}
+
+/// Makes the list of a folder with these unique names, sorted; of an INBOX also for POP3.
+///
+/// # Errors
+/// Where dates cannot be told.
+pub fn list<'n>(
+    names: &'n [BString],
+    known: &Known,
+    formers: &Former,
+    pop3: Option<Pop3>,
+    by_date: impl FnOnce(&[Record<'_>]) -> Result<Vec<usize>>,
+) -> Result<List<'n>> {
     let numbers = known.uids.as_deref().and_then(|bytes| courier::uids(bytes).ok());
-    let list = known.size_list.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
-    let (next, mut records) = numbered(&names, numbers.as_ref(), formers);
+    let uidls = known.size_list.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
+    let mut records = numbered(names, numbers.as_ref(), formers).1;
     let mut is_needed = numbers.is_some();
-    if is_inbox {
+    if let Some(pop3) = pop3 {
         let old = |record: &Record<'_>| former(formers, record.name).to_owned();
         let order = match pop3 {
             Pop3::Courier => by_courier(&records, &old),
-            Pop3::Qmail => by_date(mailbox, path, &records)?,
+            Pop3::Qmail => by_date(&records)?,
         };
         is_needed |= set_order(&mut records, &order);
         for record in &mut records {
             let uidl = match pop3 {
-                Pop3::Courier => courier_uidl(old(record).as_bstr(), list.as_ref()),
+                Pop3::Courier => courier_uidl(old(record).as_bstr(), uidls.as_ref()),
                 Pop3::Qmail => old(record),
             };
             record.uidl = Some(uidl).filter(|uidl| uidl != record.name && is_uidl(uidl));
             is_needed |= record.uidl.is_some();
         }
     }
-    let file = path.join(uidlist::FILE);
-    let there = mailbox.tree.root().read_if_there(&file, LARGEST)?;
-    let validity = numbers.as_ref().map_or_else(|| new_validity(list.as_ref()), |n| n.validity);
-    if is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
-        if numbers.is_some() {
-            records.retain(|record| record.uid < next);
-            let there = there.unwrap_or_default();
-            moved.numbered_anew += uidlist::differing(&there, validity, &records);
-        }
-        return Ok(());
-    }
-    if is_needed {
-        let above = u32::try_from(records.iter().filter(|record| record.uid >= next).count());
-        let text = uidlist::render(validity, next.saturating_add(above.unwrap_or(0)), &records);
-        mailbox.write(&file, &text, moved)?;
-    } else if there.is_some() {
-        mailbox.tree.remove(&file)?;
-    }
-    Ok(())
+    let validity = numbers.as_ref().map_or_else(|| new_validity(uidls.as_ref()), |n| n.validity);
+    Ok(List { validity, given: numbers.map(|numbers| numbers.next), records, is_needed })
 }
 
 /// UIDVALIDITY where no IMAP client has seen the folder: any number will do that stays the same.
