@@ -22,7 +22,10 @@ fn a_post_reaches_the_members_and_a_stranger_s_does_not() {
     post(&stage, "stranger@outside.example", "book-club@alder.example", "stranger");
     post(&stage, "anybody@outside.example", "ben-chat@mx.larch.example", "open");
     let arrived = wait_until(&stage, |arrived| {
-        arrived.contains_key("member") && arrived.contains_key("open")
+        let is_out = |line: &String| line.contains("to=<reader@outside.example>");
+        arrived.contains_key("member")
+            && arrived.contains_key("open")
+            && stage.log().iter().any(is_out)
     });
     let log = || stage.log().join("\n");
     assert!(arrived.get("member").is_some_and(|at| at.contains("alder.example/olga")), "{}", log());

@@ -32,6 +32,7 @@ const REMOVED: &[&str] = &[
 
 /// Header fields that Sympa sets itself, or that are about another program.
 const SET_BY_SYMPA: &[&str] = &[
+    "errors-to",
     "list-archive",
     "list-help",
     "list-id",
@@ -44,6 +45,8 @@ const SET_BY_SYMPA: &[&str] = &[
     "return-path",
     "sender",
     "x-loop",
+    "x-no-archive",
+    "x-sequence",
 ];
 
 /// All settings, in the order of the file.

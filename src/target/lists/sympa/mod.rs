@@ -141,7 +141,7 @@ fn robots<'a>(lists: &[&Run<'a>], design: &Design) -> BTreeMap<&'a DomainName, &
         };
         !design.mailboxes.contains_key(&at)
             && !design.lists.contains_key(&at)
-            && !design.routes.iter().any(|route| route.pattern == pattern)
+            && design.routes.binary_search_by(|route| route.pattern.cmp(&pattern)).is_err()
     };
     let domains = lists.iter().map(|run| &run.list.list.address.domain);
     let robot = |domain| {
