@@ -26,6 +26,8 @@ pub struct Policy {
     pub login: Login,
     /// What runs the mailing lists.
     pub lists: Lists,
+    /// What becomes of programs that mail is handed to, by their name as the lines have it.
+    pub programs: BTreeMap<String, Decision>,
     /// Findings that are accepted.
     pub waive: Vec<Waiver>,
 }
@@ -134,6 +136,18 @@ struct ListPlaces {
     dump: BTreeMap<Spanned<String>, toml::Value>,
 }
 
+/// What becomes of a program that mail is handed to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// It runs on the new server.
+    Run(bool),
+    /// It is left out.
+    Drop(bool),
+    /// Mail goes to this address instead.
+    Forward(String),
+}
+
 impl Default for Old {
     fn default() -> Self {
         Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None, quiet_seconds: 5 }
@@ -220,7 +234,7 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Dovecot, ListManager, MapType, Policy};
+    use super::{Address, Decision, Dovecot, ListManager, MapType, Policy};
 
     #[test]
     fn an_empty_file_is_the_default() {
@@ -237,6 +251,16 @@ mod tests {
         let policy = Policy::parse(text).unwrap();
         assert_eq!(policy.new.dovecot, Some(Dovecot::V24));
         assert_eq!(policy.waive[0].reason, "gone");
+    }
+
+    #[test]
+    fn a_program_is_run_dropped_or_replaced() {
+        let text = "[programs]\n'/bin/a' = { run = true }\n'b c' = { forward = 'x@y' }\n";
+        let programs = Policy::parse(text).unwrap().programs;
+        assert_eq!(programs.get("/bin/a"), Some(&Decision::Run(true)));
+        assert_eq!(programs.get("b c"), Some(&Decision::Forward("x@y".into())));
+        let text = "[programs]\na = { run = true, drop = true }\n";
+        assert!(Policy::parse(text).is_err());
     }
 
     #[test]

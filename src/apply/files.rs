@@ -264,6 +264,7 @@ impl Owners {
             Audience::Everybody | Audience::Command | Audience::Root => (0, 0),
             Audience::Group("postfix") => (0, self.postfix.unwrap_or(0)),
             Audience::Group(_) => (0, self.dovecot.unwrap_or(0)),
+            Audience::Users(group) => (0, group),
             Audience::Lists => self.lists,
             Audience::Mail => self.mail,
         };

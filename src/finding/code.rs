@@ -56,7 +56,8 @@ codes! {
     ALIAS_NAME_UNUSABLE = "alias-name-unusable", Error, "rename the .qmail file to plain letters and tell whoever writes to it";
     ALIAS_OWNER_SENDER = "alias-owner-sender", Warning, "make it a mailing list if bounces must go to its owner";
     ALIAS_PARTLY_FAILS = "alias-partly-fails", Warning, "look at the lines of the file in their order";
-    ALIAS_PROGRAM = "alias-program", Error, "decide what shall happen to this mail, and waive the code for the address in unqmail.toml";
+    ALIAS_PROGRAM = "alias-program", Error, "say under [programs] in unqmail.toml whether it is to run, or waive the code for the address";
+    ALIAS_PROGRAM_DECIDED = "alias-program-decided", Note, "install the programs that are to run before mail comes";
     ALIAS_ROBOT = "alias-robot", Error, "decide what shall answer this mail, and waive the code for the address in unqmail.toml";
     ALIAS_SYSTEM_ADDED = "alias-system-added", Note, "name another target in ~alias/.qmail-NAME if it is wrong";
     ALIAS_SYSTEM_MISSING = "alias-system-missing", Error, "make ~alias/.qmail-postmaster with an address in it";

@@ -135,6 +135,56 @@ pub fn simple_commands(line: &[u8]) -> Vec<Simple> {
     commands
 }
 
+/// Programs that only run another one.
+const RUNNERS: &[&[u8]] = &[b"preline", b"exec", b"env", b"nice"];
+
+/// The program that a command line runs in the end; the whole line where that is more than one
+/// command.
+///
+/// ```
+/// use unqmail::model::command::program_of;
+/// assert_eq!(program_of(b" preline -f /usr/local/bin/crm --queue a"), "/usr/local/bin/crm");
+/// assert_eq!(program_of(b"a && b"), "a && b");
+/// ```
+pub fn program_of(line: &[u8]) -> BString {
+    let commands = simple_commands(line);
+    let words = commands.first().filter(|_| commands.len() == 1);
+    let runs_another = |word: &BString| {
+        let name = word.rsplit_str("/").next().unwrap_or_default();
+        RUNNERS.contains(&name) || word.contains(&b'=') || word.starts_with(b"-")
+    };
+    let mut words = words.into_iter().flatten().map(Word::text);
+    words.find(|word| !runs_another(word)).unwrap_or_else(|| line.trim_ascii().into())
+}
+
+/// Divides a command line behind `preline` and its options, of which the letters are returned behind
+/// a `-`; `None` where it does not begin so (preline(1)).
+///
+/// ```
+/// use unqmail::model::command::preline;
+/// assert_eq!(preline(b"/bin/preline -fr x -f"), (Some("-fr".into()), "x -f".into()));
+/// assert_eq!(preline(b"x preline"), (None, "x preline".into()));
+/// ```
+pub fn preline(line: &[u8]) -> (Option<BString>, BString) {
+    let line = line.trim_ascii();
+    let divided = |line: &'_ [u8]| {
+        let end = line.find_byteset(b" \t").unwrap_or(line.len());
+        let (word, rest) = line.split_at_checked(end).unwrap_or((line, b""));
+        (BString::from(word), BString::from(rest.trim_ascii()))
+    };
+    let (program, mut rest) = divided(line);
+    if program.rsplit_str("/").next() != Some(b"preline") {
+        return (None, line.into());
+    }
+    let mut letters = BString::from("-");
+    while rest.starts_with(b"-") {
+        let (option, after) = divided(&rest);
+        letters.extend_from_slice(option.get(1..).unwrap_or_default());
+        rest = after;
+    }
+    (Some(letters), rest)
+}
+
 /// A piece of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {

@@ -53,6 +53,8 @@ pub struct Design {
     pub robots: BTreeSet<Address>,
     /// What is done with the mail of mailboxes before it is stored.
     pub filters: BTreeMap<Address, Filter>,
+    /// Programs that run on the new server, by their number.
+    pub pipes: Vec<Pipe>,
     /// Stored mail to carry over, sorted by mailbox.
     pub copies: Vec<MailCopy>,
     /// Numeric ids of the users that own things.
@@ -355,6 +357,42 @@ impl Default for Ids {
 /// The domain of addresses that exist only inside the new server; RFC 2606 keeps `.invalid` from
 /// the world.
 pub const INSIDE: &str = "unqmail.invalid";
+
+/// A program that mail is handed to, and what qmail told it (qmail-command(8)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipe {
+    /// The command line as it stands.
+    pub line: BString,
+    /// The command line behind `preline`.
+    pub command: BString,
+    /// The options of `preline`, behind a `-`; nothing where it was not called.
+    pub preline: Option<BString>,
+    /// The Unix user that runs it.
+    pub runs_as: String,
+    /// The user's ids on the old server.
+    pub ids: (u32, u32),
+    /// `$USER`.
+    pub user: BString,
+    /// Where it runs.
+    pub folder: RelPath,
+    /// `$HOME`.
+    pub home: RelPath,
+    /// `$HOST`.
+    pub host: DomainName,
+    /// What stands in `$LOCAL` before the local part.
+    pub prepend: BString,
+    /// Where in `$LOCAL` `$EXT` begins.
+    pub extension_at: usize,
+    /// Where in `$EXT` `$DEFAULT` begins.
+    pub default_at: Option<usize>,
+    /// The line.
+    pub origin: Origin,
+}
+
+/// The domain inside the new server whose mail goes to the program of a number.
+pub fn pipe_domain(number: usize) -> DomainName {
+    DomainName::new(format!("pipe-{number}.{INSIDE}"))
+}
 
 /// The home of a mailbox on the new host, `var/vmail/DOMAIN/USER`.
 pub fn mailbox_home(address: &Address) -> RelPath {

@@ -24,7 +24,9 @@ impl Plan {
         let alias = self.new.alias_targets(&self.design.real(&list.list.address));
         let count = |role| match list.manager {
             ListManager::Mlmmj => spool.and_then(|spool| in_spool(spool, role)),
-            ListManager::Mailman | ListManager::Sympa => given.and_then(|given| in_kit(given, role)),
+            ListManager::Mailman | ListManager::Sympa => {
+                given.and_then(|given| in_kit(given, role))
+            }
             ListManager::Alias => (role == "subscriber").then_some(alias.len()),
         };
         let counted = list.list.roles().map(|(role, members)| {

@@ -19,6 +19,7 @@ const EXPLAINING: &[&str] = &[
     "alias-name-unusable",
     "alias-partly-fails",
     "alias-program",
+    "alias-program-decided",
     "alias-robot",
     "alias-system-added",
     "alias-system-missing",

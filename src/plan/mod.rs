@@ -19,6 +19,7 @@ pub use listed::{Compared, Kept, Listed};
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys::root::Root;
+use crate::model::command::program_of;
 use crate::model::design::{Design, DomainPattern, MailCopy, Role};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
@@ -34,8 +35,9 @@ use crate::resolve::Resolver;
 use crate::source::{self, Layout};
 use crate::target::{self, Artifact, Choices, Content};
 use crate::translate;
-use bstr::BStr;
+use bstr::{BStr, BString};
 use explained::Explained;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -247,6 +249,19 @@ impl Plan {
         let users = target::lists::users(&self.design);
         let homes = users.into_iter().map(|user| (RelPath::new(user.home), user.name));
         std::iter::once((RelPath::new("var/vmail"), "vmail")).chain(homes).collect()
+    }
+
+    /// The programs that nobody has decided about, and how many addresses lead to each: most first.
+    pub fn programs(&self) -> Vec<(BString, usize)> {
+        let mut counts: BTreeMap<BString, usize> = BTreeMap::new();
+        let undecided = self.findings.iter().filter(|one| one.code.id == code::ALIAS_PROGRAM.id);
+        for line in undecided.filter_map(Finding::excerpt) {
+            let command = line.strip_prefix(b"|").unwrap_or(line);
+            *counts.entry(program_of(command)).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| Reverse(*count));
+        counts
     }
 
     /// What list managers leave to do on the new host, a line each.

@@ -11,6 +11,7 @@ mod given;
 mod mailbox;
 mod main_cf;
 mod mlmmj;
+mod pipes;
 mod posters;
 mod postfix;
 mod regexp;
@@ -67,6 +68,8 @@ pub struct NewServer {
     users: Users,
     /// What the scripts of accounts do with an ordinary message; most have none.
     fates: BTreeMap<Address, sieve::Fate>,
+    /// Command lines of programs, by their number.
+    programs: BTreeMap<BString, BString>,
     spools: BTreeMap<BString, Spool>,
     given: BTreeMap<BString, GivenList>,
 }
@@ -94,8 +97,9 @@ impl NewServer {
             }
         }
         let given = given::read(files)?;
+        let programs = pipes::read(&maps, files)?;
         let fates = BTreeMap::new();
-        Ok(Self { settings, maps, posters, users, fates, spools, given })
+        Ok(Self { settings, maps, posters, users, fates, programs, spools, given })
     }
 
     /// Reads the active scripts of accounts that may have one.

@@ -4,6 +4,7 @@
 use super::access::{self, Answer, without_code};
 use super::expand::Foreseen;
 use super::main_cf::words;
+use super::pipes::SERVICE;
 use super::regexp::Patterns;
 use super::table::Table;
 use super::{Error, Files, NewServer, Poster};
@@ -148,10 +149,15 @@ impl Maps {
 
     /// What the transport table hands to a service, each once.
     pub(super) fn next_hops(&self, service: &str) -> BTreeSet<&BStr> {
+        self.next_hops_of(|name| name == service.as_bytes())
+    }
+
+    /// The same for services by their name.
+    pub(super) fn next_hops_of(&self, is_one: impl Fn(&[u8]) -> bool) -> BTreeSet<&BStr> {
         let mut values = Vec::new();
         self.of("transport_maps").iter().for_each(|map| map.add_values(&mut values));
         let hops = values.into_iter().filter_map(|value| value.split_once_str(":"));
-        let own = hops.filter(|(name, _)| *name == service.as_bytes());
+        let own = hops.filter(|(name, _)| is_one(name));
         own.map(|(_, hop)| hop.as_bstr()).collect()
     }
 
@@ -467,6 +473,10 @@ impl NewServer {
                 self.told(address, &Address::parse(hop).unwrap_or_default())
             }
             b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
+            name if name.starts_with(SERVICE) => match self.programs.get(hop.as_bstr()) {
+                Some(line) => Outcome::Run(line.clone()),
+                None => Outcome::Defer("the program is not there".into()),
+            },
             b"error" | b"retry" => failure(transport.as_bstr()).unwrap_or(Outcome::Discard),
             _ => Outcome::Forward(address.clone()),
         };
@@ -505,6 +515,14 @@ impl NewServer {
         let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
         let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
         Some(self.listed(&address, folder.as_bstr()))
+    }
+
+    /// What the pipe that was handed mail for a recipient runs, if that is a program.
+    pub fn program(&self, recipient: &BStr) -> Option<Outcome> {
+        let Found { value, .. } = self.transport(recipient)?;
+        let (name, number) = value.split_once_str(":")?;
+        let line = self.programs.get(number.as_bstr()).filter(|_| name.starts_with(SERVICE))?;
+        Some(Outcome::Run(line.clone()))
     }
 
     /// TCP ports that mail for other servers is sent to, beside 25.

@@ -341,7 +341,8 @@ impl Played {
                         outcomes.insert(Outcome::Discard);
                     }
                     Ended::Sent(service) if service == "pipe" || service == "lmtp" => {
-                        outcomes.extend(new.list_command(to.as_bstr()));
+                        let program = || new.program(to.as_bstr());
+                        outcomes.extend(new.list_command(to.as_bstr()).or_else(program));
                     }
                     // Folders and the world have told of these.
                     Ended::Sent(_) => {}

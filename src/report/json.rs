@@ -100,6 +100,20 @@ impl Serialize for PlanReport<'_> {
         map.serialize_entry("lists", &Sequence(|| plan.design.lists.values().map(ListEntry)))?;
         map.serialize_entry("addresses", &Sequence(|| plan.addresses().map(Row)))?;
         map.serialize_entry("findings", &Sequence(|| plan.findings.iter().map(FindingEntry)))?;
+        let programs = plan.programs();
+        map.serialize_entry("programs", &Sequence(|| programs.iter().map(ProgramEntry)))?;
+        map.end()
+    }
+}
+
+struct ProgramEntry<'a>(&'a (BString, usize));
+
+impl Serialize for ProgramEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (program, count) = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        put(&mut map, "program", program)?;
+        map.serialize_entry("addresses", count)?;
         map.end()
     }
 }

@@ -21,7 +21,22 @@ pub fn plan(plan: &Plan, all: bool, out: &mut dyn Write) -> io::Result<()> {
     totals(plan, out)?;
     writeln!(out)?;
     findings(&plan.findings, plan.waivers(), all, out)?;
+    programs(plan, out)?;
     verdict(plan, out)
+}
+
+/// The programs that somebody has to decide about, each once.
+fn programs(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let programs = plan.programs();
+    if programs.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Programs that mail is handed to; decide about each under [programs]:")?;
+    for (program, count) in programs {
+        let addresses = counted(count, "address", "addresses");
+        writeln!(out, "  {}: {addresses}", shown(&program))?;
+    }
+    writeln!(out)
 }
 
 /// The counts at the top.

@@ -23,6 +23,7 @@ use follow::Marks;
 pub use follow::{Followed, Resolution};
 use owners::Owners;
 use program::ProgramLine;
+pub use program::Surroundings;
 pub use universe::{Names, Served};
 
 use crate::model::command_address::Answer;

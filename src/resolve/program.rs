@@ -2,6 +2,7 @@
 //!
 //! A program that is not known is taken to exit 0, and what follows it is told on that footing.
 
+use super::send::Routed;
 use super::shell::{Shell, delivers};
 use super::spawn::Deliverer;
 use super::{Hop, Resolver};
@@ -144,7 +145,35 @@ impl<'a> Context<'a> {
     }
 }
 
+/// What qmail would tell a program that is run for a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `$USER`.
+    pub user: BString,
+    /// The user that it runs as.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// `$HOME`.
+    pub home: RelPath,
+    /// What stands between `.qmail` and the extension in names of files.
+    pub dash: BString,
+    /// `$LOCAL`.
+    pub local: BString,
+    /// `$EXT`.
+    pub extension: BString,
+}
+
 impl Resolver<'_> {
+    /// What a program would be told that is run for a recipient; nothing where that is remote.
+    pub fn surroundings(&self, recipient: &BStr) -> Option<Surroundings> {
+        let mut hop = Hop::default();
+        let Routed::Local { local, .. } = self.route(recipient, &mut hop) else { return None };
+        let Deliverer { user, uid, gid, home, dash, extension, .. } =
+            self.deliverer(local.as_bstr(), &mut hop)?;
+        Some(Surroundings { user, uid, gid, home, dash, local, extension })
+    }
+
     /// Tells what a program line of a `.qmail` file does.
     pub(super) fn run(
         &self,

@@ -17,6 +17,8 @@ for tree in etc var; do
 done
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -m 0755 /run/lock
+# Programs of the site are not run.
+: > /run/unqmail-rehearsal
 
 # A /dev of its own, for a /dev/log of its own.
 mkdir "$work/layers/dev"

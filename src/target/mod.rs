@@ -48,6 +48,8 @@ pub enum Audience {
     Root,
     /// root and this group, 0640: it holds hashes.
     Group(&'static str),
+    /// Root and the group with this number, 0640: a command line may hold a password.
+    Users(u32),
     /// The list manager's user, 0600; folders 0700.
     Lists,
     /// The user that owns all mail, 0600; folders 0700.
@@ -60,7 +62,7 @@ impl Audience {
         match self {
             Self::Everybody => 0o644,
             Self::Command => 0o755,
-            Self::Group(_) => 0o640,
+            Self::Group(_) | Self::Users(_) => 0o640,
             Self::Lists | Self::Mail | Self::Root => 0o600,
         }
     }

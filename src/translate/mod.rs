@@ -8,6 +8,7 @@ mod domains;
 mod lists;
 mod loops;
 mod mailboxes;
+mod pipes;
 mod pop3;
 mod programs;
 mod routes;

@@ -93,6 +93,10 @@ impl Translator<'_> {
                     if let Some(own) = self.filtered_into(pattern, command) {
                         self.report_filter(command, &subject, &act.origin);
                         targets.push(Target::Store(own));
+                    } else if let Some(target) =
+                        self.decided(command, pattern, &act.origin, &subject, acts.len() == 1)
+                    {
+                        targets.push(target);
                     } else {
                         programs += 1;
                         self.report_program(command, &subject, &act.origin);

@@ -35,7 +35,7 @@ pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) -> fsys
 /// Tells which lines are missing and which are new; files with hashes are compared account by
 /// account instead, without showing them.
 fn compare(file: &Artifact, wanted: &[u8], found: &[u8], verified: &mut Verified) {
-    if matches!(file.audience, Audience::Group(_)) {
+    if matches!(file.audience, Audience::Group(_) | Audience::Users(_)) {
         if file.path.file_name() != "users" {
             verified.differ("file", file.path.as_bstr(), "as planned", "changed");
         }

@@ -53,7 +53,7 @@ fn to_world(stage: &Stage) -> Vec<Posted> {
 /// What was sent to the world, once it is so much or nothing more comes.
 fn answers(stage: &Stage, count: usize) -> Vec<Posted> {
     let (begun, mut posted) = (Instant::now(), Vec::new());
-    while posted.len() < count && begun.elapsed() < Duration::from_secs(60) {
+    while posted.len() < count && begun.elapsed() < Duration::from_mins(1) {
         posted.append(&mut to_world(stage));
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -27,6 +27,7 @@ mod mailboxes;
 mod mailman;
 mod oddities;
 mod posts;
+mod programs;
 mod rehearse;
 mod start;
 mod sympa;

@@ -4,6 +4,7 @@ use super::wiring::{User, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::design::Design;
+use std::collections::BTreeMap;
 
 /// The emitter of the host's own files.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,13 @@ impl Target for Host {
         text += &line("vmail", design.ids.mail, "Owner of all mail", "/var/vmail");
         for User { name, about, home } in &wiring.users {
             text += &line(name, design.ids.lists, about, home);
+        }
+        let programs = design.pipes.iter().map(|pipe| (&pipe.runs_as, pipe.ids));
+        let own = |name: &String| name == "vmail" || wiring.users.iter().any(|u| u.name == name);
+        for (name, ids) in programs.collect::<BTreeMap<_, _>>() {
+            if !own(name) {
+                text += &line(name, ids, "Runs programs of the old server", "/");
+            }
         }
         files.push(Artifact::text("etc/sysusers.d/unqmail.conf", text));
         if !wiring.cron.is_empty() {

@@ -216,9 +216,7 @@ fn settled(command: Command, answer: Answer) -> Option<Way> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::list::{
-        Archive, Filters, Logs, Posting, Powers, Subjects, Subscribing,
-    };
+    use crate::model::list::{Archive, Filters, Logs, Posting, Powers, Subjects, Subscribing};
     use crate::model::{Origin, Sourced};
     use std::collections::BTreeMap;
 

@@ -76,6 +76,7 @@ pub(super) fn services(design: &Design, wiring: &Wiring) -> Vec<Service> {
         let options = own.options.iter().map(ToString::to_string).collect();
         Service { options, ..service(own.line, Vec::new()) }
     }));
+    services.extend(super::pipes::services(design));
     services
 }
 

@@ -6,6 +6,7 @@ mod groups;
 mod lists;
 mod main_cf;
 mod master_cf;
+mod pipes;
 mod posters;
 mod rows;
 mod scripts;
@@ -40,6 +41,7 @@ impl Target for Postfix {
         files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
         files.push(scripts::postconf(&settings, &services));
         files.push(scripts::build_tables(choices, &tables));
+        files.extend(pipes::artifacts(design));
         files.extend(tables.artifacts());
     }
 }

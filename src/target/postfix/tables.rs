@@ -76,6 +76,7 @@ impl Tables {
             tables.add_route(route, &domains, design);
         }
         tables.add_next_hops(design);
+        tables.add_pipes(design);
         tables.add_percent(design);
         tables
     }
@@ -358,6 +359,14 @@ impl Tables {
             }
         };
         bstr::join(", ", targets.iter().filter_map(value)).into()
+    }
+
+    /// Only the tables lead to a program, nobody who sends.
+    fn add_pipes(&mut self, design: &Design) {
+        for (domain, transport) in super::pipes::transports(design) {
+            self.transport.add(&domain, transport);
+            self.refused_recipients.add(domain, "550 5.1.2 No such domain");
+        }
     }
 
     /// Hosts stand in brackets: qmail looks no MX up for them. No host means the domain's own MX.
