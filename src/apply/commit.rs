@@ -9,21 +9,40 @@ use std::sync::mpsc::Receiver;
 /// So many bytes are copied between two waits: 128 MiB.
 const BATCH: u64 = 128 << 20;
 
-/// Puts records in place until no more come; tells what failed.
-pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Vec<fsys::Error> {
-    let mut failures = Vec::new();
-    while let Ok((first, mut bytes)) = records.recv() {
-        let mut batch = vec![first];
-        while bytes < BATCH
-            && let Ok((next, more)) = records.recv()
-        {
-            batch.push(next);
-            bytes += more;
-        }
-        match tree.sync() {
-            Ok(()) => failures.extend(batch.into_iter().filter_map(|one| one.place(tree).err())),
-            Err(error) => failures.push(error),
+/// What is left of the records when no more come.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// Those that wait for the end of the run, when everything is waited for at once.
+    pub(super) waiting: Vec<Completed>,
+    /// What could not be put in place.
+    pub(super) failures: Vec<fsys::Error>,
+}
+
+/// Puts records in place until no more come.
+pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Committed {
+    let mut committed = Committed::default();
+    let mut bytes = 0;
+    while let Ok((next, more)) = records.recv() {
+        committed.waiting.push(next);
+        bytes += more;
+        if bytes >= BATCH {
+            bytes = 0;
+            match tree.sync() {
+                Ok(()) => committed.place(tree),
+                Err(error) => {
+                    committed.waiting.clear();
+                    committed.failures.push(error);
+                }
+            }
         }
     }
-    failures
+    committed
+}
+
+impl Committed {
+    /// Puts the records in place that wait; all that they tell of is on the disk.
+    pub(super) fn place(&mut self, tree: &Tree) {
+        let placed = self.waiting.drain(..).map(|record| record.place(tree));
+        self.failures.extend(placed.filter_map(Result::err));
+    }
 }

@@ -1,10 +1,10 @@
 //! Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
 
-use super::commit::commit;
+use super::commit::{Committed, commit};
 use super::{Applied, Options};
 use crate::finding::{Code, Disposition, Finding, code};
 use crate::fsys;
-use crate::mail::{self, Completed, Copied, Job, Moved, Orphans, Pass, Remembered};
+use crate::mail::{self, Completed, Copied, Job, Looked, Moved, Orphans, Pass, Remembered};
 use crate::model::design::MailCopy;
 use crate::model::seen::Memory;
 use crate::model::store::Store;
@@ -26,14 +26,14 @@ struct Task<'a> {
 }
 
 /// Brings the mailboxes up to date; at the final pass also those that the old server has no more.
-/// Tells what the next pass shall know, once all is on the disk.
+/// Tells what the next pass shall know, once all is on the disk, and what waits for that too.
 pub(super) fn copy(
     plan: &Plan,
     job: &Job<'_>,
     options: &Options,
     memory: &Memory,
     applied: &mut Applied,
-) -> Memory {
+) -> (Memory, Committed) {
     let stores: Vec<(&MailCopy, &Store)> = plan
         .copies()
         .iter()
@@ -64,37 +64,40 @@ pub(super) fn copy(
     tasks.sort_by_key(|task| (task.stores.is_empty(), std::cmp::Reverse(size(task))));
     // What is gone goes when nobody looks for it any more.
     let (there, gone) = tasks.split_at(tasks.partition_point(|task| !task.stores.is_empty()));
+    // To look at them is to wait for the disk, which takes more threads than to copy.
+    let look = |task: &Task<'_>| mail::look(job, &task.home, task.stores);
+    let looked: Vec<Looked> = there.par_iter().with_max_len(1).map(look).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
     let (tree, (done, records)) = (job.tree, mpsc::channel());
-    let copied = std::thread::scope(|scope| {
+    let (copied, committed) = std::thread::scope(|scope| {
         let committed = scope.spawn(move || commit(tree, &records));
         let work = || -> Vec<(Moved, Remembered)> {
-            let bring = |task: &Task<'_>| bring(job, task, &done);
+            let bring = |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, &done);
             // One by one: of those that a thread takes together no other can take any.
-            let mut moved: Vec<_> = there.par_iter().with_max_len(1).map(bring).collect();
-            moved.par_extend(gone.par_iter().with_max_len(1).map(bring));
+            let looked = there.par_iter().zip(looked).with_max_len(1);
+            let mut moved: Vec<_> = looked.map(bring).collect();
+            let gone = gone.par_iter().map(|task| (task, Looked::default())).with_max_len(1);
+            moved.par_extend(gone.map(bring));
             moved
         };
-        // Without threads of its own the work is done on the shared ones.
-        let copied = pool.map_or_else(|_| work(), |pool| pool.install(work));
+        let copied = match pool {
+            Ok(pool) => pool.install(work),
+            // Without threads of its own the work is done on the shared ones.
+            Err(_) => work(),
+        };
         drop(done);
-        applied.failures.extend(committed.join().unwrap_or_default());
-        copied
+        (copied, committed.join().unwrap_or_default())
     });
-    let mut kept = memory.emptied();
+    let mut kept = Vec::new();
     for (task, (moved, remembered)) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
         applied.moved.add(moved);
-        for (path, seen) in remembered {
-            if let Some(seen) = seen {
-                kept.insert(path, seen);
-            }
-        }
+        kept.extend(remembered.into_iter().filter_map(|(path, seen)| Some((path, seen?))));
     }
     for (copy, _) in stores.iter().filter(|(copy, _)| !options.only.covers(&copy.to)) {
-        memory.beneath(&copy.from).for_each(|(path, seen)| kept.insert(path.clone(), *seen));
+        kept.extend(memory.beneath(&copy.from).map(|(path, seen)| (path.clone(), *seen)));
     }
-    kept
+    (memory.of(kept.into_iter()), committed)
 }
 
 /// The mailboxes that earlier passes brought and the old server has no more, with their messages.
@@ -118,8 +121,14 @@ fn gone<'a>(
 }
 
 /// Brings one mailbox up to date.
-fn bring(job: &Job<'_>, task: &Task<'_>, done: &Sender<(Completed, u64)>) -> (Moved, Remembered) {
-    let Copied { mut moved, completed, remembered } = mail::copy(job, &task.home, task.stores);
+fn bring(
+    job: &Job<'_>,
+    task: &Task<'_>,
+    looked: Looked,
+    done: &Sender<(Completed, u64)>,
+) -> (Moved, Remembered) {
+    let Copied { mut moved, completed, remembered } =
+        mail::copy(job, &task.home, task.stores, looked);
     if !completed.is_nothing()
         && let Err(unsent) = done.send((completed, moved.bytes))
     {

@@ -27,6 +27,7 @@ use crate::model::RelPath;
 use crate::model::seen::Memory;
 use crate::plan::Plan;
 use bstr::{BStr, ByteSlice as _};
+use commit::Committed;
 use journal::Journal;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -119,12 +120,25 @@ pub fn memory(target: &Root) -> Memory {
 /// The file in [`STATE`] that keeps them.
 const MEMORY: &str = "folders";
 
-fn remember(tree: &Tree, memory: &Memory) -> fsys::Result<()> {
+/// Waits until all that was written is on the disk; then what tells of it takes its place, the memory
+/// last.
+fn conclude(
+    tree: &Tree,
+    memory: Option<&Memory>,
+    mut committed: Committed,
+    applied: &mut Applied,
+) -> fsys::Result<()> {
     let path = RelPath::new(STATE).join(MEMORY);
-    let prepared = tree.prepare(&path, &memory.render(), Access { mode: 0o600, owner: None })?;
-    // It takes its place only when all that it tells of is on the disk.
-    tree.sync()?;
-    tree.place(prepared)
+    let access = Access { mode: 0o600, owner: None };
+    let prepared =
+        memory.map(|memory| tree.prepare(&path, &memory.render(), access)).transpose()?;
+    if prepared.is_some() || !committed.waiting.is_empty() || applied.changed() {
+        tree.sync()?;
+    }
+    committed.place(tree);
+    let is_placed = committed.failures.is_empty();
+    applied.failures.append(&mut committed.failures);
+    prepared.filter(|_| is_placed).map_or(Ok(()), |prepared| tree.place(prepared))
 }
 
 /// Brings the target up to date.
@@ -157,16 +171,13 @@ pub fn apply(
         progress,
     };
     let begun = Instant::now();
-    let memory = mailboxes::copy(plan, &job, options, &options.memory, &mut applied);
+    let (memory, committed) = mailboxes::copy(plan, &job, options, &options.memory, &mut applied);
     applied.took = begun.elapsed();
     if options.pass != Pass::Late {
         copy_posts(plan, &job, &options.only, &mut applied);
     }
-    if memory != options.memory {
-        remember(tree, &memory)?;
-    } else if applied.changed() {
-        tree.sync()?;
-    }
+    let changed = Some(&memory).filter(|memory| **memory != options.memory);
+    conclude(tree, changed, committed, &mut applied)?;
     applied.stopped = progress.stopped();
     Ok(applied)
 }

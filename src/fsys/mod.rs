@@ -100,6 +100,9 @@ pub struct Stat {
     pub size: u64,
     /// Time of last modification: seconds since 1970 and nanoseconds.
     pub mtime: (i64, u32),
+    /// Time of the last change of anything about it, its bytes, names and permissions: seconds since
+    /// 1970. Only the clock of the host sets it.
+    pub ctime: i64,
     /// Device and inode, which tell whether two names are the same file.
     pub inode: (u64, u64),
 }
@@ -114,6 +117,7 @@ impl From<rustix::fs::Stat> for Stat {
             names: stat.st_nlink,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            ctime: stat.st_ctime,
             inode: (stat.st_dev, stat.st_ino),
         }
     }

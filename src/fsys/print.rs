@@ -96,6 +96,12 @@ impl Look {
         Print::from_le_bytes(bytes)
     }
 
+    /// The latest change of anything that was looked at by stat(2), in seconds since 1970; `None`
+    /// where a link was, which does not tell.
+    pub fn latest(&self) -> Option<i64> {
+        Some(self.latest).filter(|latest| *latest != i64::MAX)
+    }
+
     /// The digest, unless something changed so lately that the next change may look the same.
     pub fn settled(&self) -> Option<Print> {
         let now = rustix::time::clock_gettime(ClockId::Realtime).tv_sec;

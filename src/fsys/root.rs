@@ -8,6 +8,7 @@ use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,6 +18,11 @@ use std::path::{Path, PathBuf};
 
 /// Links followed before a path is called a loop, as in the kernel.
 const MAX_LINKS: usize = 40;
+
+thread_local! {
+    /// Room for what the kernel tells of a folder at a time.
+    static LISTED: Cell<Vec<MaybeUninit<u8>>> = const { Cell::new(Vec::new()) };
+}
 
 /// A folder that stands for `/`: absolute paths and links start again at it, `..` stops at it.
 ///
@@ -151,6 +157,27 @@ impl Root {
         read().map_err(|e| Error::new("read", path, e))
     }
 
+    /// Tells what a path beneath an open folder is, as [`Root::stat_link`] does; the names before the
+    /// last one are known to be no links.
+    pub fn stat_in<B: AsRef<[u8]>>(&self, folder: &Folder, path: B) -> Result<Option<Stat>> {
+        let path = path.as_ref();
+        let found = rustix::fs::statat(&folder.dir, path, AtFlags::SYMLINK_NOFOLLOW);
+        if let Some(watch) = &self.watch {
+            watch.note(&folder.path.join(path), found.ok().map(Into::into));
+        }
+        optional(found.map(Stat::from).map_err(io::Error::from))
+            .map_err(|e| Error::new("examine", &folder.path.join(path), e))
+    }
+
+    /// Reads a whole regular file in an open folder, as [`Root::read`] does; a link is an error that
+    /// [`Error::is_link`] knows.
+    pub fn read_in<B: AsRef<[u8]>>(&self, folder: &Folder, name: B, limit: u64) -> Result<Vec<u8>> {
+        let path = folder.path.join(name.as_ref());
+        let (file, _) = folder.open(name)?;
+        let read = || read_regular(self.watched(&path, Ok(file.into()))?, limit);
+        read().map_err(|e| Error::new("read", &path, e))
+    }
+
     /// Reads a file as [`Root::read`] does; `None` where there is none.
     pub fn read_if_there(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.read(path, limit) {
@@ -179,6 +206,23 @@ impl Root {
             .open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, Links::Refused)
             .map_err(|e| Error::new("open folder", path, e))?;
         Ok(Folder { dir, path: path.clone(), is_real: true })
+    }
+
+    /// Opens a folder beneath an open one; a link on the way is an error that [`Error::is_link`] knows.
+    pub fn folder_in<B: AsRef<[u8]>>(&self, folder: &Folder, path: B) -> Result<Folder> {
+        let whole = folder.path.join(path.as_ref());
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let open =
+            |flags| rustix::fs::openat2(&folder.dir, path.as_ref(), flags, Mode::empty(), resolve);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match with_noatime(flags, open) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.real_folder(&whole),
+            opened => {
+                let dir = self.watched(&whole, opened.map_err(Into::into));
+                let dir = dir.map_err(|e| Error::new("open folder", &whole, e))?;
+                Ok(Folder { dir, path: whole, is_real: folder.is_real })
+            }
+        }
     }
 
     /// Lists a folder, sorted by name.
@@ -337,7 +381,9 @@ impl Folder {
     /// Hands each name in the folder over, in the order in which the file system tells them.
     pub fn each(&self, mut take: impl FnMut(&[u8], Kind) -> Result<()>) -> Result<()> {
         let failed = |e: Errno| Error::new("list", &self.path, e);
-        let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
+        // Each thread has one.
+        let mut buffer = LISTED.take();
+        buffer.resize(64 << 10, MaybeUninit::uninit());
         // A second listing starts at the beginning again.
         rustix::fs::seek(&self.dir, SeekFrom::Start(0)).map_err(failed)?;
         let mut names = RawDir::new(&self.dir, &mut buffer);
@@ -356,6 +402,7 @@ impl Folder {
             };
             take(name, kind)?;
         }
+        LISTED.set(buffer);
         Ok(())
     }
 

@@ -6,9 +6,11 @@ use super::{Job, Mailbox, PARTS, Part};
 use crate::fsys::root::Folder as Open;
 use crate::model::RelPath;
 use crate::source::mail::Messages;
+use std::collections::BTreeSet;
 
 /// A folder on both sides, open to look at its messages.
 pub(super) struct Looks<'a> {
+    parts: &'a [Part<'a>],
     sources: Vec<[Option<Messages<'a>>; 2]>,
     target: [Option<Open>; 2],
 }
@@ -19,20 +21,27 @@ impl<'a> Looks<'a> {
         job: &Job<'a>,
         mailbox: &Mailbox<'_>,
         path: &RelPath,
-        parts: &[Part<'a>],
+        parts: &'a [Part<'a>],
     ) -> Option<Self> {
-        if parts.iter().all(|part| part.folder.is_seen) {
+        let is_untouched = |part: &Part<'_>| {
+            part.folder.is_seen || part.folder.touched.as_ref().is_some_and(BTreeSet::is_empty)
+        };
+        if parts.iter().all(is_untouched) {
             return None;
         }
         // What cannot be opened is told when it is listed.
         let open = |part: &Part<'a>, sub| part.messages(job.root, sub).ok().flatten();
         let of = |part: &Part<'a>| PARTS.map(|sub| open(part, sub).filter(|_| part.is_maildir()));
         let target = PARTS.map(|sub| mailbox.tree.root().folder(&path.join(sub)).ok());
-        Some(Self { sources: parts.iter().map(of).collect(), target })
+        Some(Self { parts, sources: parts.iter().map(of).collect(), target })
     }
 
     /// Whether a message that lies on the target under its name is another one by now.
     pub(super) fn is_changed(&self, wanted: &Wanted) -> bool {
+        let touched = self.parts.get(wanted.from).and_then(|part| part.folder.touched.as_ref());
+        if touched.is_some_and(|touched| !touched.contains(&wanted.names.old)) {
+            return false;
+        }
         let source =
             self.sources.get(wanted.from).and_then(|parts| parts.get(wanted.part)?.as_ref());
         let target = self.target.get(wanted.part).and_then(Option::as_ref);

@@ -27,7 +27,7 @@ pub use name::base;
 pub use orphans::Orphans;
 pub use pass::Pass;
 pub use record::Completed;
-pub use settled::Remembered;
+pub use settled::{Looked, Remembered, look};
 
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
@@ -187,16 +187,20 @@ type Folders<'a> = BTreeMap<BString, Vec<Part<'a>>>;
 /// Brings a mailbox up to date with its stores, and never touches them. Of several stores the first
 /// gives a folder its numbers; without any, all that earlier passes brought is gone on the old
 /// server.
-pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Copied {
+pub fn copy(
+    job: &Job<'_>,
+    home: &RelPath,
+    stores: &[(&MailCopy, &Store)],
+    looked: Looked,
+) -> Copied {
     let begun = Instant::now();
-    let mut moved = Moved::default();
-    let looked = settled::look(job, home, stores);
-    if !looked.is_empty() && looked.iter().all(|(_, seen)| seen.is_some()) {
+    let mut moved = Moved { spent: looked.spent, ..Moved::default() };
+    if looked.is_settled() {
         moved.present = stores.iter().map(|(_, store)| store.messages()).sum();
         job.progress.done(moved.present, 0);
-        moved.spent = begun.elapsed();
-        return Copied { moved, completed: Completed::default(), remembered: looked };
+        return Copied { moved, completed: Completed::default(), remembered: looked.folders };
     }
+    let looked = looked.folders;
     let digests = Digests::new(job.tree, home);
     let home_of_mail = home.join("Maildir");
     let mailbox =
@@ -222,7 +226,7 @@ pub fn copy(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Co
         Completed::default()
     });
     moved.failures.extend(mailbox.digests.finish().err());
-    moved.spent = begun.elapsed();
+    moved.spent += begun.elapsed();
     let is_complete = moved.failures.is_empty()
         && moved.vanished + moved.unrecorded == 0
         && !job.progress.stopped();

@@ -1,6 +1,6 @@
 //! Folders about which nothing is left to do, told from how they look on both sides.
 
-use super::{Job, Pass};
+use super::{Job, PARTS, Pass};
 use crate::fsys::Result;
 use crate::fsys::print::Look;
 use crate::fsys::root::{Folder as Open, Root};
@@ -9,17 +9,36 @@ use crate::model::design::MailCopy;
 use crate::model::seen::{Print, Prints, Seen};
 use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
+use std::time::{Duration, Instant};
 
-/// The parts of a copy that are looked at: a pass that was killed may have left something in `tmp`.
-const LOOKED_AT: [&str; 3] = ["new", "cur", "tmp"];
+/// Where a pass that was killed may have left something. No message is lost there, so its stamp is
+/// enough at every pass.
+const TMP: &str = "tmp";
 
 /// The folders of a mailbox by their path on the old server, with what the next pass shall know.
 pub type Remembered = Vec<(RelPath, Option<Seen>)>;
 
-/// Looks at which folders a pass would find nothing to do; those have something to remember. The
-/// last pass before the switch believes no stamps of folders and compares names; after the switch
-/// the copies are their reader's, and only the old server's side counts.
-pub(super) fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Remembered {
+/// A mailbox that was looked at before anything is done about it.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Folders about which nothing is left to do have something to remember.
+    pub(super) folders: Remembered,
+    /// Time that one thread needed for it.
+    pub(super) spent: Duration,
+}
+
+impl Looked {
+    /// Whether nothing is left to do about the mailbox at all.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.folders.is_empty() && self.folders.iter().all(|(_, seen)| seen.is_some())
+    }
+}
+
+/// Looks at which folders a pass would find nothing to do. The last pass before the switch believes
+/// no stamps of folders and compares names; after the switch the copies are their reader's, and only
+/// the old server's side counts.
+pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Looked {
+    let begun = Instant::now();
     let context = context(job, stores);
     let maildir = job.tree.root().folder(&home.join("Maildir")).ok();
     let look = |copy: &MailCopy, folder: &Folder| -> Option<Seen> {
@@ -33,26 +52,28 @@ pub(super) fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]
             return None;
         }
         let name = copy.folder(&folder.name);
-        let stamps = stamps(&context, maildir.as_ref()?, name).ok()?;
-        let by_stamps = Prints { stamps, names: None };
-        if job.pass == Pass::Update && by_stamps.is(&known) {
+        let maildir = maildir.as_ref()?;
+        if job.pass == Pass::Update {
+            let stamps = stamps(&context, maildir, name).ok()?;
             seen.target = Prints { stamps, ..known };
-            return Some(seen);
+            if (Prints { names: None, ..seen.target }).is(&known) {
+                return Some(seen);
+            }
         }
-        let names = names(&context, job.tree.root(), home, name).ok()?;
-        seen.target = Prints { stamps, names: Some(names) };
-        Prints { stamps: None, ..seen.target }.is(&known).then_some(seen)
+        let names = names(&context, job.tree.root(), maildir, name).ok();
+        Prints { stamps: None, names }.is(&known).then_some(seen)
     };
-    let mut looked = Remembered::new();
+    let mut folders = Remembered::new();
     for (copy, store) in stores {
-        let folders = store.folders.iter();
-        looked.extend(folders.map(|folder| (folder.path.clone(), look(copy, folder))));
+        let own = store.folders.iter();
+        folders.extend(own.map(|folder| (folder.path.clone(), look(copy, folder))));
     }
-    looked
+    Looked { folders, spent: begun.elapsed() }
 }
 
 /// What the next pass shall know after one that went through those folders of the mailbox about
-/// which something was left to do.
+/// which something was left to do. Where it did not complete them, the next one examines what has
+/// changed once more.
 pub(super) fn remember(
     job: &Job<'_>,
     home: &RelPath,
@@ -64,8 +85,9 @@ pub(super) fn remember(
     let context = context(job, stores);
     let maildir = job.tree.root().folder(&home.join("Maildir")).ok().filter(|_| is_complete);
     let prints = |name: &BString| -> Option<Prints> {
-        let names = names(&context, job.tree.root(), home, name).ok()?;
-        let stamps = stamps(&context, maildir.as_ref()?, name).ok()?;
+        let maildir = maildir.as_ref()?;
+        let names = names(&context, job.tree.root(), maildir, name).ok()?;
+        let stamps = stamps(&context, maildir, name).ok()?;
         Some(Prints { stamps, names: Some(names) })
     };
     // What an earlier pass left for the final one is left still.
@@ -76,8 +98,8 @@ pub(super) fn remember(
     });
     let remembered = looked.into_iter().zip(folders).map(|((path, settled), (name, folder))| {
         let seen = settled.or_else(|| {
-            let looked = maildir.as_ref().and_then(|_| prints(name));
-            Some(Seen { target: looked.unwrap_or_default(), ..folder.seen? })
+            let seen = folder.seen.filter(|_| is_complete || folder.is_seen)?;
+            Some(Seen { target: prints(name).unwrap_or_default(), ..seen })
         });
         (path, seen.map(|seen| Seen { is_for_final, ..seen }))
     });
@@ -86,7 +108,7 @@ pub(super) fn remember(
 
 /// Whatever else decides what a copy looks like: this program, the owner, the program of POP3, and
 /// which folders go into the mailbox.
-fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Vec<u8> {
+fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Look {
     let (version, ids, pop3) = (env!("CARGO_PKG_VERSION"), job.ids, job.pop3.name());
     let mut context = format!("{version} {ids:?} {pop3} ").into_bytes();
     for (copy, store) in stores {
@@ -98,24 +120,28 @@ fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Vec<u8> {
             context.extend_from_slice(copy.folder(&folder.name));
         }
     }
-    context
+    Look::new(&context)
 }
 
-fn stamps(context: &[u8], maildir: &Open, name: &BString) -> Result<Option<Print>> {
-    let mut look = Look::new(context);
-    let folder = if name.is_empty() { b"." } else { name.as_slice() };
-    for part in LOOKED_AT {
-        look.stat(maildir, &[folder, b"/", part.as_bytes()].concat())?;
+fn stamps(context: &Look, maildir: &Open, name: &BString) -> Result<Option<Print>> {
+    let mut look = context.clone();
+    for part in PARTS.into_iter().chain([TMP]) {
+        look.stat(maildir, &beneath(name, part))?;
     }
     Ok(look.settled())
 }
 
-fn names(context: &[u8], target: &Root, home: &RelPath, name: &BString) -> Result<Print> {
-    let mut look = Look::new(context);
-    let folder = home.join("Maildir");
-    let folder = if name.is_empty() { folder } else { folder.join(name) };
-    for part in LOOKED_AT {
-        look.names(Some(&target.folder(&folder.join(part))?))?;
+fn names(context: &Look, target: &Root, maildir: &Open, name: &BString) -> Result<Print> {
+    let mut look = context.clone();
+    look.stat(maildir, &beneath(name, TMP))?;
+    for part in PARTS {
+        look.names(Some(&target.folder_in(maildir, beneath(name, part))?))?;
     }
     Ok(look.print())
+}
+
+/// A part of a folder as it is named in its Maildir; INBOX is that itself.
+fn beneath(name: &BString, part: &str) -> Vec<u8> {
+    let folder = if name.is_empty() { b"." } else { name.as_slice() };
+    [folder, b"/", part.as_bytes()].concat()
 }

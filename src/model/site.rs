@@ -1,6 +1,6 @@
 //! Everything that the old server holds, as found.
 
-use super::access::Barrier;
+use super::access::{Barrier, Guard};
 use super::assignment::{Assignments, Compiled};
 use super::control::Control;
 use super::dot_qmail::DotFiles;
@@ -81,11 +81,15 @@ pub struct Inside {
     pub has_maildir: bool,
     /// It may hold other folders.
     pub has_others: bool,
+    /// Its own permissions, and those of `tmp` and `new` in its `Maildir`, where all are folders and
+    /// no link leads to any of them.
+    pub maildir: Option<[Guard; 3]>,
 }
 
 impl Inside {
     /// Of a folder that could not be listed, or is not there.
-    pub const UNKNOWN: Self = Self { is_real: false, has_maildir: true, has_others: true };
+    pub const UNKNOWN: Self =
+        Self { is_real: false, has_maildir: true, has_others: true, maildir: None };
 }
 
 /// An alias database.

@@ -4,6 +4,7 @@ use super::RelPath;
 use super::quota::{Quota, Usage};
 use super::seen::{Counts, Seen};
 use bstr::BString;
+use std::collections::BTreeSet;
 
 /// How a store keeps its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,9 @@ pub struct Folder {
     pub is_seen: bool,
     /// What the messages have in common that were looked at.
     pub common: Common,
+    /// Where an earlier pass saw another state of it: the names of the messages that have changed
+    /// since, by ctime. `None` where any may have.
+    pub touched: Option<BTreeSet<BString>>,
 }
 
 /// What stat(2) says of a message besides its size and date.
@@ -93,8 +97,16 @@ impl Folder {
     /// A folder that is as an earlier pass saw it.
     pub fn seen(name: BString, path: RelPath, seen: Seen) -> Self {
         let Usage { messages, bytes } = seen.counts.all;
-        let common = Common::Unknown;
-        Self { name, path, messages, bytes, seen: Some(seen), is_seen: true, common }
+        Self {
+            name,
+            path,
+            messages,
+            bytes,
+            seen: Some(seen),
+            is_seen: true,
+            common: Common::Unknown,
+            touched: None,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Folders with `.qmail` files.
 
+use super::access::guard;
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::Kind;
 use crate::fsys::root::{Entry, Folder, Root};
+use crate::fsys::{Kind, Stat};
 use crate::model::dot_qmail::{DotFiles, DotQmail};
 use crate::model::site::{Home, Inside};
 use crate::model::{Origin, RelPath, shown};
@@ -31,7 +32,7 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
     let mut inside = Inside::UNKNOWN;
     match root.list_open(&open) {
         Ok(entries) => {
-            inside = looked(&open, &entries);
+            inside = looked(root, &open, &stat, &entries);
             let (start, key) = (BStr::new(".qmail"), BStr::new(""));
             read_files(root, &open, entries, start, key, &mut files, findings);
         }
@@ -40,12 +41,21 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
     Home { mode: Some(stat.mode), files: files.into(), inside }
 }
 
-fn looked(folder: &Folder, entries: &[Entry]) -> Inside {
-    let is_maildir = |entry: &Entry| entry.name == "Maildir";
+fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Inside {
+    let is_maildir = |entry: &&Entry| entry.name == "Maildir";
+    let maildir = entries.iter().find(is_maildir);
+    let part = |path: &str| {
+        let stat = root.stat_in(folder, path).ok().flatten();
+        stat.filter(|stat| stat.kind == Kind::Folder).map(|stat| guard(&stat))
+    };
+    let parts = maildir
+        .filter(|entry| folder.is_real && entry.kind == Kind::Folder)
+        .and_then(|_| Some([guard(home), part("Maildir/tmp")?, part("Maildir/new")?]));
     Inside {
         is_real: folder.is_real,
-        has_maildir: entries.iter().any(is_maildir),
-        has_others: entries.iter().any(|e| e.kind == Kind::Folder && !is_maildir(e)),
+        has_maildir: maildir.is_some(),
+        has_others: entries.iter().any(|e| e.kind == Kind::Folder && !is_maildir(&e)),
+        maildir: parts,
     }
 }
 

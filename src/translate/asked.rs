@@ -9,6 +9,7 @@ use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Rol
 use crate::model::{Address, DomainName, LocalPart, Origin, shown};
 use crate::resolve::{Act, Action, Served};
 use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,6 +24,12 @@ const BLANK_PROBE: &str = "x7q0zz x";
 
 /// Another one, to tell what depends on the name.
 const OTHER_PROBE: &str = "k4j9ww";
+
+/// Names of a domain that are asked about at a time, on all processors.
+const BATCH: usize = 4096;
+
+/// Fewer than these are not worth another thread.
+const FEW: usize = 32;
 
 /// What the old server does with the mail of each address or group of addresses.
 #[derive(Debug, Default)]
@@ -100,8 +107,14 @@ impl Translator<'_> {
         let any =
             generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
         let mut unusable = Vec::new();
-        for name in &names.exact {
-            let acts = ask(name.as_ref());
+        let mut exact = names.exact.iter();
+        let answers = std::iter::from_fn(|| {
+            let batch: Vec<&LocalPart> = exact.by_ref().take(BATCH).collect();
+            let few = batch.par_iter().with_min_len(FEW);
+            let acts: Vec<Vec<Act>> = few.map(|name| ask(name.as_ref())).collect();
+            (!batch.is_empty()).then(|| batch.into_iter().zip(acts))
+        });
+        for (name, acts) in answers.flatten() {
             if !Self::is_writable(&Address::new(name, &sample)) {
                 let local = LocalPattern::Exact(name.clone());
                 unusable.push((Pattern { domain: domain.clone(), local }, acts));

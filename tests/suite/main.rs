@@ -36,5 +36,6 @@ mod registry;
 mod resume;
 mod rules;
 mod symptoms;
+mod unchanged;
 mod untouched;
 mod verify;

@@ -1,12 +1,12 @@
 //! What keeps deliveries out of the places that lines and accounts name.
 
-use crate::fsys::{Kind, root::Root};
-use crate::model::RelPath;
-use crate::model::access::{Barrier, Need, PASS, READ, WRITE};
+use crate::fsys::{Kind, Stat, root::Root};
+use crate::model::access::{Barrier, Guard, Need, PASS, READ, WRITE};
 use crate::model::dot_qmail::DotQmail;
 use crate::model::site::{Site, Spot};
+use crate::model::{Account, RelPath};
 use crate::source::Reading;
-use crate::source::access::Access;
+use crate::source::access::{Access, guard};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,37 +80,60 @@ fn maildir_needs(access: &Access<'_>, path: &RelPath) -> impl Iterator<Item = Ne
 /// The homes of accounts whose Maildir their domain's own user cannot deliver to. One that is not
 /// there at all is made by `vdelivermail`; one without its Maildir is not mended.
 fn closed_homes(site: &Site, access: &mut Access<'_>, root: &Root) -> Vec<RelPath> {
-    let mut found = Vec::new();
+    let mut accounts = Vec::new();
     for domain in &site.domains {
         let Some((uid, gid)) = site.deliverer_of(domain) else { continue };
-        let mut ways: BTreeMap<RelPath, bool> = BTreeMap::new();
+        let mut last = None;
         for account in &domain.accounts {
             let above = account.home.parent();
-            ways.entry(above).or_insert_with_key(|above| {
-                site.owners_lost || access.way_into(above).iter().all(|need| need.is_met(uid, gid))
-            });
+            let is_open = match last.take() {
+                Some((known, is_open)) if known == above => is_open,
+                _ if site.owners_lost => true,
+                _ => access.way_into(&above).iter().all(|need| need.is_met(uid, gid)),
+            };
+            last = Some((above, is_open));
+            accounts.push((account, (uid, gid), is_open));
         }
-        let looked = domain.accounts.par_iter().filter_map(|account| {
-            if !account.inside.has_maildir {
-                return Some(account.home.clone());
-            }
-            let stat = root.stat(&account.home).ok().flatten()?;
-            let maildir = account.maildir();
-            let is_folder = |part: &str| {
-                let stat = root.stat(&maildir.join(part)).ok().flatten();
-                stat.filter(|stat| stat.kind == Kind::Folder)
-            };
-            let parts = [is_folder("tmp"), is_folder("new")];
-            let is_broken = stat.kind != Kind::Folder || parts.iter().any(Option::is_none);
-            let may = |stat: &crate::fsys::Stat, bits| {
-                site.owners_lost || crate::source::access::guard(stat).grants(uid, gid, bits)
-            };
-            let is_closed = !ways.get(&account.home.parent()).is_none_or(|open| *open)
-                || !may(&stat, PASS)
-                || parts.iter().flatten().any(|stat| !may(stat, WRITE | PASS));
-            (is_broken || is_closed).then(|| account.home.clone())
-        });
-        found.extend(looked.collect::<Vec<_>>());
     }
-    found
+    let looked = accounts.into_par_iter().filter(|(account, (uid, gid), is_open)| {
+        let may = |guard: &Guard, bits| site.owners_lost || guard.grants(*uid, *gid, bits);
+        match entrance(root, account) {
+            Entrance::Made => false,
+            Entrance::Broken => true,
+            Entrance::Whole([home, tmp, new]) => {
+                !is_open || !may(&home, PASS) || ![tmp, new].iter().all(|p| may(p, WRITE | PASS))
+            }
+        }
+    });
+    looked.map(|(account, ..)| account.home.clone()).collect()
+}
+
+/// What a delivery to an account's Maildir meets.
+enum Entrance {
+    /// There is no home, which `vdelivermail` makes.
+    Made,
+    /// There is no Maildir, or not all of it.
+    Broken,
+    /// The home, and `tmp` and `new` of its Maildir.
+    Whole([Guard; 3]),
+}
+
+fn entrance(root: &Root, account: &Account) -> Entrance {
+    if let Some(guards) = account.inside.maildir {
+        return Entrance::Whole(guards);
+    }
+    if !account.inside.has_maildir {
+        return Entrance::Broken;
+    }
+    let stat = |path: &RelPath| root.stat(path).ok().flatten();
+    let Some(home) = stat(&account.home) else { return Entrance::Made };
+    let maildir = account.maildir();
+    let is_folder = |stat: &Stat| stat.kind == Kind::Folder;
+    let part = |name: &str| stat(&maildir.join(name)).filter(is_folder);
+    match (Some(home).filter(is_folder), part("tmp"), part("new")) {
+        (Some(home), Some(tmp), Some(new)) => {
+            Entrance::Whole([guard(&home), guard(&tmp), guard(&new)])
+        }
+        _ => Entrance::Broken,
+    }
 }

@@ -14,6 +14,7 @@ const OF_INBOX: &[&str] = &["courierpop3dsizelist", "courierimapsubscribed"];
 /// A folder that is looked at: by its stamps first, and then by its names as they are listed.
 pub(super) struct Looked {
     prints: Prints,
+    latest: Option<i64>,
     names: Option<Look>,
 }
 
@@ -36,14 +37,25 @@ impl Looked {
             Ok((files, stamps))
         };
         // What cannot be looked at is told when it is read.
-        let (names, stamps) = look().ok().unzip();
-        let stamps = stamps.and_then(|stamps| stamps.settled());
-        Self { prints: Prints { stamps, names: None }, names }
+        let (names, look) = look().ok().unzip();
+        let stamps = look.as_ref().and_then(Look::settled);
+        let latest = look.as_ref().and_then(Look::latest);
+        Self { prints: Prints { stamps, names: None }, latest, names }
     }
 
     /// A folder that will not be known again: one that is reached by a link, say.
     pub(super) fn strange() -> Self {
-        Self { prints: Prints::default(), names: None }
+        Self { prints: Prints::default(), latest: None, names: None }
+    }
+
+    /// How it looks with the names in its parts, which are only looked at. What cannot be looked at
+    /// is told when it is read.
+    pub(super) fn with_names<'o>(&self, parts: impl Iterator<Item = Option<&'o Open>>) -> Prints {
+        let mut look = self.names.clone();
+        for part in parts {
+            look = look.and_then(|mut look| look.names(part).ok().map(|()| look));
+        }
+        Prints { names: look.and_then(|look| look.settled()), ..self.prints }
     }
 
     /// Lists one of its parts, sorted by name.
@@ -61,6 +73,11 @@ impl Looked {
     /// Ends a part; call it for one that is not there, too.
     pub(super) fn end_part(&mut self) {
         self.names.iter_mut().for_each(Look::end);
+    }
+
+    /// When something about it had changed last, see [`crate::model::seen::Seen::latest`].
+    pub(super) fn latest(&self) -> Option<i64> {
+        self.latest
     }
 
     /// How it looks so far.

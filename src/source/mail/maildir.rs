@@ -3,7 +3,7 @@
 use super::look::Looked;
 use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Entry, Root};
+use crate::fsys::root::{Entry, Folder as Open, Root};
 use crate::fsys::{Error, Kind, Stat};
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
@@ -12,23 +12,27 @@ use crate::model::store::{Common, Folder, Held, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
 use bstr::{BString, ByteSlice as _};
+use std::collections::BTreeSet;
 
 /// `maildirsize` is begun anew when it has grown to 5120 bytes; some programs let it grow longer.
 const LARGEST_SIZES: u64 = 1 << 20;
 
+/// What Courier and vpopmail keep of the size of a mailbox.
+const SIZES: &str = "maildirsize";
+
 /// Names in a Maildir that are no folders, whatever they hold.
 const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
 
-/// Reads the Maildir at a real path; `None` where it is no Maildir.
+/// Reads an open Maildir that lies at its real path; `None` where it is no Maildir.
 pub(super) fn read(
     root: &Root,
     memory: &Memory,
-    path: &RelPath,
+    open: &Open,
     findings: &mut Findings,
 ) -> Option<Store> {
-    let listed = root.folder(path).and_then(|open| Ok((root.list_open(&open)?, open)));
-    let (entries, open) = match listed {
-        Ok(listed) => listed,
+    let path = &open.path;
+    let entries = match root.list_open(open) {
+        Ok(entries) => entries,
         Err(error) => {
             findings.push(unlistable(path, &error));
             return None;
@@ -46,16 +50,16 @@ pub(super) fn read(
         deleted: Usage::default(),
         wrong_size: None,
         has_grants: false,
-        limits: limits(root, path),
+        limits: if has(SIZES) { limits(root, open) } else { Quota::default() },
     };
     let mut reader = Reader { root, memory, store: &mut store, findings };
-    reader.read(BString::default(), path.clone(), Looked::new(&open, b""));
+    reader.read(BString::default(), path.clone(), Looked::new(open, b""));
     for entry in entries.iter().filter(|entry| {
         entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
     }) {
         let named = path.join(&entry.name);
         let (real, looked) = match entry.kind {
-            Kind::Folder => (named, Looked::new(&open, &entry.name)),
+            Kind::Folder => (named, Looked::new(open, &entry.name)),
             Kind::Link => match followed(root, path, &named, reader.findings) {
                 Some(real) => (real, Looked::strange()),
                 None => continue,
@@ -68,9 +72,16 @@ pub(super) fn read(
 }
 
 /// The first line of `maildirsize` (`read_quota_from_maildir` in `vdelivermail.c`).
-fn limits(root: &Root, path: &RelPath) -> Quota {
-    let bytes = root.read_if_there(&path.join("maildirsize"), LARGEST_SIZES).ok().flatten();
-    bytes.map_or_else(Quota::default, |bytes| Quota::parse(&lines::first_line(&bytes)))
+fn limits(root: &Root, maildir: &Open) -> Quota {
+    let bytes = root.read_in(maildir, SIZES, LARGEST_SIZES).or_else(|error| {
+        // Through a link, which the old server follows.
+        if error.is_link() {
+            root.read(&maildir.path.join(SIZES), LARGEST_SIZES)
+        } else {
+            Err(error)
+        }
+    });
+    bytes.map_or_else(|_| Quota::default(), |bytes| Quota::parse(&lines::first_line(&bytes)))
 }
 
 /// Courier follows a link to a folder; so does this, unless it leads to another user's mail or is
@@ -142,15 +153,26 @@ impl Reader<'_> {
             store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
             return;
         }
-        let mut parts = Vec::new();
-        for name in ["new", "cur"] {
+        let parts = ["new", "cur"].map(|name| {
             let part = path.join(name);
-            let opened = Messages::open(root, &store.path, &part).and_then(|open| {
+            (Messages::open(root, &store.path, &part), part)
+        });
+        if let Some(known) = known.filter(|_| memory.by_names) {
+            // Most are the same: their names need neither memory nor order.
+            let open = parts.iter().map(|(part, _)| Some(part.as_ref().ok()?.as_ref()?.folder()));
+            let source = looked.with_names(open);
+            if is_same(&Prints { stamps: None, ..source }) {
+                store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
+                return;
+            }
+        }
+        let parts = parts.map(|(opened, part)| {
+            let listed = opened.and_then(|open| {
                 open.map(|open| Ok((looked.list(open.folder())?, open))).transpose()
             });
             looked.end_part();
-            parts.push((part, opened));
-        }
+            (part, listed)
+        });
         let source = looked.all_prints();
         let by_names = Prints { stamps: None, ..source };
         if let Some(known) = known.filter(|_| is_same(&by_names)) {
@@ -164,6 +186,7 @@ impl Reader<'_> {
         let mut has_cur = is_folder;
         let mut odd_names = (0, None);
         let mut common = Common::Unknown;
+        let mut touched = Touched::since(known.and_then(|known| known.latest));
         let in_trash = name == ".Trash" || name.starts_with(b".Trash.");
         for (part, opened) in parts {
             let is_cur = part.file_name() == "cur";
@@ -184,8 +207,9 @@ impl Reader<'_> {
             is_folder = true;
             has_cur |= is_cur;
             for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-                match size(&messages, entry, &mut common, findings) {
-                    Ok(Some(bytes)) => {
+                match examine(&messages, entry, &mut common, findings) {
+                    Ok(Some((bytes, ctime))) => {
+                        touched.note(&entry.name, ctime);
                         if !is_plain(&entry.name) {
                             odd_names.0 += 1;
                             odd_names.1.get_or_insert_with(|| part.join(&entry.name));
@@ -214,8 +238,10 @@ impl Reader<'_> {
         if !is_folder {
             return;
         }
-        let seen = Seen { source, counts, ..Seen::default() };
-        let mut folder = Folder { is_seen: false, common, ..Folder::seen(name, path, seen) };
+        let seen = Seen { source, counts, latest: looked.latest(), ..Seen::default() };
+        let touched = touched.names;
+        let folder = Folder::seen(name, path, seen);
+        let mut folder = Folder { is_seen: false, common, touched, ..folder };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
         }
@@ -236,13 +262,39 @@ fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
     number.is_some_and(|number| number != Some(bytes))
 }
 
-/// The size in bytes of a message; `None` for what is none, which is told.
-fn size(
+/// The names of the messages that have changed since an earlier pass.
+struct Touched {
+    /// See [`Seen::latest`].
+    since: i64,
+    /// `None` once there are too many of them: then any may have.
+    names: Option<BTreeSet<BString>>,
+}
+
+impl Touched {
+    /// More than these are not kept.
+    const MOST: usize = 1000;
+
+    fn since(latest: Option<i64>) -> Self {
+        Self { since: latest.unwrap_or_default(), names: latest.map(|_| BTreeSet::new()) }
+    }
+
+    fn note(&mut self, name: &BString, ctime: i64) {
+        if ctime >= self.since
+            && let Some(mut names) = self.names.take().filter(|names| names.len() < Self::MOST)
+        {
+            names.insert(name.clone());
+            self.names = Some(names);
+        }
+    }
+}
+
+/// The size in bytes and the ctime of a message; `None` for what is none, which is told.
+fn examine(
     messages: &Messages<'_>,
     entry: &Entry,
     common: &mut Common,
     findings: &mut Findings,
-) -> Result<Option<u64>, Error> {
+) -> Result<Option<(u64, i64)>, Error> {
     let path = || messages.folder().path.join(&entry.name);
     let mut hold = |stat: &Stat| {
         let (ids, device) = ((stat.uid, stat.gid), stat.inode.0);
@@ -251,10 +303,10 @@ fn size(
     match entry.kind {
         Kind::File => {
             // It may have been moved since the listing; the copy looks again.
-            let Some(stat) = messages.stat(&entry.name)? else { return Ok(Some(0)) };
+            let Some(stat) = messages.stat(&entry.name)? else { return Ok(Some((0, i64::MAX))) };
             if !messages.is_strangers(&stat) {
                 hold(&stat);
-                return Ok(Some(stat.size));
+                return Ok(Some((stat.size, stat.ctime)));
             }
             findings.push(no_message(&path(), "second name of somebody else's file"));
         }
@@ -262,7 +314,8 @@ fn size(
             if let Some(linked) = messages.linked(&entry.name) {
                 hold(&linked.stat);
                 findings.push(link_message(&path(), &linked.inside));
-                return Ok(Some(linked.stat.size));
+                // What it leads to may lie anywhere in the store.
+                return Ok(Some((linked.stat.size, i64::MAX)));
             }
             findings.push(no_message(&path(), entry.kind.name()));
         }
@@ -360,7 +413,8 @@ mod tests {
         let root = Root::open(dir.path()).unwrap();
         let mut findings = Findings::default();
         let memory = Memory::default();
-        let store = read(&root, &memory, &RelPath::new("m"), &mut findings).unwrap();
+        let open = root.folder(&RelPath::new("m")).unwrap();
+        let store = read(&root, &memory, &open, &mut findings).unwrap();
         let folders: Vec<_> =
             store.folders.iter().map(|f| (f.name.to_string(), f.messages, f.bytes)).collect();
         assert_eq!(

@@ -22,6 +22,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 seen: None,
                 is_seen: false,
                 common: Common::Unknown,
+                touched: None,
             };
             Some(Store {
                 path: path.clone(),

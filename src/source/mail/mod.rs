@@ -10,13 +10,13 @@ mod unclaimed;
 
 pub use messages::{Linked, Messages};
 
-use super::{Error, Reading, Source};
+use super::{Error, Reading, Source, unlistable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, Stat, root::Root};
 use crate::model::seen::Memory;
 use crate::model::site::Spot;
 use crate::model::store::Store;
-use crate::model::{Origin, RelPath};
+use crate::model::{Account, Origin, RelPath};
 use barriers::Barriers;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,8 +71,10 @@ struct Places {
 fn places(reading: &Reading<'_>) -> Places {
     let (site, root) = (&reading.site, reading.root);
     let accounts = site.domains.iter().flat_map(|domain| &domain.accounts);
-    let accounts = accounts.filter(|account| account.inside.has_maildir);
-    let accounts = accounts.map(|account| (account.maildir(), None));
+    let (plain, others): (Vec<&Account>, Vec<&Account>) = accounts
+        .filter(|account| account.inside.has_maildir)
+        .partition(|account| account.inside.maildir.is_some());
+    let accounts = others.into_iter().map(|account| (account.maildir(), None));
     let users = site.unix_users.iter().filter(|user| user.gets_mail || user.name == "alias");
     let spools = users.flat_map(|user| user.usual_mailboxes().map(|path| (path, Some(user.uid))));
     let unnamed: Vec<(RelPath, Option<u32>)> = accounts.chain(spools).collect();
@@ -99,7 +101,8 @@ fn places(reading: &Reading<'_>) -> Places {
     let links = real.iter().filter(|(real, path)| real != path);
     let links = links.map(|(real, path)| (path.clone(), real.clone()));
     let links = links.chain(missing).collect();
-    let stores = real.into_iter().map(|(real, _)| real).chain(named).collect();
+    let plain = plain.into_iter().map(Account::maildir);
+    let stores = real.into_iter().map(|(real, _)| real).chain(named).chain(plain).collect();
     Places { stores, links, astray }
 }
 
@@ -131,7 +134,7 @@ fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
     let accounts = reading.site.domains.par_iter().flat_map(|domain| &domain.accounts);
     let made = accounts.filter_map(|account| {
         let inside = account.inside;
-        if inside.is_real && !inside.has_maildir {
+        if inside.maildir.is_some() || (inside.is_real && !inside.has_maildir) {
             return None;
         }
         let path = account.maildir();
@@ -153,12 +156,17 @@ fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
 
 fn read_store(root: &Root, memory: &Memory, path: &RelPath) -> (Option<Store>, Findings) {
     let mut findings = Findings::default();
-    let store = match root.stat(path) {
-        Ok(Some(stat)) if stat.kind == Kind::Folder => {
-            maildir::read(root, memory, path, &mut findings)
+    let store = match root.folder(path) {
+        Ok(open) => maildir::read(root, memory, &open, &mut findings),
+        Err(error) if error.is_missing() => {
+            let stat = root.stat(path).ok().flatten();
+            let is_file = stat.is_some_and(|stat| stat.kind == Kind::File);
+            is_file.then(|| mbox::read(root, path, &mut findings)).flatten()
         }
-        Ok(Some(stat)) if stat.kind == Kind::File => mbox::read(root, path, &mut findings),
-        _ => None,
+        Err(error) => {
+            findings.push(unlistable(path, &error));
+            None
+        }
     };
     (store, findings)
 }

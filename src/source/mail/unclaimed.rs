@@ -196,10 +196,12 @@ fn unclaimed(root: &Root, path: &RelPath, kind: Kind, place: &str, findings: &mu
 fn is_orphaned(root: &Root, path: &RelPath, findings: &mut Findings) -> bool {
     let count = |path: &RelPath| {
         let is_folder = root.stat_link(path).ok().flatten().is_some_and(|s| s.kind == Kind::Folder);
+        let open = root.folder(path).ok().filter(|_| is_folder);
         // What it holds is told as a whole, not message by message.
-        let store = is_folder
-            .then(|| maildir::read(root, &Memory::default(), path, &mut Findings::default()));
-        store.flatten().map_or(0, |store| store.messages())
+        let store = open.and_then(|open| {
+            maildir::read(root, &Memory::default(), &open, &mut Findings::default())
+        });
+        store.map_or(0, |store| store.messages())
     };
     let inner = path.join("Maildir");
     let (outer_count, inner_count) = (count(path), count(&inner));
