@@ -8,7 +8,7 @@
 )]
 
 use crate::posts::{
-    Copy, PATIENCE, Post, Step, address, gone_out, kept, people, run, steps, until,
+    Copy, PATIENCE, Post, Step, address, gone_out, kept, people, run, send_post, steps, until,
 };
 use crate::stage;
 use crate::support::{Atelier, atelier, read, unqmail};
@@ -235,12 +235,7 @@ fn takes_posts_as_before(mailman: &mut Mailman, atelier: &Atelier) {
     for step in steps(atelier) {
         match step {
             Step::Post(post) => {
-                let text = format!(
-                    "From: <{}>\nTo: {}\nSubject: probe\nMessage-ID: {}\n\nHello.",
-                    post.sender, post.list, post.id
-                );
-                let sent = send(&mailman.stage, HERE, &post.sender, post.list.as_bytes(), &text);
-                assert_eq!(sent, Ok(()), "{}", post.list);
+                send_post(&mailman.stage, &post);
                 posts.push(post);
             }
             Step::Leave { list, sender } => {

@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use crate::support::{Atelier, read};
+use crate::wire::{HERE, send};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -134,6 +135,13 @@ pub fn steps(atelier: &Atelier) -> Vec<Step> {
         }));
     }
     steps
+}
+
+/// Sends it to its list.
+pub fn send_post(stage: &Stage, post: &Post) {
+    let Post { id, list, sender, .. } = post;
+    let text = format!("From: <{sender}>\nTo: {list}\nSubject: probe\nMessage-ID: {id}\n\nHello.");
+    assert_eq!(send(stage, HERE, sender, list.as_bytes(), &text), Ok(()), "{list}");
 }
 
 /// Waits until something holds.

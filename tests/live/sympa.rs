@@ -2,7 +2,7 @@
 //! to through its queue programs, and asked by their old addresses.
 #![expect(clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by a panic")]
 
-use crate::posts::{Copy, Post, Step, address, gone_out, kept, people, run, steps};
+use crate::posts::{Copy, Post, Step, address, gone_out, kept, people, run, send_post, steps};
 use crate::stage;
 use crate::support::{Atelier, atelier, read, unqmail};
 use crate::wire::{HERE, send};
@@ -203,12 +203,7 @@ fn takes_posts_as_before(sympa: &Sympa, atelier: &Atelier) {
     for step in steps(atelier) {
         match step {
             Step::Post(post) => {
-                let text = format!(
-                    "From: <{}>\nTo: {}\nSubject: probe\nMessage-ID: {}\n\nHello.",
-                    post.sender, post.list, post.id
-                );
-                let sent = send(&sympa.stage, HERE, &post.sender, post.list.as_bytes(), &text);
-                assert_eq!(sent, Ok(()), "{}", post.list);
+                send_post(&sympa.stage, &post);
                 posts.push(post);
             }
             Step::Leave { list, sender } => {

@@ -10,6 +10,8 @@ mod replies;
 pub mod sympa;
 mod texts;
 mod told;
+#[cfg(test)]
+mod trial;
 
 use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};

@@ -1,50 +1,22 @@
 //! The kit as a whole, from lists made by hand.
 
 use super::{KIT, Sympa};
-use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{Design, ListManager, MailingList};
 use crate::model::list::{ArchiveReaders, Posting, Subscribing};
-use crate::model::{Origin, RelPath, Sourced};
-use crate::target::Artifact;
+use crate::target::lists::Manager as _;
 use crate::target::lists::tests::{address, members};
-use crate::target::lists::{self, Manager as _, Run};
+use crate::target::lists::trial::{self, kit, run, sourced};
 use crate::target::wiring::{Post, Way};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-fn sourced<T>(value: T) -> Sourced<T> {
-    Sourced::new(value, Origin::file(&RelPath::new("l/editor")))
-}
-
 fn list(at: &str, posting: Posting) -> MailingList {
-    let mut list = lists::tests::list(posting);
-    list.manager = ListManager::Sympa;
-    list.list.address = address(at);
-    list.list.moderators = members(&["mo@example.org"]);
-    list.list.allowed = members(&["al@example.org", "@friends.example"]);
-    list.list.held_back.clear();
-    list
-}
-
-fn run(list: &MailingList) -> Run<'_> {
-    let owners = list.owners.clone();
-    Run { at: &list.list.address, list, aliases: Vec::new(), owners }
-}
-
-/// The files by name, and the codes of the findings.
-fn kit(lists: &[MailingList]) -> (BTreeMap<String, String>, Vec<&'static str>) {
-    let (mut files, mut findings) = (Vec::new(), Findings::default());
-    let runs: Vec<_> = lists.iter().map(run).collect();
-    Sympa.emit(&runs, &Design::default(), &mut files, &mut findings);
-    let text = |file: &Artifact| String::from_utf8(file.bytes().to_vec()).unwrap();
-    let files = files.iter().map(|file| (file.path.to_string(), text(file))).collect();
-    (files, findings.iter().map(|finding| finding.code.id).collect())
+    trial::list(ListManager::Sympa, at, posting)
 }
 
 fn lines(files: &BTreeMap<String, String>, name: &str) -> Vec<Value> {
-    let text = &files[&format!("{KIT}/{name}")];
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    trial::lines(files, &format!("{KIT}/{name}"))
 }
 
 /// A file of one list's folder; empty where it is not there.
