@@ -79,7 +79,7 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     for (name, value) in filters(list).into_iter().chain(senders(list)) {
         set(name, value);
     }
-    // Mailman counts in days and throws away what nobody has decided about.
+    // In days. Core 3.3.8 keeps the number and does not obey it.
     let days = list.held_seconds.as_ref().map(|held| held.value.div_ceil(86_400));
     set("max_days_to_hold", days.unwrap_or(0).into());
     let language = list.language.as_ref().map(|language| language.value.as_str());
@@ -251,7 +251,8 @@ const LOSSES: &[Loss] = {
     use Disposition::{Adapted, Dropped};
     &[
         ("fields-kept", Dropped, "on the new list all others are passed on too"),
-        ("held-returned", Adapted, "on the new list they wait, or are thrown away after some days"),
+        ("held-returned", Adapted, "on the new list they wait until somebody decides"),
+        ("held-seconds", Adapted, "on the new list they wait until somebody decides"),
         (
             "moderators-edit-texts",
             Dropped,
