@@ -139,16 +139,20 @@ pub fn simple_commands(line: &[u8]) -> Vec<Simple> {
 const RUNNERS: &[&[u8]] = &[b"preline", b"exec", b"env", b"nice"];
 
 /// The program that a command line runs in the end; the whole line where that is more than one
-/// command.
+/// command, or where the shell does more for it than start it.
 ///
 /// ```
 /// use unqmail::model::command::program_of;
 /// assert_eq!(program_of(b" preline -f /usr/local/bin/crm --queue a"), "/usr/local/bin/crm");
 /// assert_eq!(program_of(b"a && b"), "a && b");
+/// assert_eq!(program_of(b"a $(b) > c"), "a $(b) > c");
 /// ```
 pub fn program_of(line: &[u8]) -> BString {
     let commands = simple_commands(line);
-    let words = commands.first().filter(|_| commands.len() == 1);
+    // Who lets a program run has not let run what others put into its arguments.
+    let is_alone = commands.len() == 1 && !line.contains_str("$(") && !line.contains_str("`");
+    let is_alone = is_alone && line.find_byteset(b"<>").is_none();
+    let words = commands.first().filter(|_| is_alone);
     let runs_another = |word: &BString| {
         let name = word.rsplit_str("/").next().unwrap_or_default();
         RUNNERS.contains(&name) || word.contains(&b'=') || word.starts_with(b"-")
