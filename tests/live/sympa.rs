@@ -347,7 +347,31 @@ fn answers_old_addresses(sympa: &Sympa) {
     });
 }
 
-/// Gives the kit a list of the same name in another domain; its address.
+/// What a sublist with filters has for a scenario.
+const SUBLIST: &str = r#"title x
+
+match([header->X-Spam],/./) smtp,dkim,md5,smime -> reject
+match([header->content-type],/^\s*"?text\/html"?\s*(;|$)/) smtp,dkim,md5,smime -> reject
+equal([msg_part->type],'text/html') smtp,dkim,md5,smime -> reject
+!match([header->subject],/\S/) smtp,dkim,md5,smime -> reject
+match([header->subject],/^\s*\((null|none|no subject)\)\s*$/) smtp,dkim,md5,smime -> reject
+match([header->subject],/^\s*(help|remove|subscribe|unsubscribe)\s*$/) smtp,dkim,md5,smime -> reject
+search('unqmail-parent.txt',[sender]) smtp,dkim,md5,smime -> do_it
+true() smtp,dkim,md5,smime -> reject
+"#;
+
+/// Header lines for which it refuses a post, with its body.
+const REFUSED: &[&str] = &[
+    "Subject: a\\nX-Spam: yes\\n\\nx",
+    "Subject: b\\nContent-Type: text/html; charset=utf-8\\n\\nx",
+    "Subject: c\\nMIME-Version: 1.0\\nContent-Type: multipart/mixed; boundary=y\\n\\n\
+     --y\\nContent-Type: text/html\\n\\nx\\n--y--",
+    "Subject: \\n\\nx",
+    "Subject: (no subject)\\n\\nx",
+    "Subject: Help\\n\\nx",
+];
+
+/// Gives the kit a sublist of the same name in another domain; its address.
 fn add_namesake(target: &Path) -> String {
     let kit = target.join("etc/unqmail/sympa");
     let append = |name: &str, record: &Value| {
@@ -360,32 +384,58 @@ fn add_namesake(target: &Path) -> String {
     let namesake = "bureau@namesake.example";
     record["list"] = namesake.into();
     record["archive"] = "/nowhere".into();
-    record["files"]["scenari/send.unqmail"] =
-        "title x\n\ntrue() smtp,dkim,md5,smime -> do_it\n".into();
+    record["files"]["scenari/send.unqmail"] = SUBLIST.into();
+    record["files"]["search_filters/unqmail-parent.txt"] = " all-return*@asks.example\n".into();
+    let config = record["files"]["config"].as_str().unwrap();
+    let config = format!("lang fr\n\ndmarc_protection\nmode all\n\n{config}");
+    record["files"]["config"] = config.into();
     append("lists.jsonl", &record);
     append("robots.jsonl", &serde_json::json!({"domain": "namesake.example", "email": "sympa"}));
     for (role, email) in [("member", "pia@asks.example"), ("owner", "own@asks.example")] {
-        append(
-            "members.jsonl",
-            &serde_json::json!({"list": namesake, "role": role, "email": email}),
-        );
+        let (name, date) = ("Pia \u{c9} <x>, email y@asks.example", 1_700_000_000);
+        let record = serde_json::json!({
+            "list": namesake, "role": role, "email": email, "name": name, "date": date,
+        });
+        append("members.jsonl", &record);
     }
     namesake.to_owned()
 }
 
-/// Two lists of one name in two domains do not meet.
+/// Two lists of one name in two domains do not meet; and one takes what its parent sends and no filter
+/// refuses.
 fn keeps_namesakes_apart(sympa: &Sympa, namesake: &str) {
-    run(
-        &sympa.stage,
-        &format!(
-            "printf 'Return-Path: <pia@asks.example>\\nFrom: <pia@asks.example>\\nTo: {namesake}\\n\
-             Subject: x\\nMessage-ID: <namesake@x>\\n\\nHello.\\n' |
-             setpriv --reuid=sympa --regid=sympa --init-groups /usr/lib/sympa/bin/queue {namesake}"
-        ),
-    );
+    let parent = "all-return-1-x@asks.example";
+    let post = |sender: &str, id: &str, rest: &str| {
+        run(
+            &sympa.stage,
+            &format!(
+                "printf 'Return-Path: <{sender}>\\nFrom: <pia@asks.example>\\nTo: {namesake}\\n\
+                 Message-ID: <{id}@x>\\n{rest}\\n' |
+                 setpriv --reuid=sympa --regid=sympa --init-groups /usr/lib/sympa/bin/queue {namesake}"
+            ),
+        );
+    };
+    for (number, rest) in REFUSED.iter().enumerate() {
+        post(parent, &format!("refused-{number}"), rest);
+    }
+    post("pia@asks.example", "refused-by-sender", "Subject: x\\n\\nx");
+    post(parent, "namesake", "Subject: x\\n\\nHello.");
     let is_one = |it: &Copy| it.head.contains("<namesake@x>");
     sympa.until("the namesake's member gets it", || {
         sympa.have(|out, _| out.iter().any(|it| is_one(it) && it.recipient == "pia@asks.example"))
     });
     assert!(sympa.have(|_, here| !here.iter().any(is_one)), "the other list's members get it");
+    sympa.until("the parent is told what was refused", || {
+        let told = |out: &[Copy]| out.iter().filter(|it| it.recipient == parent).count();
+        sympa.have(|out, _| told(out) == REFUSED.len())
+    });
+    let is_refused = |it: &Copy| it.head.contains("\nMessage-ID: <refused-");
+    assert!(!sympa.have(|out, _| out.iter().any(is_refused)), "a refused post is sent");
+    let is_own = |it: &Copy| is_one(it) && it.head.contains(&format!("<{namesake}>"));
+    assert!(sympa.have(|out, _| out.iter().any(is_own)), "From: is the list's address");
+    sympa.dumped(namesake, "member", "");
+    let member = read(&sympa.folder(namesake).join("member.dump"));
+    for line in ["gecos Pia \u{c9} <x>, email y@asks.example", "date 1700000000"] {
+        assert!(member.lines().any(|own| own == line), "{member}");
+    }
 }

@@ -298,6 +298,22 @@ fn a_text_of_the_list_s_own_is_sent_by_the_new_list_too() {
 }
 
 #[test]
+fn sympa_has_the_names_and_dates_of_members_and_the_list_s_language() {
+    let laid = Laid::small_with(CHOIR, "[lists]\nmanager = 'sympa'\n").migrated();
+    let text =
+        |name: &str| fs::read_to_string(laid.target.join("etc/unqmail/sympa").join(name)).unwrap();
+    let joe: serde_json::Value =
+        serde_json::from_str(text("members.jsonl").lines().next().unwrap()).unwrap();
+    assert_eq!((&joe["name"], &joe["date"]), (&"Joe J Doe".into(), &1_700_000_000.into()));
+    assert!(text("lists.jsonl").contains(r"\nlang fr\n"), "{}", text("lists.jsonl"));
+    assert_eq!(laid.verify(&[]).code, 0);
+    let plan = laid.plan(&[]);
+    assert!(plan.all().contains("sub-ok is a text of the list's own"), "{}", plan.all());
+    let told = laid.explain(&["choir@a.example"]).stdout;
+    assert!(told.contains("lang: fr"), "{told}");
+}
+
+#[test]
 fn a_post_that_waits_is_named_and_kept_and_goes_once_it_is_decided() {
     let laid = Laid::small_with(CHOIR, "").migrated();
     let plan = laid.plan(&["--format", "json"]).json();

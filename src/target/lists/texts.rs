@@ -1,6 +1,7 @@
 //! Texts of old lists: what a subject begins with, and what stands below a message.
 
-use crate::model::list::List;
+use crate::model::Address;
+use crate::model::list::{List, Log};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bstr::ByteSlice as _;
@@ -33,6 +34,16 @@ pub(super) fn trailer(list: &List) -> String {
 /// The words of an old text, without control bytes.
 pub(super) fn words(text: &[u8]) -> String {
     unicode(text).chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
+/// The name that somebody joined under, as one line of so many characters at most; `None` where he
+/// gave none.
+pub(super) fn name(log: &Log, member: &Address, longest: usize) -> Option<String> {
+    let joined = log.get(&member.to_lower())?;
+    let name = decoded(&unicode(&joined.name));
+    let name: String = name.chars().filter(|c| !c.is_control()).take(longest).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Bytes that are not UTF-8 are taken for Latin-1, as mail programs of the time wrote them.

@@ -1,9 +1,9 @@
 //! What a manager cannot do as the old list did, told about that list.
 
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::model::list::List;
+use crate::model::list::{List, Text};
 use crate::model::{Address, Origin, Sourced};
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 
 /// Tells about one list.
 pub(super) struct Told<'a> {
@@ -43,6 +43,28 @@ impl Told<'_> {
             "a Reply-To: header is added that is no plain address".into(),
             "on the new list answers go to the sender",
         );
+    }
+
+    /// A text of the list's own is not sent.
+    pub(super) fn unsent(&mut self, text: &Text, effect: &'static str) {
+        let message = format!("{} is a text of the list's own", text.origin.file.file_name());
+        self.dropped(&text.origin, message, effect);
+    }
+
+    /// The manager makes `List-ID:` of the list's address, and the old list had another.
+    pub(super) fn made_list_id(&mut self) {
+        let list = self.list;
+        let id = format!("{}.{}", list.address.local, list.address.domain);
+        let is_other = |own: &&Sourced<BString>| {
+            !own.value.contains_str(format!("<{id}>")) && own.value != id.as_str()
+        };
+        if let Some(own) = list.list_id.as_ref().filter(is_other) {
+            self.adapted(
+                &own.origin,
+                "each post has a List-ID: header of the list's own",
+                "on the new list it is made of the list's address; who sorts mail by it has to know",
+            );
+        }
     }
 
     /// A setting does not act, or in another way.

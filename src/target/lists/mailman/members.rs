@@ -2,7 +2,7 @@
 
 use super::posting::Posting;
 use super::{add_line, text};
-use crate::model::list::{List, Log};
+use crate::model::list::List;
 use crate::model::{Address, Sourced};
 use crate::target::lists::told::Told;
 use crate::target::lists::{Run, is_host, texts};
@@ -40,7 +40,7 @@ pub(super) fn add(
             "list_id": id,
             "role": "member",
             "email": text(&member.value),
-            "display_name": name(log(mode), &member.value),
+            "display_name": texts::name(log(mode), &member.value, LONGEST_NAME),
             "delivery_mode": mode,
             "moderation_action": posting.of_member(&member.value).map(super::posting::word),
         });
@@ -64,15 +64,6 @@ pub(super) fn add(
     add("owner", &mut run.owners.iter());
     add("moderator", &mut list.deciders().into_iter().map(|it| &it.value));
     tell_moderators(list, told);
-}
-
-/// The name that somebody joined under, as one line; `None` where he gave none.
-fn name(log: &Log, member: &Address) -> Option<String> {
-    let joined = log.get(&member.to_lower())?;
-    let name = texts::decoded(&texts::unicode(&joined.name));
-    let name: String = name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Mailman has one kind of moderator for posts and members.

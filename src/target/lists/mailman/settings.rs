@@ -287,17 +287,7 @@ const LOSSES: &[Loss] = {
 
 fn tell_others(list: &List, told: &mut Told<'_>) {
     lost::tell(list, LOSSES, told.findings);
-    let own = list.list_id.as_ref().filter(|own| {
-        let id = format!("{}.{}", list.address.local, list.address.domain);
-        !own.value.contains_str(format!("<{id}>")) && own.value != id.as_str()
-    });
-    if let Some(own) = own {
-        told.adapted(
-            &own.origin,
-            "each post has a List-ID: header of the list's own",
-            "on the new list it names the list as Mailman does; who sorts mail by it has to know",
-        );
-    }
+    told.made_list_id();
     if list.language.as_ref().is_some_and(|own| !LANGUAGES.contains(&own.value.as_str())) {
         let effect = "Mailman has no texts in it: on the new list they are English";
         lost::tell(list, &[("language", Disposition::Dropped, effect)], told.findings);

@@ -32,10 +32,9 @@ pub(super) fn footer(list: &List) -> String {
 pub(super) fn templates(list: &List, told: &mut Told<'_>) -> Map<String, Value> {
     let mut templates = Map::new();
     for text in &list.texts {
-        let name = || format!("{} is a text of the list's own", text.origin.file.file_name());
         let template = TEMPLATES.iter().find(|(occasion, _)| *occasion == text.occasion);
         let Some((_, template)) = template else {
-            told.dropped(&text.origin, name(), "Mailman sends no such text");
+            told.unsent(text, "Mailman sends no such text");
             continue;
         };
         let (body, is_short) = text.spelled(|piece| match (piece, text.occasion) {
@@ -49,8 +48,9 @@ pub(super) fn templates(list: &List, told: &mut Told<'_>) -> Map<String, Value> 
             _ => None,
         });
         if is_short {
+            let name = format!("{} is a text of the list's own", text.origin.file.file_name());
             let effect = "lines with what only ezmlm can fill in are left out";
-            told.setting(Disposition::Adapted, &text.origin, name(), effect);
+            told.setting(Disposition::Adapted, &text.origin, name, effect);
         }
         templates.insert((*template).to_owned(), body.into());
     }

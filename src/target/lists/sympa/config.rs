@@ -1,7 +1,7 @@
 //! A list's `config` (`list_config(5)`), as far as the old list decides it or Sympa's default differs.
 
 use super::members::fits;
-use super::scenario;
+use super::{losses, scenario};
 use crate::model::list::{ArchiveReaders, List, Subscribing};
 use crate::target::lists::Run;
 use crate::target::lists::replies::{self, ReplyTo, is_named};
@@ -18,6 +18,13 @@ const HEADER_ROOM: u64 = 16 << 10;
 
 /// Every day at noon, if there is something to send.
 const DIGESTS: &str = "0,1,2,3,4,5,6 12:00";
+
+/// In seconds: Sympa throws held posts away after whole days.
+pub(super) const DAY: u64 = 86_400;
+
+/// Languages that Sympa has texts in (`supported_lang`), of those that ezmlm has.
+const LANGUAGES: &[&str] =
+    &["cs", "de", "en", "es", "fr", "hu", "it", "ja", "nl", "pl", "pt_BR", "ru", "sv", "zh_CN"];
 
 /// Header fields that Sympa removes by default (`remove_headers`).
 const REMOVED: &[&str] = &[
@@ -63,6 +70,15 @@ pub(super) fn of(run: &Run<'_>, told: &mut Told<'_>) -> Vec<Setting> {
     set("unsubscribe", if list.confirm_unsubscribe { "auth" } else { "open" });
     set("review", "owner");
     set("digest", DIGESTS);
+    if let Some(tag) = language(list) {
+        set("lang", &tag);
+    }
+    if let Some(held) = &list.held_seconds {
+        set("clean_delay_queuemod", &held.value.div_ceil(DAY).to_string());
+    }
+    if list.rewrites_from.is_some() {
+        set("dmarc_protection.mode", "all");
+    }
     // Sympa's own limit is 5 MiB; 0 is none.
     let largest = list.largest.as_ref().map_or(0, |it| it.value.saturating_add(HEADER_ROOM));
     set("max_size", &largest.to_string());
@@ -93,7 +109,7 @@ pub(super) fn of(run: &Run<'_>, told: &mut Told<'_>) -> Vec<Setting> {
     set("process_archive", if list.archive.kept { "on" } else { "off" });
     set("archive.web_access", readers(list));
     set("archive.mail_access", readers(list));
-    tell(list, told);
+    losses::tell(list, told);
     settings
 }
 
@@ -113,6 +129,12 @@ pub(super) fn render(settings: &[Setting]) -> String {
         open = paragraph;
     }
     text
+}
+
+/// The tag of the list's language; `None` where Sympa has no texts in it.
+pub(super) fn language(list: &List) -> Option<String> {
+    let language = list.language.as_ref()?.value.as_str();
+    LANGUAGES.contains(&language).then(|| language.replace('_', "-"))
 }
 
 /// The scenario of subscriptions: whether the address is asked, and whether its owners are.
@@ -197,38 +219,7 @@ fn is_one_of(name: &[u8], names: &[&str]) -> bool {
 }
 
 /// Whether it is a name of a header field of letters, digits and dashes.
-fn is_field(name: &[u8]) -> bool {
+pub(super) fn is_field(name: &[u8]) -> bool {
     let fits = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
     name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(fits)
-}
-
-fn tell(list: &List, told: &mut Told<'_>) {
-    if list.digest_posts.is_some() || list.digest_seconds.is_some() {
-        told.adapted(
-            &list.posting.origin,
-            "digests have a number of posts or an age of their own",
-            "on the new list one is sent every day at noon",
-        );
-    }
-    if list.held_seconds.is_some() {
-        told.adapted(
-            &list.posting.origin,
-            "posts that no moderator looks at go back to their sender after a while",
-            "on the new list they are thrown away after the days of clean_delay_queuemod",
-        );
-    }
-    if list.holds_posts() && !list.confirm_posts && list.moderators.is_empty() {
-        told.adapted(
-            &list.posting.origin,
-            "posts wait for a moderator, and the list has none",
-            "on the new list they wait for its owner",
-        );
-    }
-    if list.moderates_members() {
-        told.adapted(
-            &list.subscribing.origin,
-            "moderators decide about members",
-            "on the new list those are its owners, who decide about posts too where it has no moderator",
-        );
-    }
 }

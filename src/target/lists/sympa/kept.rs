@@ -7,6 +7,25 @@ use crate::model::design::MailingList;
 use crate::target::lists::told::Told;
 use crate::target::lists::{Kept, Run, last_post, texts};
 
+/// Old settings and a part of the rules of `send` that keep them, which no name in a rule has.
+const RULES: &[(&str, &str)] = &[
+    ("posting", "search("),
+    ("posting", "is_subscriber("),
+    ("posting", "true()"),
+    ("parent", "search('unqmail-parent.txt'"),
+    ("posts-confirmed", "-> request_auth"),
+    ("bulk-discarded", "/^(bulk|junk)"),
+    ("to-or-cc-required", "[is_bcc]"),
+    ("subject-required", "!match("),
+    ("subject-commands-refused", "(help|remove"),
+    ("fields-refused", "],/./)"),
+    ("types-refused", "[header->content-type],/^"),
+    ("types-refused", "[msg_part->type]"),
+];
+
+/// What keeps them is there without them too.
+const ALWAYS_THERE: &[&str] = &["moderators-list-members", "types-refused"];
+
 /// Old settings and what keeps them in `config`.
 const SETTINGS: &[(&str, &[&str])] = &[
     ("subscribing", &["subscribe", "visibility"]),
@@ -15,7 +34,11 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("prefix", &["custom_subject"]),
     ("headers-added", &["custom_header", "reply_to_header.value", "reply_to_header.other_email"]),
     ("headers-removed", &["remove_headers", "reply_to_header.apply"]),
+    ("moderators-list-members", &["review"]),
+    ("from-rewritten", &["dmarc_protection.mode"]),
     ("largest-bytes", &["max_size"]),
+    ("held-seconds", &["clean_delay_queuemod"]),
+    ("language", &["lang"]),
     ("archived", &["process_archive"]),
     ("archive-readers", &["archive.mail_access"]),
 ];
@@ -36,17 +59,13 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
     }
     let files = scenario::files(&list.list);
     let rules = files.get("scenari/send.unqmail").map(String::as_str).unwrap_or_default();
-    for (old, word) in [
-        ("posting", "search"),
-        ("posting", "is_subscriber"),
-        ("posting", "true()"),
-        ("posts-confirmed", "request_auth"),
-        ("bulk-discarded", "precedence"),
-        ("to-or-cc-required", "is_bcc"),
-    ] {
-        let own = rules.lines().filter(|line| line.contains(word));
-        all.extend(own.map(|line| kept(old, "send", line)));
+    for (old, part) in RULES {
+        let own = rules.lines().filter(|line| line.contains(part));
+        all.extend(own.map(|line| kept(*old, "send", line)));
     }
+    let old = list.list.settings();
+    let is_off = |name: &str| old.iter().any(|it| it.name == name && it.value.is_nothing());
+    all.retain(|kept| !(ALWAYS_THERE.contains(&kept.setting) && is_off(kept.setting)));
     if list.list.trailer.is_some() {
         let footer = texts::trailer(&list.list);
         all.push(kept("trailer", "message_footer", &footer.lines().collect::<Vec<_>>().join("; ")));

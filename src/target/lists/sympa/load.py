@@ -83,8 +83,24 @@ def by_list(members):
     lists = {}
     for member in members:
         people = lists.setdefault(member["list"], {})
-        people[member["role"], member["email"]] = member.get("reception", "mail")
+        people[member["role"], member["email"]] = member
     return lists
+
+
+def mode(member):
+    """The way of delivery."""
+    return member.get("reception", "mail")
+
+
+def entry(member, now):
+    """Somebody as `sympa restore` reads it; a name is one line."""
+    lines = [
+        f'email {member["email"]}', f"reception {mode(member)}", "subscribed 1",
+        f'date {member.get("date") or now}',
+    ]
+    if member.get("name"):
+        lines.append(f'gecos {member["name"]}')
+    return "\n".join(lines)
 
 
 def write(path, text, mode=0o640):
@@ -164,8 +180,9 @@ def load_people(sympa, lists, wanted, before):
         gone = {key for key in old if key not in new and key in there}
         # Whom Sympa lacks although he was loaded has left since; another way of delivery is news.
         added = {
-            key for key, mode in new.items()
-            if (key not in there and key not in old) or (key in there and old.get(key, mode) != mode)
+            key for key, member in new.items()
+            if (key not in there and key not in old)
+            or (key in there and mode(old.get(key, member)) != mode(member))
         }
         left = [key[1] for key in gone | (added & set(there)) if key[0] == "member"]
         if left:
@@ -174,8 +191,7 @@ def load_people(sympa, lists, wanted, before):
         for role in ROLES:
             keys = [key for key in there if key[0] == role and role != "member" and key not in gone]
             people = [there[key] for key in keys]
-            for key in sorted(key for key in added if key[0] == role):
-                people.append(f"email {key[1]}\nreception {new[key]}\nsubscribed 1\ndate {now}")
+            people += [entry(new[key], now) for key in sorted(added) if key[0] == role]
             with sympa.owner():
                 path = os.path.join(sympa.folder(name), f"{role}.dump")
                 write(path, "".join(paragraph + "\n\n" for paragraph in people))

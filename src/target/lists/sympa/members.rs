@@ -3,9 +3,12 @@
 use super::{add_line, text};
 use crate::model::Address;
 use crate::target::lists::told::Told;
-use crate::target::lists::{Run, is_host};
+use crate::target::lists::{Run, is_host, texts};
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// Longer names are cut, in characters (`comment_subscriber`).
+const LONGEST_NAME: usize = 150;
 
 /// Adds the records of a list: members, then owners and editors, who decide about posts. Sympa
 /// knows addresses in lower case.
@@ -14,9 +17,12 @@ pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
     let id = text(&list.address);
     let mut members: BTreeSet<Address> = BTreeSet::new();
     let mut both = None;
-    let modes = [(&list.subscribers, "mail"), (&list.digest, "digest")];
-    for (mode, member) in
-        modes.into_iter().flat_map(|(all, mode)| all.iter().map(move |member| (mode, member)))
+    let logs = &list.logs;
+    let modes =
+        [(&list.subscribers, "mail", &logs.subscribers), (&list.digest, "digest", &logs.digest)];
+    for (member, mode, log) in modes
+        .into_iter()
+        .flat_map(|(all, mode, log)| all.iter().map(move |member| (member, mode, log)))
     {
         let address = member.value.to_lower();
         if !fits(&address) || address == list.address {
@@ -28,7 +34,12 @@ pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
             continue;
         }
         let record = json!({
-            "list": id, "role": "member", "email": text(&address), "reception": mode,
+            "list": id,
+            "role": "member",
+            "email": text(&address),
+            "reception": mode,
+            "name": texts::name(log, &address, LONGEST_NAME),
+            "date": log.get(&address).map(|joined| joined.when).filter(|when| *when > 0),
         });
         add_line(records, &record);
     }

@@ -7,6 +7,7 @@
 
 mod config;
 mod kept;
+mod losses;
 mod members;
 mod scenario;
 mod wiring;

@@ -1,13 +1,18 @@
 //! The kit as a whole, from lists made by hand.
 
 use super::{KIT, Sympa};
+use crate::finding::{Finding, Findings};
+use crate::model::Sourced;
 use crate::model::command_address::{Answer, Command};
 use crate::model::design::{Design, ListManager, MailingList};
-use crate::model::list::{ArchiveReaders, Posting, Subscribing};
+use crate::model::list::{
+    ArchiveReaders, Filters, Joined, Log, Occasion, Posting, Powers, Subjects, Subscribing, Text,
+};
 use crate::target::lists::Manager as _;
 use crate::target::lists::tests::{address, members};
 use crate::target::lists::trial::{self, kit, run, sourced};
 use crate::target::wiring::{Post, Way};
+use bstr::BString;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -30,6 +35,18 @@ fn rules(list: MailingList) -> Vec<String> {
     let text = file(list, "scenari/send.unqmail");
     let rules = text.lines().filter(|line| line.contains("->"));
     rules.map(|line| line.replace(" smtp,dkim,md5,smime", "")).collect()
+}
+
+fn findings(list: &MailingList) -> Findings {
+    let (mut files, mut findings) = (Vec::new(), Findings::default());
+    Sympa.emit(&[run(list)], &Design::default(), &mut files, &mut findings);
+    findings
+}
+
+/// What is told of a list.
+fn told(list: &MailingList) -> Vec<String> {
+    let told = |it: &Finding| format!("{:?} {}", it.disposition, it.message());
+    findings(list).iter().map(told).collect()
 }
 
 /// Whether a line of `config` is this one.
@@ -85,6 +102,118 @@ fn posts_are_confirmed_by_their_senders_as_before() {
     let mut one = list("club@example.org", Posting::Anyone);
     one.list.confirm_posts = true;
     assert_eq!(rules(one), ["true() smtp,dkim -> request_auth", "true() md5,smime -> do_it"]);
+}
+
+#[test]
+fn a_sublist_takes_what_its_parent_sends_and_nothing_else() {
+    let mut one = list("club@example.org", Posting::Members);
+    one.list.parent = Some(sourced(address("All@example.org")));
+    let expected = [
+        "search('unqmail-parent.txt',[sender]) -> do_it",
+        "true() -> reject(reason='send_subscriber')",
+    ];
+    assert_eq!(rules(one.clone()), expected);
+    let filter = file(one.clone(), "search_filters/unqmail-parent.txt");
+    assert_eq!(filter, " all-bounces*@example.org\n all-return*@example.org\n");
+    // The first `*` of a line stands for anything.
+    one.list.parent = Some(sourced(address("*@example.org")));
+    assert_eq!(rules(one.clone()), expected[1..]);
+    assert!(told(&one).contains(&"Dropped all posts come from *@example.org".to_owned()));
+}
+
+#[test]
+fn what_a_post_is_refused_for_is_a_rule_that_no_name_can_change() {
+    let mut one = list("club@example.org", Posting::Anyone);
+    one.list.subjects = Subjects { required: true, no_commands: true };
+    let names = |names: &[&str]| names.iter().map(|it| sourced(BString::from(*it))).collect();
+    let odd = ["x]", "a b", "X-Include", "x/]->do_it", "x/y'z", "x/include", "#"];
+    one.list.filters = Filters {
+        refused_fields: names(&[&["X-Spam"], &odd[..]].concat()),
+        refused_types: names(&[&["text/x.y+z"], &odd[..]].concat()),
+        removed_types: names(&["a/b"]),
+        refuses_removed: true,
+        ..Filters::default()
+    };
+    assert_eq!(
+        rules(one.clone()),
+        [
+            r"match([header->X-Spam],/./) -> reject",
+            r#"match([header->content-type],/^\s*"?text\/x\.y\+z"?\s*(;|$)/) -> reject"#,
+            r#"match([header->content-type],/^\s*"?a\/b"?\s*(;|$)/) -> reject"#,
+            r"equal([msg_part->type],'text/x.y+z') -> reject",
+            r"!match([header->subject],/\S/) -> reject",
+            r"match([header->subject],/^\s*\((null|none|no subject)\)\s*$/) -> reject",
+            r"match([header->subject],/^\s*(help|remove|subscribe|unsubscribe)\s*$/) -> reject",
+            "true() -> do_it",
+        ]
+    );
+    let told = told(&one);
+    for name in odd {
+        let twice = format!("Dropped posts with {name} are refused");
+        assert_eq!(told.iter().filter(|it| **it == twice).count(), 2, "{name}: {told:?}");
+    }
+}
+
+#[test]
+fn what_the_new_values_of_a_list_say_stands_in_its_config() {
+    let mut one = list("club@example.org", Posting::Moderated);
+    let origin = one.list.posting.origin.clone();
+    one.list.language = Some(sourced("pt_BR".to_owned()));
+    one.list.held_seconds = Some(sourced(90_000));
+    one.list.rewrites_from = Some(origin);
+    for line in ["lang pt-BR", "clean_delay_queuemod 2", "dmarc_protection", "mode all"] {
+        assert!(has(one.clone(), line), "{line}");
+    }
+    assert!(
+        told(&one)
+            .contains(&"Adapted posts wait for a moderator for so many seconds: 90000".to_owned())
+    );
+    one.list.held_seconds = Some(sourced(86_400));
+    assert!(!told(&one).concat().contains("seconds"));
+    one.list.language = Some(sourced("id".to_owned()));
+    assert!(!file(one.clone(), "config").contains("lang "));
+    assert!(told(&one).concat().contains("Dropped the list answers in a language of its own: id"));
+}
+
+#[test]
+fn what_is_lost_is_told_with_its_place() {
+    let mut one = list("club@example.org", Posting::Moderated);
+    let place = one.list.posting.origin.at(7);
+    one.list.list_id = Some(Sourced::new("<other.example>".into(), place.clone()));
+    one.list.smallest = Some(Sourced::new(9, place.clone()));
+    one.list.digest_bytes = Some(Sourced::new(9, place.clone()));
+    one.list.digest_posts = Some(Sourced::new(9, place.clone()));
+    one.list.filters.kept_fields = vec![Sourced::new("To".into(), place.clone())];
+    one.list.filters.removed_types = vec![Sourced::new("a/b".into(), place.clone())];
+    one.list.filters.kept_types = vec![Sourced::new("a/c".into(), place.clone())];
+    one.list.powers = Powers {
+        subscribe_others: Some(place.clone()),
+        list_members: Some(place.clone()),
+        edit_texts: Some(place.clone()),
+    };
+    let (occasion, lines) = (Occasion::Joined, Vec::new());
+    one.list.texts = vec![Text { occasion, origin: place.clone(), lines }];
+    let findings = findings(&one);
+    let there = findings.iter().filter(|finding| finding.origin == place);
+    assert_eq!(there.count(), 11, "{findings:?}");
+    // One of Sympa's own form is nothing to tell.
+    one.list.list_id = Some(sourced("Club <club.example.org>".into()));
+    assert!(!told(&one).concat().contains("List-ID"));
+}
+
+#[test]
+fn members_have_the_names_and_dates_of_the_old_list() {
+    let mut one = list("club@example.org", Posting::Anyone);
+    one.list.subscribers = members(&["Sue@example.org", "joe@example.org"]);
+    let joined = |name: &str, when| Joined { when, name: name.into() };
+    one.list.logs.subscribers = Log::from([
+        (address("sue@example.org"), joined("Sue =?utf-8?Q?=C3=A9=0Aemail?= x@example.org", 7)),
+        (address("joe@example.org"), joined(" ", -1)),
+    ]);
+    let people = lines(&kit(&[one]).0, "members.jsonl");
+    let (sue, joe) = (&people[0], &people[1]);
+    assert_eq!(sue["name"], "Sue \u{e9}email x@example.org");
+    assert_eq!((&sue["date"], &joe["date"], &joe["name"]), (&7.into(), &Value::Null, &Value::Null));
 }
 
 #[test]
@@ -217,9 +346,32 @@ fn a_list_that_answered_nobody_has_no_new_address_to_write_to() {
 #[test]
 fn each_setting_is_told_with_what_keeps_it() {
     let mut one = list("club@example.org", Posting::Members);
-    one.list.discards_bulk = true;
     let kept = Sympa.kept(&one);
-    for setting in ["posting", "subscribing", "bulk-discarded", "last-post"] {
+    for setting in ["types-refused", "moderators-list-members", "bulk-discarded", "parent"] {
+        assert!(!kept.iter().any(|kept| kept.setting == setting), "{setting}");
+    }
+    let place = one.list.posting.origin.clone();
+    one.list.discards_bulk = true;
+    one.list.parent = Some(sourced(address("all@example.org")));
+    one.list.subjects = Subjects { required: true, no_commands: true };
+    one.list.filters.refused_fields = vec![sourced("Precedence".into())];
+    one.list.filters.refused_types = vec![sourced("a/b".into())];
+    one.list.powers.list_members = Some(place);
+    let kept = Sympa.kept(&one);
+    let bulk = kept.iter().filter(|kept| kept.setting == "bulk-discarded");
+    assert_eq!(bulk.count(), 1);
+    for setting in [
+        "posting",
+        "parent",
+        "subject-required",
+        "subject-commands-refused",
+        "fields-refused",
+        "types-refused",
+        "moderators-list-members",
+        "subscribing",
+        "bulk-discarded",
+        "last-post",
+    ] {
         assert!(kept.iter().any(|kept| kept.setting == setting), "{setting}");
     }
     for own in &kept {
