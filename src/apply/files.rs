@@ -40,6 +40,8 @@ pub(super) fn write(
 ) -> fsys::Result<()> {
     let owners = Owners::new(plan, tree);
     let mut prepared: Vec<(Prepared, RelPath, String)> = Vec::new();
+    // The files of a folder follow each other: what leads to it is made once.
+    let mut made = None;
     for file in &plan.artifacts {
         match &file.content {
             Content::Folder => make_folder(tree, file, &owners, applied),
@@ -54,7 +56,11 @@ pub(super) fn write(
                     }
                 };
                 let Some(path) = path else { continue };
-                make_parents(tree, file, &owners, applied);
+                let parent = Some(path.parent());
+                if made != parent {
+                    make_parents(tree, file, &owners, applied);
+                    made = parent;
+                }
                 match tree.prepare(&path, bytes, owners.access(file.audience)) {
                     Ok(ready) => prepared.push((ready, path, digest)),
                     Err(error) => applied.failures.push(error),
@@ -111,6 +117,9 @@ fn decide(
     digest: &str,
 ) -> fsys::Result<Decision> {
     let path = &file.path;
+    let Some(stat) = tree.root().stat_link(path)? else {
+        return Ok(Decision::Write(path.clone()));
+    };
     let beside = || -> fsys::Result<Decision> {
         let name = [path.file_name().as_bytes(), b".unqmail"].concat();
         let path = path.parent().join(name);
@@ -118,11 +127,9 @@ fn decide(
             tree.root().read_if_there(&path, LARGEST)?.is_some_and(|there| there == bytes);
         Ok(Decision::Beside(path, is_there))
     };
-    let there = if tree.is_odd(path)? { None } else { tree.root().read_if_there(path, LARGEST)? };
-    let Some(there) = there else {
-        let nothing = tree.root().stat_link(path)?.is_none();
-        return if nothing { Ok(Decision::Write(path.clone())) } else { beside() };
-    };
+    let is_plain = matches!(stat.kind, Kind::File | Kind::Folder);
+    let there = if is_plain { tree.root().read_if_there(path, LARGEST)? } else { None };
+    let Some(there) = there else { return beside() };
     if there == bytes {
         return Ok(Decision::Unchanged);
     }

@@ -1,7 +1,7 @@
 //! Writing beneath a folder: whole files appear at once or not at all.
 
 use super::root::Root;
-use super::{Error, Free, Kind, Result, Stat};
+use super::{Error, Free, Result, Stat};
 use crate::model::RelPath;
 use bstr::ByteSlice as _;
 use rustix::fs::{
@@ -408,12 +408,6 @@ impl Tree {
     /// Tells what is at a path, links followed beneath the root; `None` where nothing is.
     pub fn stat(&self, path: &RelPath) -> Result<Option<Stat>> {
         self.root.stat(path)
-    }
-
-    /// Whether something other than a folder or a regular file stands at the path.
-    pub fn is_odd(&self, path: &RelPath) -> Result<bool> {
-        let stat = self.root.stat_link(path)?;
-        Ok(stat.is_some_and(|stat| !matches!(stat.kind, Kind::File | Kind::Folder)))
     }
 }
 
