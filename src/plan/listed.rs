@@ -1,7 +1,7 @@
 //! The settings of a list before and after, side by side.
 
 use super::{Counted, Plan};
-use crate::finding::{Finding, Findings};
+use crate::finding::{Finding, Findings, code};
 use crate::model::design::MailingList;
 use crate::model::{Address, Origin};
 use crate::target::lists;
@@ -38,8 +38,13 @@ impl Plan {
         let address = Address::parse(address)?;
         let list = self.design.lists.get(&self.design.real(&address))?;
         let subject = list.list.address.to_bytes();
-        let is_of_it =
-            |finding: &&Finding| finding.subject == subject && finding.code.id.starts_with("list-");
+        // What only a comparison of all addresses finds is not told of one.
+        let is_of_it = |finding: &&Finding| {
+            let id = finding.code.id;
+            finding.subject == subject
+                && id.starts_with("list-")
+                && id != code::LIST_COMMANDS_CHANGED.id
+        };
         let mut findings = Findings::default();
         findings.extend(self.findings.iter().filter(is_of_it).cloned());
         findings.sort();
