@@ -2,7 +2,8 @@
 
 use super::Only;
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Folder, Root};
+use crate::fsys::folder::Folder;
+use crate::fsys::root::Root;
 use crate::fsys::tree::Access;
 use crate::fsys::{self, Kind, Result};
 use crate::model::design::MailCopy;

@@ -2,7 +2,7 @@
 //! where the file system has those.
 
 use super::Stat;
-use super::root::Folder;
+use super::folder::Folder;
 use super::tree::{Access, Tree};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;

@@ -1,6 +1,6 @@
 //! Digests of how folders look, to tell whether they changed.
 
-use super::root::Folder;
+use super::folder::Folder;
 use super::{Error, Result};
 use crate::model::seen::Print;
 use rustix::fs::{AtFlags, FileType};

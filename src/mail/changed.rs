@@ -3,7 +3,7 @@
 
 use super::compare::Wanted;
 use super::{Job, Mailbox, PARTS, Part};
-use crate::fsys::root::Folder as Open;
+use crate::fsys::folder::Folder as Open;
 use crate::model::RelPath;
 use crate::source::mail::Messages;
 use std::collections::BTreeSet;

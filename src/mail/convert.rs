@@ -3,7 +3,8 @@
 use super::compare::Wanted;
 use super::maildir::Target;
 use super::{Job, Mailbox, Moved};
-use crate::fsys::tree::{self, Tree};
+use crate::fsys::bytes;
+use crate::fsys::tree::Tree;
 use crate::fsys::{Error, Result, Stat};
 use crate::model::RelPath;
 use crate::model::mbox::{Message, Messages};
@@ -86,7 +87,7 @@ pub(super) fn copy<'w>(
 
 /// Whether the copy of a message is whole: after a loss of power its size and date do not tell.
 fn has_bytes(tree: &Tree, cur: &OwnedFd, name: &BString, message: &Message) -> Result<bool> {
-    let digest = tree.open_in(cur, name).and_then(|copy| tree::digest(&copy));
+    let digest = tree.open_in(cur, name).and_then(|copy| bytes::digest(&copy));
     let (_, digest) = digest.map_err(|e| Error::new("read", &RelPath::new(name), e))?;
     Ok(digest == blake3::hash(&message.bytes))
 }

@@ -3,7 +3,7 @@
 use super::compare::{There, Wanted, Work};
 use super::name::base;
 use super::{Job, Mailbox, Moved, PARTS, Part, convert};
-use crate::fsys::{Error, Result, Stat, tree};
+use crate::fsys::{Error, Result, Stat, bytes, tree};
 use crate::model::RelPath;
 use crate::source::mail::Messages;
 use bstr::{BString, ByteSlice as _};
@@ -260,9 +260,9 @@ fn has_same_bytes(
 ) -> Result<bool> {
     let Some((file, _)) = source.read(old)? else { return Ok(false) };
     let failed = |e| Error::new("compare", &target.path.join(name), e);
-    let (_, digest) = tree::digest(&file).map_err(failed)?;
+    let (_, digest) = bytes::digest(&file).map_err(failed)?;
     let copy = mailbox.tree.open_in(folder, name).map_err(failed)?;
-    let is_same = digest == tree::digest(&copy).map_err(failed)?.1;
+    let is_same = digest == bytes::digest(&copy).map_err(failed)?.1;
     if is_same {
         mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;
     }

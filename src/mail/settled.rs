@@ -2,8 +2,9 @@
 
 use super::{Job, PARTS, Pass};
 use crate::fsys::Result;
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::print::Look;
-use crate::fsys::root::{Folder as Open, Root};
+use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::seen::{Print, Prints, Seen};

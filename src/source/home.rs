@@ -3,7 +3,8 @@
 use super::access::guard;
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Entry, Folder, Root};
+use crate::fsys::folder::{Entry, Folder};
+use crate::fsys::root::Root;
 use crate::fsys::{Kind, Stat};
 use crate::model::dot_qmail::{DotFiles, DotQmail};
 use crate::model::site::{Home, Inside};

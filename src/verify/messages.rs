@@ -2,8 +2,9 @@
 
 use super::access::Access;
 use super::{Sides, Verified};
-use crate::fsys::root::{Folder as Open, Root};
-use crate::fsys::{Error, Kind, Result, tree};
+use crate::fsys::folder::Folder as Open;
+use crate::fsys::root::Root;
+use crate::fsys::{Error, Kind, Result, bytes};
 use crate::mail::{Converted, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
@@ -38,7 +39,7 @@ pub(super) fn check_posts(plan: &Plan, sides: Sides<'_>, verified: &mut Verified
         };
         let same = open(sides.site, from).and_then(|(old, _)| {
             let (new, _) = open(sides.target, &to)?;
-            tree::same_bytes(&old, &new).map_err(|e| Error::new("read", &to, e))
+            bytes::same_bytes(&old, &new).map_err(|e| Error::new("read", &to, e))
         });
         match same {
             Ok(true) => {}
@@ -184,7 +185,7 @@ impl Check<'_> {
         self.sides.progress.done(1, stat.size);
         let unreadable = |e| Error::new("read", &open.path.join(&new.name), e);
         if let Some(kept) = kept(base(&new.name)) {
-            let (_, digest) = tree::digest(&copy).map_err(unreadable)?;
+            let (_, digest) = bytes::digest(&copy).map_err(unreadable)?;
             if digest.as_bytes().first_chunk() != Some(&kept) {
                 self.differ(&wanted(), "the bytes that were copied", "other bytes");
             }
@@ -197,7 +198,7 @@ impl Check<'_> {
         if old_stat.size != stat.size {
             let bytes = |size| format!("{size} bytes");
             self.differ(&wanted(), bytes(old_stat.size), bytes(stat.size));
-        } else if !tree::same_bytes(&file, &copy).map_err(unreadable)? {
+        } else if !bytes::same_bytes(&file, &copy).map_err(unreadable)? {
             self.differ(&wanted(), "the same bytes", "other bytes");
         }
         if old_stat.mtime != stat.mtime {
@@ -227,7 +228,7 @@ impl Check<'_> {
                 continue;
             };
             let (copy, _) = open.open(&new.name)?;
-            let digest = tree::digest(&copy);
+            let digest = bytes::digest(&copy);
             let (_, digest) = digest.map_err(|e| Error::new("read", &wanted, e))?;
             if digest != blake3::hash(&message.bytes) {
                 self.differ(&wanted, "the same bytes", "other bytes");

@@ -18,7 +18,8 @@ pub use uids::uids;
 
 use super::{Error, Reading, Source};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Entry, Root};
+use crate::fsys::folder::Entry;
+use crate::fsys::root::Root;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use rayon::prelude::*;

@@ -2,7 +2,7 @@
 //! (`ezmlm-store.c`).
 
 use crate::finding::Findings;
-use crate::fsys::{Kind, root::Folder, root::Root};
+use crate::fsys::{Kind, folder::Folder, root::Root};
 use crate::model::RelPath;
 use crate::model::list::{Pending, WaitsFor};
 use crate::model::quota::leading_number;

@@ -1,7 +1,7 @@
 //! How a folder of the old server looks, so that one which an earlier pass saw is known again.
 
+use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::print::Look;
-use crate::fsys::root::{Entry, Folder as Open};
 use crate::fsys::{self};
 use crate::model::seen::Prints;
 

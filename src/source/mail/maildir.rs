@@ -3,7 +3,8 @@
 use super::look::Looked;
 use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::root::{Entry, Folder as Open, Root};
+use crate::fsys::folder::{Entry, Folder as Open};
+use crate::fsys::root::Root;
 use crate::fsys::{Error, Kind, Stat};
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};

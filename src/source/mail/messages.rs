@@ -2,7 +2,8 @@
 //! (`imapscanclient.C` looks at names only), with the rights of the mailbox's owner; here everything
 //! may be read, so nothing is that would show its reader what is not his.
 
-use crate::fsys::root::{Folder as Open, Root};
+use crate::fsys::folder::Folder as Open;
+use crate::fsys::root::Root;
 use crate::fsys::{Kind, Result, Stat};
 use crate::model::RelPath;
 use crate::model::access::READ;
