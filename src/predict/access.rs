@@ -1,6 +1,6 @@
 //! Recipient access tables (access(5)).
 
-use super::postfix::{Found, Map};
+use super::maps::{Found, Map};
 use bstr::{BString, ByteSlice as _};
 
 /// What a `check_recipient_access` table says of an address.

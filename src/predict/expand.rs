@@ -1,7 +1,9 @@
 //! Virtual aliases to their end: `cleanup_map1n.c`, virtual(5).
 
 use super::NewServer;
-use super::postfix::{Found, Trace, addresses, external, internal, setting};
+use super::forms::{addresses, external, internal};
+use super::maps::{Found, setting};
+use super::postfix::Trace;
 use crate::model::outcome::Outcome;
 use crate::model::{Address, DomainName, shown};
 use bstr::{BString, ByteSlice as _};

@@ -7,9 +7,11 @@
 mod access;
 mod dovecot;
 mod expand;
+mod forms;
 mod given;
 mod mailbox;
 mod main_cf;
+mod maps;
 mod mlmmj;
 mod pipes;
 mod posters;
@@ -63,7 +65,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct NewServer {
     settings: BTreeMap<String, String>,
-    maps: postfix::Maps,
+    maps: maps::Maps,
     posters: posters::Posters,
     users: Users,
     /// What the scripts of accounts do with an ordinary message; most have none.
@@ -84,7 +86,7 @@ impl NewServer {
         let path = RelPath::new("etc/postfix/main.cf");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let settings = main_cf::parse(&path, &text)?;
-        let maps = postfix::Maps::read(&settings, files)?;
+        let maps = maps::Maps::read(&settings, files)?;
         let posters = posters::Posters::read(&settings, files)?;
         let path = RelPath::new("etc/dovecot/unqmail/users");
         let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;

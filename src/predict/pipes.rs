@@ -1,6 +1,6 @@
 //! Programs that pipe(8) runs: what each is told, in files of shell words.
 
-use super::postfix::Maps;
+use super::maps::Maps;
 use super::{Error, Files};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};

@@ -2,8 +2,9 @@
 //! (`RESTRICTION_CLASS_README`, access(5)).
 
 use super::access::without_code;
+use super::forms::external;
 use super::main_cf::words;
-use super::postfix::{Map, external};
+use super::maps::{Map, access_maps};
 use super::{Error, Files, Foreseen, NewServer};
 use crate::model::outcome::Outcome;
 use crate::model::{Address, RelPath};
@@ -51,7 +52,7 @@ impl Posters {
             let checks = checks.collect::<Result<_, _>>()?;
             classes.insert(name, checks);
         }
-        Ok(Self { recipients: super::postfix::access_maps(&asked, files)?, classes })
+        Ok(Self { recipients: access_maps(&asked, files)?, classes })
     }
 
     fn of(&self, recipient: &[u8]) -> Option<(&str, &[Check])> {

@@ -3,18 +3,16 @@
 
 use super::access::{self, Answer, without_code};
 use super::expand::Foreseen;
-use super::main_cf::words;
+use super::forms::{external, internal};
+use super::maps::{Found, Map, Place, first, setting};
 use super::pipes::SERVICE;
-use super::regexp::Patterns;
-use super::table::Table;
-use super::{Error, Files, NewServer, Poster};
+use super::{NewServer, Poster};
 use crate::model::command_address::Answer as ListAnswer;
 use crate::model::outcome::Outcome;
 use crate::model::{Address, DomainName, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 /// One step of the way to an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +42,6 @@ impl Trace {
     }
 }
 
-/// Where a setting stands.
-pub(super) fn setting(name: &str) -> String {
-    format!("etc/postfix/main.cf: {name}")
-}
-
 /// What becomes of mail for an address, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Reached {
@@ -56,218 +49,6 @@ pub struct Reached {
     pub outcomes: Vec<Outcome>,
     /// The way there.
     pub steps: Steps,
-}
-
-/// A lookup table of any kind.
-#[derive(Debug)]
-pub(super) enum Map {
-    Table(Table),
-    Patterns(Patterns),
-    /// The result of one is the key of the next.
-    Pipe(Vec<Self>),
-    /// Names and patterns of a list, one a line.
-    List(RelPath, Vec<BString>),
-}
-
-/// What a lookup found, and where.
-pub(super) struct Found<'m> {
-    pub(super) value: BString,
-    pub(super) place: Place<'m>,
-}
-
-/// A table, and the row where its key is not the one that was asked for. Not its line: that would
-/// be another one as soon as some other address of the site is.
-#[derive(Clone, Copy)]
-pub(super) enum Place<'m> {
-    Row(&'m RelPath, Option<&'m BStr>),
-    Setting(&'static str),
-}
-
-impl<'m> Place<'m> {
-    fn new(path: &'m RelPath, row: &'m BStr, asked: &[u8]) -> Self {
-        let differs = !row.eq_ignore_ascii_case(asked);
-        Self::Row(path, differs.then_some(row))
-    }
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Row(path, None) => path.fmt(f),
-            Self::Row(path, Some(row)) => write!(f, "{path}: {}", shown(row)),
-            Self::Setting(name) => f.write_str(&setting(name)),
-        }
-    }
-}
-
-/// The tables that `main.cf` names, by setting.
-#[derive(Debug)]
-pub(super) struct Maps {
-    by_setting: BTreeMap<&'static str, Vec<Map>>,
-    /// Asked for every client.
-    recipient_access: Vec<Map>,
-    /// Asked for clients that may not relay.
-    outsider_access: Vec<Map>,
-    /// Asked for them before it is asked whether a domain is served at all.
-    relay_access: Vec<Map>,
-}
-
-const SETTINGS: &[&str] = &[
-    "relay_domains",
-    "transport_maps",
-    "virtual_alias_domains",
-    "virtual_alias_maps",
-    "virtual_mailbox_domains",
-    "virtual_mailbox_maps",
-];
-
-impl Maps {
-    pub(super) fn read(
-        settings: &BTreeMap<String, String>,
-        files: &Files<'_>,
-    ) -> Result<Self, Error> {
-        let mut by_setting = BTreeMap::new();
-        for name in SETTINGS {
-            let value = settings.get(*name).map(String::as_str).unwrap_or_default();
-            let maps =
-                words(value).iter().map(|word| Map::read(word, files)).collect::<Result<_, _>>()?;
-            by_setting.insert(*name, maps);
-        }
-        let restrictions = |name: &str| words(settings.get(name).map_or("", String::as_str));
-        // Only what comes before the clients that may relay is for everybody.
-        let is_permit = |word: &String| word.starts_with("permit");
-        let recipient = restrictions("smtpd_recipient_restrictions");
-        let split = recipient.iter().position(is_permit).unwrap_or(recipient.len());
-        let (for_all, for_outsiders) = recipient.split_at_checked(split).unwrap_or_default();
-        Ok(Self {
-            by_setting,
-            recipient_access: access_maps(for_all, files)?,
-            outsider_access: access_maps(for_outsiders, files)?,
-            relay_access: access_maps(&restrictions("smtpd_relay_restrictions"), files)?,
-        })
-    }
-
-    /// What the transport table hands to a service, each once.
-    pub(super) fn next_hops(&self, service: &str) -> BTreeSet<&BStr> {
-        self.next_hops_of(|name| name == service.as_bytes())
-    }
-
-    /// The same for services by their name.
-    pub(super) fn next_hops_of(&self, is_one: impl Fn(&[u8]) -> bool) -> BTreeSet<&BStr> {
-        let mut values = Vec::new();
-        self.of("transport_maps").iter().for_each(|map| map.add_values(&mut values));
-        let hops = values.into_iter().filter_map(|value| value.split_once_str(":"));
-        let own = hops.filter(|(name, _)| is_one(name));
-        own.map(|(_, hop)| hop.as_bstr()).collect()
-    }
-
-    fn of(&self, setting: &str) -> &[Map] {
-        self.by_setting.get(setting).map(Vec::as_slice).unwrap_or_default()
-    }
-}
-
-/// The tables of every `check_recipient_access` among restrictions.
-pub(super) fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, Error> {
-    let names = restrictions.iter().zip(restrictions.iter().skip(1));
-    let names = names.filter(|(word, _)| *word == "check_recipient_access");
-    names.map(|(_, table)| Map::read(table, files)).collect()
-}
-
-impl Map {
-    pub(super) fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
-        let file = |path: &str| -> Result<(RelPath, Arc<Vec<u8>>), Error> {
-            let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
-            let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
-            Ok((path, text))
-        };
-        match word.split_once(':') {
-            Some(("lmdb" | "cdb" | "hash" | "texthash", path)) => {
-                let (path, text) = file(path)?;
-                Ok(Self::Table(Table::parse(&path, &text)?))
-            }
-            Some(("regexp", path)) => {
-                let (path, text) = file(path)?;
-                Ok(Self::Patterns(Patterns::parse(&path, &text)?))
-            }
-            Some(("pipemap", inner)) => {
-                let inner = inner.trim_start_matches('{').trim_end_matches('}');
-                Ok(Self::Pipe(
-                    words(inner)
-                        .iter()
-                        .map(|word| Self::read(word, files))
-                        .collect::<Result<_, _>>()?,
-                ))
-            }
-            None if word.contains('/') => {
-                let (path, text) = file(word)?;
-                let lines = text
-                    .lines()
-                    .map(<[u8]>::trim_ascii)
-                    .filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-                let names = lines.map(|line| line.to_ascii_lowercase().into()).collect();
-                Ok(Self::List(path, names))
-            }
-            _ => {
-                let path = RelPath::new("etc/postfix/main.cf");
-                Err(Error::Malformed {
-                    path,
-                    line: 0,
-                    what: format!("table {} is of a kind that is not known", shown(word)),
-                })
-            }
-        }
-    }
-
-    /// Adds every value, what stands for groups of a pattern included.
-    fn add_values<'m>(&'m self, values: &mut Vec<&'m BStr>) {
-        match self {
-            Self::Table(table) => values.extend(table.values()),
-            Self::Patterns(patterns) => values.extend(patterns.values()),
-            Self::List(..) => {}
-            Self::Pipe(maps) => maps.iter().for_each(|map| map.add_values(values)),
-        }
-    }
-
-    /// Looks a key up. Patterns are never asked for a part of an address.
-    pub(super) fn get(&self, key: &[u8], partial: bool) -> Option<Found<'_>> {
-        match self {
-            Self::Table(table) => table.get(key).map(|row| Found {
-                value: row.value.to_owned(),
-                place: Place::new(&table.path, row.key, key),
-            }),
-            Self::Patterns(_) if partial => None,
-            Self::Patterns(patterns) => patterns.get(key).map(|(value, pattern)| Found {
-                value,
-                place: Place::new(&patterns.path, pattern, key),
-            }),
-            Self::Pipe(maps) => {
-                let (first, rest) = maps.split_first()?;
-                let mut found = first.get(key, partial)?;
-                for map in rest {
-                    found = map.get(&found.value, partial)?;
-                }
-                Some(found)
-            }
-            Self::List(path, names) => {
-                let key = BString::from(key.to_ascii_lowercase());
-                let matches = |name: &BString| {
-                    let name = name.strip_prefix(b"!").unwrap_or(name);
-                    key == name || (name.starts_with(b".") && key.ends_with(name))
-                };
-                let name = names.iter().find(|name| matches(name))?;
-                // `!name` is what the list does not mean.
-                if name.starts_with(b"!") {
-                    return None;
-                }
-                let place = Place::new(path, name.as_bstr(), &key);
-                Some(Found { value: BString::default(), place })
-            }
-        }
-    }
-}
-
-fn first<'m>(maps: &'m [Map], key: &[u8], partial: bool) -> Option<Found<'m>> {
-    maps.iter().find_map(|map| map.get(key, partial))
 }
 
 impl NewServer {
@@ -527,22 +308,18 @@ impl NewServer {
 
     /// TCP ports that mail for other servers is sent to, beside 25.
     pub fn ports(&self) -> BTreeSet<u16> {
-        let hops = self.hops().into_iter().filter(|hop| !hop.starts_with(b"lmtp:"));
+        let hops = self.maps.transports().into_iter().filter(|hop| !hop.starts_with(b"lmtp:"));
         hops.chain([BStr::new(self.setting("relayhost"))]).filter_map(port).collect()
     }
 
     /// TCP ports of this host on which list managers take mail.
     pub fn list_ports(&self) -> BTreeSet<u16> {
-        self.hops().into_iter().filter(|hop| hop.starts_with(b"lmtp:[")).filter_map(port).collect()
-    }
-
-    /// Transports and their next hops.
-    fn hops(&self) -> Vec<&BStr> {
-        let mut hops = Vec::new();
-        for map in self.maps.of("transport_maps") {
-            map.add_values(&mut hops);
-        }
-        hops
+        self.maps
+            .transports()
+            .into_iter()
+            .filter(|hop| hop.starts_with(b"lmtp:["))
+            .filter_map(port)
+            .collect()
     }
 
     /// What a manager with a database does with a post, or with a word of its own or of the old list.
@@ -630,62 +407,6 @@ fn at_domain(key: &BStr) -> BString {
     key.rfind_byte(b'@').and_then(|at| key.get(at..)).unwrap_or_default().into()
 }
 
-/// An address as Postfix looks it up: the local part is quoted where it is no dot-atom.
-pub(super) fn external(address: &Address) -> BString {
-    let local = address.local.as_bstr();
-    let is_atom = |part: &[u8]| {
-        !part.is_empty()
-            && part.iter().all(|b| !b.is_ascii_control() && !b" \"(),:;<>@[\\]".contains(b))
-    };
-    if local.split_str(".").all(is_atom) {
-        return address.to_bytes();
-    }
-    let quoted: Vec<u8> = local
-        .iter()
-        .flat_map(|b| if b"\"\\".contains(b) { vec![b'\\', *b] } else { vec![*b] })
-        .collect();
-    [b"\"", quoted.as_slice(), b"\"@", address.domain.as_ref()].concat().into()
-}
-
-/// The bytes behind an external form.
-pub(super) fn internal(text: &BStr) -> BString {
-    let Some(quoted) = text.strip_prefix(b"\"") else {
-        return text.to_owned();
-    };
-    let Some((local, domain)) = quoted.rsplit_once_str("\"@") else {
-        return text.to_owned();
-    };
-    let mut plain = BString::default();
-    let mut bytes = local.iter().copied();
-    while let Some(byte) = bytes.next() {
-        plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
-    }
-    [plain.as_slice(), b"@", domain].concat().into()
-}
-
-/// Divides a value at commas and blanks outside quotes.
-pub(super) fn addresses(value: &BStr) -> Vec<BString> {
-    let mut found = vec![BString::default()];
-    let mut quoted = false;
-    let mut escaped = false;
-    for &byte in value.iter() {
-        match byte {
-            b'"' if !escaped => quoted = !quoted,
-            b',' | b' ' | b'\t' if !quoted => {
-                found.push(BString::default());
-                continue;
-            }
-            _ => {}
-        }
-        escaped = byte == b'\\' && !escaped;
-        if let Some(last) = found.last_mut() {
-            last.push(byte);
-        }
-    }
-    found.retain(|address| !address.is_empty());
-    found
-}
-
 fn failure(transport: &BStr) -> Option<Outcome> {
     let (name, text) = transport.split_once_str(":")?;
     match name {
@@ -698,20 +419,6 @@ fn failure(transport: &BStr) -> Option<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn external_and_internal_forms_are_each_others_inverse() {
-        for local in ["joe", "a b", "a\"b\\c", ".x", "x..y", "", "o'neil"] {
-            let address = Address::new(local, &DomainName::new("x.example"));
-            assert_eq!(internal(external(&address).as_bstr()), address.to_bytes(), "{local:?}");
-        }
-        assert_eq!(external(&Address::parse(b"a b@x").unwrap()), "\"a b\"@x");
-    }
-
-    #[test]
-    fn values_are_divided_outside_quotes() {
-        assert_eq!(addresses(b"a@x, \"b, c\"@y\td@z".as_bstr()), ["a@x", "\"b, c\"@y", "d@z"]);
-    }
 
     #[test]
     fn homes_tell_their_account() {
