@@ -424,6 +424,22 @@ impl ListManager {
 }
 
 impl Mailbox {
+    /// One that takes mail and that nobody can log in to.
+    pub fn without_login(address: Address, origin: Origin) -> Self {
+        Self {
+            address,
+            password: None,
+            logins: Vec::new(),
+            quota: Quota::default(),
+            denied: Denied::default(),
+            is_reachable: true,
+            is_plain: false,
+            extensions: Extensions::Unknown,
+            is_direct: false,
+            origin,
+        }
+    }
+
     /// Its home on the new host; the mail is in `Maildir` beneath. Told by the address, not kept.
     pub fn home(&self) -> RelPath {
         mailbox_home(&self.address)

@@ -3,11 +3,8 @@
 use super::Translator;
 use super::routes::exact;
 use crate::finding::{Disposition, Finding, code};
-use crate::model::design::{
-    Denied, Design, DomainPattern, Extensions, LocalPattern, Mailbox, Pattern, Role, Target,
-};
+use crate::model::design::{Design, DomainPattern, LocalPattern, Mailbox, Pattern, Role, Target};
 use crate::model::filter::{Answer, Filter, Rule};
-use crate::model::quota::Quota;
 use crate::model::responder::{Responder, responder};
 use crate::model::{Address, DomainName, Origin};
 use crate::resolve::{Act, Action};
@@ -70,18 +67,7 @@ impl Translator<'_> {
                 && !self.design.lists.contains_key(name)
         };
         let address = { names }.find(is_free)?;
-        let mailbox = Mailbox {
-            password: None,
-            logins: Vec::new(),
-            quota: Quota::default(),
-            denied: Denied::default(),
-            is_reachable: true,
-            is_plain: false,
-            extensions: Extensions::Unknown,
-            is_direct: false,
-            origin: origin.clone(),
-            address: address.clone(),
-        };
+        let mailbox = Mailbox::without_login(address.clone(), origin.clone());
         self.design.mailboxes.insert(address.clone(), mailbox);
         self.design.robots.insert(address.clone());
         Some(address)

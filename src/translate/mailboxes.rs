@@ -2,9 +2,8 @@
 
 use super::Translator;
 use crate::finding::{Disposition, code};
-use crate::model::design::{Denied, Extensions, Mailbox};
+use crate::model::design::{Denied, Mailbox};
 use crate::model::password::{Password, Scheme, Secret};
-use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
 use crate::model::{Account, Address, Domain, DomainName, LocalPart, Origin, RelPath};
 use crate::resolve::{Act, Action};
@@ -72,11 +71,7 @@ impl Translator<'_> {
             quota: account.quota,
             denied,
             is_reachable,
-            is_plain: false,
-            extensions: Extensions::Unknown,
-            is_direct: false,
-            origin: account.origin.clone(),
-            address,
+            ..Mailbox::without_login(address, account.origin.clone())
         }
     }
 
@@ -225,14 +220,8 @@ impl Translator<'_> {
             let mailbox = Mailbox {
                 password,
                 logins,
-                quota: Quota::default(),
-                denied: Denied::default(),
                 is_reachable,
-                is_plain: false,
-                extensions: Extensions::Unknown,
-                is_direct: false,
-                origin: user.origin.clone(),
-                address,
+                ..Mailbox::without_login(address, user.origin.clone())
             };
             self.design.mailboxes.insert(mailbox.address.clone(), mailbox);
         }

@@ -3,11 +3,9 @@
 use super::Translator;
 use super::asked::Asked;
 use crate::finding::{Disposition, code};
-use crate::model::design::{
-    Denied, DomainPattern, Extensions, LocalPattern, MailCopy, Mailbox, Pattern, mailbox_home,
-};
+use crate::model::design::{DomainPattern, LocalPattern, MailCopy, Mailbox, Pattern, mailbox_home};
 use crate::model::folder::{is_portable, portable};
-use crate::model::quota::{Quota, Usage};
+use crate::model::quota::Usage;
 use crate::model::store::{Store, StoreKind};
 use crate::model::{Address, Origin, RelPath};
 use crate::resolve::Action;
@@ -55,18 +53,7 @@ impl Translator<'_> {
                 format!("mail is stored in {path}, which is no account's"),
                 format!("it becomes the mailbox {address}; nobody can log in to it until it gets a password"),
             );
-            let mailbox = Mailbox {
-                password: None,
-                logins: Vec::new(),
-                quota: Quota::default(),
-                denied: Denied::default(),
-                is_reachable: true,
-                is_plain: false,
-                extensions: Extensions::Unknown,
-                is_direct: false,
-                origin,
-                address: address.clone(),
-            };
+            let mailbox = Mailbox::without_login(address.clone(), origin);
             self.design.mailboxes.insert(address.clone(), mailbox);
             taken.insert(address.clone());
             adopted.insert(path, address);
