@@ -8,10 +8,11 @@
 )]
 
 use crate::posts::{
-    Copy, PATIENCE, Post, Step, address, gone_out, kept, people, run, send_post, steps, until,
+    Copy, PATIENCE, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps,
+    until,
 };
 use crate::stage;
-use crate::support::{Atelier, atelier, read, unqmail};
+use crate::support::{Atelier, atelier, read};
 use crate::wire::{HERE, send};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,7 @@ use bstr::ByteSlice as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
 
@@ -138,20 +139,6 @@ fn with_settings(text: &str, asked: &str) -> String {
     text
 }
 
-/// The real site, migrated with all lists on Mailman.
-fn migrated(atelier: &Atelier) -> PathBuf {
-    let [target, config] = ["mailman", "mailman.toml"].map(|it| atelier.site.with_file_name(it));
-    let settings = format!("{}\n[lists]\nmanager = 'mailman'\n", read(&atelier.config));
-    fs::write(&config, settings).unwrap();
-    let paths = [&atelier.site, &target].map(|path| path.to_str().unwrap());
-    for verb in ["migrate", "verify"] {
-        let args = [&[verb][..], &paths, &["--config", config.to_str().unwrap()]].concat();
-        let ran = unqmail(args);
-        assert_eq!(ran.code, 0, "{verb}: {}", ran.all());
-    }
-    target
-}
-
 /// Mailman's name for a list of the truth, and its address.
 fn names(list: &Value) -> (String, String) {
     let address = address(list);
@@ -161,7 +148,7 @@ fn names(list: &Value) -> (String, String) {
 #[test]
 fn the_lists_of_the_real_site_live_on_in_mailman() {
     let Some(atelier) = atelier() else { return };
-    let mut mailman = Mailman::start(&migrated(atelier));
+    let mut mailman = Mailman::start(&migrated(atelier, "mailman"));
     let said = mailman.load();
     assert!(said.contains("8 lists and 248 members were loaded"), "{said}");
     let again = mailman.load();

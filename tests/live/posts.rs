@@ -1,11 +1,12 @@
 //! What list managers are tried with: the posts of the real site, and what people have got.
 #![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
 
-use crate::support::{Atelier, read};
+use crate::support::{Atelier, read, unqmail};
 use crate::wire::{HERE, send};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
@@ -26,6 +27,21 @@ impl Copy {
         let head = text.split("\n\n").next().unwrap_or_default().to_owned();
         Self { recipient, head, text }
     }
+}
+
+/// The real site, migrated with a manager for all its lists.
+pub fn migrated(atelier: &Atelier, manager: &str) -> PathBuf {
+    let [target, config] =
+        [manager, &format!("{manager}.toml")].map(|it| atelier.site.with_file_name(it));
+    let settings = format!("{}\n[lists]\nmanager = '{manager}'\n", read(&atelier.config));
+    fs::write(&config, settings).unwrap();
+    let paths = [&atelier.site, &target].map(|path| path.to_str().unwrap());
+    for verb in ["migrate", "verify"] {
+        let args = [&[verb][..], &paths, &["--config", config.to_str().unwrap()]].concat();
+        let ran = unqmail(args);
+        assert_eq!(ran.code, 0, "{verb}: {}", ran.all());
+    }
+    target
 }
 
 /// Runs a shell script inside; what it said.

@@ -2,9 +2,11 @@
 //! to through its queue programs, and asked by their old addresses.
 #![expect(clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by a panic")]
 
-use crate::posts::{Copy, Post, Step, address, gone_out, kept, people, run, send_post, steps};
+use crate::posts::{
+    Copy, PATIENCE, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps,
+};
 use crate::stage;
-use crate::support::{Atelier, atelier, read, unqmail};
+use crate::support::{Atelier, atelier, read};
 use crate::wire::{HERE, send};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -13,9 +15,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
-
-/// How long Sympa may take for something: its programs look for work every few seconds.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 /// As its services do it.
 const START: &str = "
@@ -116,24 +115,10 @@ impl Sympa {
     }
 }
 
-/// The real site, migrated with all lists on Sympa.
-fn migrated(atelier: &Atelier) -> PathBuf {
-    let [target, config] = ["sympa", "sympa.toml"].map(|it| atelier.site.with_file_name(it));
-    let settings = format!("{}\n[lists]\nmanager = 'sympa'\n", read(&atelier.config));
-    fs::write(&config, settings).unwrap();
-    let paths = [&atelier.site, &target].map(|path| path.to_str().unwrap());
-    for verb in ["migrate", "verify"] {
-        let args = [&[verb][..], &paths, &["--config", config.to_str().unwrap()]].concat();
-        let ran = unqmail(args);
-        assert_eq!(ran.code, 0, "{verb}: {}", ran.all());
-    }
-    target
-}
-
 #[test]
 fn the_lists_of_the_real_site_live_on_in_sympa() {
     let Some(atelier) = atelier() else { return };
-    let target = migrated(atelier);
+    let target = migrated(atelier, "sympa");
     let namesake = add_namesake(&target);
     let sympa = Sympa::new(&target);
     let said = sympa.load();

@@ -139,22 +139,19 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
     assert!(rows > 5 && told.contains("list_posts: others: 5.7.1 Only members"), "{told}");
 }
 
-/// What Mailman is given: data, and programs that are the same for every site.
-#[test]
-fn mailman_is_given_every_list_and_no_text_that_runs() {
-    let laid = Laid::larch_on("mailman").migrated();
-    let kit = laid.target.join("etc/mailman3/unqmail");
-    let text = |name: &str| fs::read_to_string(kit.join(name)).unwrap();
+/// What a manager with a kit is given: data, and programs that are the same for every site.
+fn has_every_list_and_no_text_that_runs(manager: &str, kit: &str, name: &str, programs: &[&str]) {
+    let laid = Laid::larch_on(manager).migrated();
+    let text = |file: &str| fs::read_to_string(laid.target.join(kit).join(file)).unwrap();
     let lines = text("lists.jsonl");
     let records =
         lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let names: Vec<_> =
-        records.map(|it| it["fqdn_listname"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<_> = records.map(|it| it[name].as_str().unwrap().to_owned()).collect();
     assert_eq!(
         names,
         ["book-club@alder.example", "news@larch.example", "ben-chat@mx.larch.example"]
     );
-    for program in ["load", "counters.py", "mailman.cfg", "postfix.cfg"] {
+    for program in programs {
         assert!(!text(program).contains("larch.example"), "{program}");
     }
     assert!(laid.migrate(&[]).stdout.contains("load"), "the sysadmin is told to load it");
@@ -163,28 +160,18 @@ fn mailman_is_given_every_list_and_no_text_that_runs() {
     assert!(told.all().contains("list news@larch.example: help"), "{}", told.all());
 }
 
-/// What Sympa is given: the same.
+#[test]
+fn mailman_is_given_every_list_and_no_text_that_runs() {
+    let programs = ["load", "counters.py", "mailman.cfg", "postfix.cfg"];
+    let (kit, name) = ("etc/mailman3/unqmail", "fqdn_listname");
+    has_every_list_and_no_text_that_runs("mailman", kit, name, &programs);
+}
+
 #[test]
 fn sympa_is_given_every_list_and_no_text_that_runs() {
-    let laid = Laid::larch_on("sympa").migrated();
-    let kit = laid.target.join("etc/unqmail/sympa");
-    let text = |name: &str| fs::read_to_string(kit.join(name)).unwrap();
-    let lines = text("lists.jsonl");
-    let records =
-        lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let names: Vec<_> = records.map(|it| it["list"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(
-        names,
-        ["book-club@alder.example", "news@larch.example", "ben-chat@mx.larch.example"]
-    );
-    for program in ["load", "sympa.conf"] {
-        assert!(!text(program).contains("larch.example"), "{program}");
-    }
-    assert!(laid.migrate(&[]).stdout.contains("load"), "the sysadmin is told to load it");
-    assert_eq!(laid.verify(&[]).code, 0);
-    let told = laid.explain(&["news-help@larch.example"]);
-    assert!(told.all().contains("list news@larch.example: help"), "{}", told.all());
-    let told = laid.explain(&["sympa@larch.example"]);
+    let programs = ["load", "sympa.conf"];
+    has_every_list_and_no_text_that_runs("sympa", "etc/unqmail/sympa", "list", &programs);
+    let told = Laid::larch_on("sympa").migrated().explain(&["sympa@larch.example"]);
     assert!(told.all().contains("list sympa@larch.example: post"), "{}", told.all());
 }
 

@@ -28,6 +28,13 @@ const DOES: &[(&str, &str)] = &[
 /// A setting that is not kept, or not as it was, and what follows.
 pub(super) type Loss = (&'static str, Disposition, &'static str);
 
+/// Of a sublist, where its parent's address is known by the envelope sender.
+pub(super) const OWN_SUBLIST: &str = "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members";
+
+/// Of MIME types, where only that of the whole message is looked at.
+pub(super) const WHOLE_TYPES: &str =
+    "on the new list a post of such a type is refused, and one with a part of it is not";
+
 /// Tells each setting of the list that is among the losses.
 pub(super) fn tell(list: &List, losses: &[Loss], findings: &mut Findings) {
     for setting in list.settings().iter().filter(|setting| !setting.value.is_nothing()) {

@@ -26,6 +26,9 @@ use bstr::{BString, ByteSlice as _};
 #[derive(Clone, Copy, Debug)]
 pub struct Lists;
 
+/// What works where a manager knows the commands that people use most.
+const SOME_COMMANDS: &str = "subscribe, unsubscribe, help and owner work, what was refused is refused; others are answered with help";
+
 /// A program that runs lists.
 pub trait Manager: Sync {
     /// The folder of a list's archived posts, a file each, named by its number.

@@ -39,7 +39,7 @@ impl Manager for Mailman {
     }
 
     fn commands(&self) -> &'static str {
-        "subscribe, unsubscribe, help and owner work, what was refused is refused; others are answered with help"
+        super::SOME_COMMANDS
     }
 
     fn kept(&self, list: &MailingList) -> Vec<Kept> {

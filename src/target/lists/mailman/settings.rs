@@ -268,18 +268,10 @@ const LOSSES: &[Loss] = {
             Adapted,
             "on the new list they do so in Mailman's web interface",
         ),
-        (
-            "parent",
-            Adapted,
-            "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members",
-        ),
+        ("parent", Adapted, lost::OWN_SUBLIST),
         ("smallest-bytes", Dropped, "on the new list they are distributed"),
         ("subject-required", Adapted, "on the new list they wait for a moderator"),
-        (
-            "types-refused",
-            Adapted,
-            "on the new list a post of such a type is refused, and one with a part of it is not",
-        ),
+        ("types-refused", Adapted, lost::WHOLE_TYPES),
         ("types-kept", Adapted, "on the new list those within other parts too"),
         ("types-removed", Adapted, "on the new list those within other parts too"),
     ]

@@ -64,18 +64,10 @@ const LOSSES: &[Loss] = {
         ("moderators-edit-texts", Dropped, "on the new host they are files"),
         ("moderators-list-members", Dropped, "on the new list its owner may"),
         ("moderators-subscribe-others", Dropped, "on the new host mlmmj-sub and mlmmj-unsub do so"),
-        (
-            "parent",
-            Adapted,
-            "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members",
-        ),
+        ("parent", Adapted, lost::OWN_SUBLIST),
         ("smallest-bytes", Dropped, "on the new list they are distributed"),
         ("types-kept", Dropped, "on the new list they are passed on"),
-        (
-            "types-refused",
-            Adapted,
-            "on the new list a post of such a type is refused, and one with a part of it is not",
-        ),
+        ("types-refused", Adapted, lost::WHOLE_TYPES),
         ("types-removed", Dropped, "on the new list they are passed on"),
     ]
 };

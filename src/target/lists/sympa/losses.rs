@@ -22,11 +22,7 @@ const LOSSES: &[Loss] = {
             Adapted,
             "on the new list its owners do so, by ADD and DEL",
         ),
-        (
-            "parent",
-            Adapted,
-            "the new list takes what the parent's address is the envelope sender of, and numbers it by itself; the parent must have it among its members",
-        ),
+        ("parent", Adapted, lost::OWN_SUBLIST),
         ("smallest-bytes", Dropped, "on the new list they are distributed"),
         ("types-kept", Dropped, "on the new list they are passed on"),
         ("types-refused", Adapted, "on the new list a part within another part is no reason"),
