@@ -153,7 +153,7 @@ def dumped(sympa, name):
     for role in ROLES:
         path = os.path.join(sympa.folder(name), f"{role}.dump")
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
+            with sympa.owner(), open(path, encoding="utf-8", errors="replace") as file:
                 paragraphs = file.read().split("\n\n")
         except FileNotFoundError:
             continue
