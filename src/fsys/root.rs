@@ -144,13 +144,18 @@ impl Root {
             .map_err(|e| Error::new("examine", &folder.path.join(path), e))
     }
 
-    /// Reads a whole regular file in an open folder, as [`Root::read`] does; a link is an error that
-    /// [`Error::is_link`] knows.
-    pub fn read_in<B: AsRef<[u8]>>(&self, folder: &Folder, name: B, limit: u64) -> Result<Vec<u8>> {
+    /// Reads a whole regular file in an open folder, as [`Root::read`] does, and tells what was opened;
+    /// a link is an error that [`Error::is_link`] knows.
+    pub fn read_in<B: AsRef<[u8]>>(
+        &self,
+        folder: &Folder,
+        name: B,
+        limit: u64,
+    ) -> Result<(Vec<u8>, Stat)> {
         let path = folder.path.join(name.as_ref());
-        let (file, _) = folder.open(name)?;
+        let (file, stat) = folder.open(name)?;
         let read = || read_regular(self.watched(&path, Ok(file.into()))?, limit);
-        read().map_err(|e| Error::new("read", &path, e))
+        read().map(|bytes| (bytes, stat)).map_err(|e| Error::new("read", &path, e))
     }
 
     /// Reads a file as [`Root::read`] does; `None` where there is none.

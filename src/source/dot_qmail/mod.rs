@@ -6,7 +6,7 @@
 mod charset;
 mod reply;
 
-use super::access::Access;
+use super::access::{Access, guard};
 use super::{Error, Reading, Source};
 use crate::fsys::root::Root;
 use crate::model::RelPath;
@@ -49,21 +49,22 @@ fn replies(reading: &Reading<'_>) -> BTreeMap<(RelPath, RelPath), Reply> {
         entry.targets.iter().filter_map(move |line| named(&folder, line))
     }));
     let mut access = Access::new(reading.root);
-    let mut may_read = |(folder, file): &(RelPath, RelPath)| {
-        let real = reading.root.real(file).ok()?;
+    let mut own = Vec::new();
+    for named in named_files {
+        let Some(real) = reading.root.real(&named.1).ok() else { continue };
         if site.owners_lost {
-            return Some(real.starts_with(folder));
+            own.extend(real.starts_with(&named.0).then_some((named, real, None)));
+            continue;
         }
-        let owner = reading.root.stat(folder).ok().flatten()?;
+        let Some(owner) = reading.root.stat(&named.0).ok().flatten() else { continue };
         // A program never runs as root, whoever owns the folder.
-        let uid = if owner.uid == 0 { u32::MAX } else { owner.uid };
-        let way = access.way_into(&real.parent());
-        Some(way.iter().chain(&access.need(&real, READ)).all(|need| need.is_met(uid, owner.gid)))
-    };
-    let own = named_files.into_iter().filter(|named| may_read(named) == Some(true));
-    let own: Vec<(RelPath, RelPath)> = own.collect();
-    let read = own.into_par_iter().filter_map(|named| {
-        let reply = read(reading.root, &named.1)?;
+        let reader = (if owner.uid == 0 { u32::MAX } else { owner.uid }, owner.gid);
+        let is_open =
+            access.way_into(&real.parent()).iter().all(|need| need.is_met(reader.0, reader.1));
+        own.extend(is_open.then_some((named, real, Some(reader))));
+    }
+    let read = own.into_par_iter().filter_map(|(named, real, reader)| {
+        let reply = read(reading.root, &real, reader)?;
         Some((named, reply))
     });
     read.collect()
@@ -74,7 +75,37 @@ fn named(folder: &RelPath, line: &BString) -> Option<(RelPath, RelPath)> {
     Some((folder.clone(), folder.join(&called.message)))
 }
 
-fn read(root: &Root, path: &RelPath) -> Option<Reply> {
-    let bytes = root.read_if_there(path, LARGEST).ok().flatten()?;
+/// The answer in a file at its real path, if this user and group may read it. Asked of what was
+/// opened, and no link is followed any more: its owner may put another file there at any moment.
+fn read(root: &Root, real: &RelPath, reader: Option<(u32, u32)>) -> Option<Reply> {
+    let folder = root.real_folder(&real.parent()).ok()?;
+    let (bytes, stat) = root.read_in(&folder, real.file_name(), LARGEST).ok()?;
+    if reader.is_some_and(|(uid, gid)| !guard(&stat).grants(uid, gid, READ)) {
+        return None;
+    }
     reply::parse(&bytes)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::{RelPath, Root, read};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    #[test]
+    fn a_link_or_a_closed_file_in_the_place_of_an_answer_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("message"), "Away.\n").unwrap();
+        fs::write(at("closed"), "Secret.\n").unwrap();
+        fs::set_permissions(at("closed"), Permissions::from_mode(0o0)).unwrap();
+        symlink("message", at("link")).unwrap();
+        let owner = fs::metadata(at("message")).unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let told = |name: &str| {
+            read(&root, &RelPath::new(name), Some((owner.uid().max(1), owner.gid()))).is_some()
+        };
+        assert_eq!(["message", "closed", "link"].map(told), [true, false, false]);
+    }
 }

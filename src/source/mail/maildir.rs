@@ -74,7 +74,8 @@ pub(super) fn read(
 
 /// The first line of `maildirsize` (`read_quota_from_maildir` in `vdelivermail.c`).
 fn limits(root: &Root, maildir: &Open) -> Quota {
-    let bytes = root.read_in(maildir, SIZES, LARGEST_SIZES).or_else(|error| {
+    let read = root.read_in(maildir, SIZES, LARGEST_SIZES).map(|(bytes, _)| bytes);
+    let bytes = read.or_else(|error| {
         // Through a link, which the old server follows.
         if error.is_link() {
             root.read(&maildir.path.join(SIZES), LARGEST_SIZES)
