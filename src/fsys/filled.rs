@@ -1,9 +1,9 @@
 //! Folders that appear with all they hold.
 
+use super::folder::Folder;
 use super::tree::{Access, Tree, temporary_in};
 use super::{Error, Result};
-use crate::model::RelPath;
-use bstr::ByteSlice as _;
+use bstr::{BStr, ByteSlice as _};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::io;
@@ -15,15 +15,16 @@ impl Tree {
     /// `None` where something has the name already.
     pub fn make_filled<const N: usize>(
         &self,
-        path: &RelPath,
+        parent: &Folder,
+        name: &BStr,
         folders: [&str; N],
         file: Option<(&str, Access)>,
         access: Access,
     ) -> Result<Option<[OwnedFd; N]>> {
-        let parent = self.root().folder(&path.parent())?.into_fd();
-        let (first, name) = (temporary_in(path.file_name()), path.file_name());
+        let (path, parent) = (parent.path.join(name), &parent.dir);
+        let first = temporary_in(name);
         let fill = || -> io::Result<[OwnedFd; N]> {
-            let made = self.folder_in(&parent, &first, access)?;
+            let made = self.folder_in(parent, &first, access)?;
             let mut opened = Vec::with_capacity(N);
             for folder in folders {
                 opened.push(self.folder_in(&made, folder.as_bytes(), access)?);
@@ -34,7 +35,7 @@ impl Tree {
                 self.set_access(&file, access)?;
             }
             let flags = RenameFlags::NOREPLACE;
-            rustix::fs::renameat_with(&parent, &*first, &parent, name.as_bytes(), flags)?;
+            rustix::fs::renameat_with(parent, &*first, parent, name.as_bytes(), flags)?;
             opened.try_into().map_err(|_| io::Error::other("a folder is missing"))
         };
         match fill() {
@@ -43,15 +44,15 @@ impl Tree {
                 // Whoever serves the target was faster. What cannot go is made use of another time.
                 let at = |name: &str| [&*first, b"/", name.as_bytes()].concat();
                 for folder in folders {
-                    let _ = rustix::fs::unlinkat(&parent, at(folder), AtFlags::REMOVEDIR).is_ok();
+                    let _ = rustix::fs::unlinkat(parent, at(folder), AtFlags::REMOVEDIR).is_ok();
                 }
                 if let Some((file, _)) = file {
-                    let _ = rustix::fs::unlinkat(&parent, at(file), AtFlags::empty()).is_ok();
+                    let _ = rustix::fs::unlinkat(parent, at(file), AtFlags::empty()).is_ok();
                 }
-                let _ = rustix::fs::unlinkat(&parent, &*first, AtFlags::REMOVEDIR).is_ok();
+                let _ = rustix::fs::unlinkat(parent, &*first, AtFlags::REMOVEDIR).is_ok();
                 Ok(None)
             }
-            Err(error) => Err(Error::new("create folder", path, error)),
+            Err(error) => Err(Error::new("create folder", &path, error)),
         }
     }
 
@@ -76,7 +77,8 @@ impl Tree {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
 mod tests {
-    use super::{Access, RelPath, Tree};
+    use super::{Access, Tree};
+    use crate::model::RelPath;
 
     #[test]
     fn a_folder_appears_whole_and_what_a_killed_run_left_becomes_it() {
@@ -84,7 +86,9 @@ mod tests {
         let tree = Tree::create(dir.path()).unwrap();
         let access = Access { mode: 0o700, owner: None };
         let make = |name: &str| {
-            tree.make_filled(&RelPath::new(name), ["new", "tmp"], Some(("marker", access)), access)
+            let parent = tree.root().folder(&RelPath::default()).unwrap();
+            let marker = Some(("marker", access));
+            tree.make_filled(&parent, name.into(), ["new", "tmp"], marker, access)
         };
         std::fs::create_dir_all(dir.path().join(".unqmail-a/new")).unwrap();
         std::fs::write(dir.path().join(".unqmail-a/marker"), "").unwrap();
@@ -97,6 +101,5 @@ mod tests {
         std::fs::write(dir.path().join("c"), "").unwrap();
         assert!(make("c").unwrap().is_none() && make("a").unwrap().is_none());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
-        assert!(make("none/d").is_err());
     }
 }

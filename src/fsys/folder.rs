@@ -117,6 +117,12 @@ impl Folder {
         Ok(Self { dir, path, is_real: self.is_real })
     }
 
+    /// The same folder once more.
+    pub fn again(&self) -> Result<Self> {
+        let dir = self.dir.try_clone().map_err(|e| Error::new("open folder", &self.path, e))?;
+        Ok(Self { dir, path: self.path.clone(), is_real: self.is_real })
+    }
+
     /// Gives up the name and keeps the descriptor.
     pub fn into_fd(self) -> OwnedFd {
         self.dir

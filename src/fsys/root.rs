@@ -3,7 +3,7 @@
 
 use super::folder::{Entry, Folder, optional, regular, with_noatime};
 use super::watch::{Stamp, Watch};
-use super::{Error, Result, Stat};
+use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
@@ -205,6 +205,30 @@ impl Root {
         }
     }
 
+    /// Opens a folder in an open one, as [`Root::folder`] does: a link leads to where it leads beneath
+    /// the root. `None` where there is none.
+    pub fn enter<B: AsRef<[u8]>>(&self, folder: &Folder, name: B) -> Result<Option<Folder>> {
+        let opened = match self.folder_in(folder, name.as_ref()) {
+            Err(error) if error.is_link() => self.folder(&folder.path.join(name.as_ref())),
+            opened => opened,
+        };
+        match opened {
+            Ok(opened) => Ok(Some(opened)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a file in an open folder, as [`Root::read`] does; `None` where there is none.
+    pub fn read_within(&self, folder: &Folder, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        // Looked at first: even opening a FIFO wakes whoever waits at its other end.
+        match self.stat_in(folder, name)?.map(|stat| stat.kind) {
+            None => Ok(None),
+            Some(Kind::File) => self.read_in(folder, name, limit).map(|(bytes, _)| Some(bytes)),
+            Some(_) => self.read_if_there(&folder.path.join(name), limit),
+        }
+    }
+
     /// Lists a folder, sorted by name.
     pub fn list(&self, path: &RelPath) -> Result<Vec<Entry>> {
         self.list_open(&self.folder(path)?)
@@ -370,7 +394,6 @@ fn read_regular(fd: OwnedFd, limit: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
 mod tests {
-    use super::super::Kind;
     use super::*;
     use std::os::unix::fs::symlink;
 

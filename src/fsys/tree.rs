@@ -1,6 +1,7 @@
 //! Writing beneath a folder: whole files appear at once or not at all.
 
 use super::bytes::pour;
+use super::folder::Folder;
 use super::root::Root;
 use super::{Error, Free, Result, Stat};
 use crate::model::RelPath;
@@ -148,19 +149,7 @@ impl Tree {
     /// Opens a file under a temporary name beside its place, for writing.
     pub fn prepare_open(&self, path: &RelPath, access: Access) -> Result<(File, Prepared)> {
         let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
-        let name = temporary(path);
-        let create = || {
-            let flags =
-                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(&parent, name.as_slice(), flags, Mode::from_raw_mode(NEW))
-        };
-        let fd = match create() {
-            // Left behind by a run that was killed.
-            Err(Errno::EXIST) => rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::empty())
-                .and_then(|()| create()),
-            result => result,
-        }
-        .map_err(|e| Error::new("create", path, e))?;
+        let fd = create_in(&parent, &temporary(path)).map_err(|e| Error::new("create", path, e))?;
         self.give(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
         Ok((File::from(fd), Prepared { path: path.clone() }))
     }
@@ -184,6 +173,26 @@ impl Tree {
             path.file_name().as_bytes(),
         )
         .map_err(|e| Error::new("put in place", &path, e))
+    }
+
+    /// Writes a file in an open folder: it appears whole or not at all. What was there before is gone
+    /// at that moment.
+    pub fn write_in(
+        &self,
+        folder: &Folder,
+        name: &str,
+        bytes: &[u8],
+        access: Access,
+    ) -> Result<()> {
+        let path = folder.path.join(name);
+        let first = temporary(&path);
+        let write = || -> io::Result<()> {
+            let fd = create_in(&folder.dir, &first)?;
+            self.give(&fd, access)?;
+            File::from(fd).write_all(bytes)?;
+            Ok(rustix::fs::renameat(&folder.dir, &*first, &folder.dir, name)?)
+        };
+        write().map_err(|e| Error::new("write", &path, e))
     }
 
     /// Waits until everything written so far is on the disk.
@@ -241,18 +250,7 @@ impl Tree {
         (seconds, nanoseconds): (i64, u32),
     ) -> io::Result<()> {
         let temporary = temporary_in(name);
-        let create = || {
-            let flags =
-                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(tmp, &*temporary, flags, Mode::from_raw_mode(NEW))
-        };
-        let fd = match create() {
-            // Left behind by a run that was killed.
-            Err(Errno::EXIST) => {
-                rustix::fs::unlinkat(tmp, &*temporary, AtFlags::empty()).and_then(|()| create())
-            }
-            result => result,
-        }?;
+        let fd = create_in(tmp, &temporary)?;
         self.give(&fd, access)?;
         let mut file = File::from(fd);
         io::copy(from, &mut file)?;
@@ -294,18 +292,7 @@ impl Tree {
     ) -> io::Result<T> {
         let temporary = temporary_in(name);
         let (folder, first) = tmp.map_or((to, name), |tmp| (tmp, temporary.as_slice()));
-        let create = || {
-            let flags =
-                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(folder, first, flags, Mode::from_raw_mode(NEW))
-        };
-        let fd = match create() {
-            // Left behind by a run that was killed.
-            Err(Errno::EXIST) => {
-                rustix::fs::unlinkat(folder, first, AtFlags::empty()).and_then(|()| create())
-            }
-            result => result,
-        }?;
+        let fd = create_in(folder, first)?;
         let write = || {
             self.give(&fd, access)?;
             let (size, told) = fill(&fd)?;
@@ -462,6 +449,22 @@ pub(super) fn temporary_in(name: &[u8]) -> Vec<u8> {
     // A name may be as long as the file system allows; then its front must do.
     temporary.truncate(255);
     temporary
+}
+
+/// Makes a file for writing; what a run that was killed left under its name goes.
+fn create_in(folder: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+    let create = || {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(NEW))
+    };
+    let made = match create() {
+        Err(Errno::EXIST) => {
+            rustix::fs::unlinkat(folder, name, AtFlags::empty()).and_then(|()| create())
+        }
+        made => made,
+    };
+    Ok(made?)
 }
 
 fn temporary(path: &RelPath) -> Vec<u8> {

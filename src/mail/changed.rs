@@ -2,9 +2,9 @@
 //! that writes into the file, an editor, a restored backup. Size or date tell.
 
 use super::compare::Wanted;
-use super::{Job, Mailbox, PARTS, Part};
+use super::{Job, PARTS, Part};
 use crate::fsys::folder::Folder as Open;
-use crate::model::RelPath;
+use crate::fsys::root::Root;
 use crate::source::mail::Messages;
 use std::collections::BTreeSet;
 
@@ -19,8 +19,7 @@ impl<'a> Looks<'a> {
     /// Opens a folder, unless an earlier pass saw it as it is: then nothing in it is looked at.
     pub(super) fn new(
         job: &Job<'a>,
-        mailbox: &Mailbox<'_>,
-        path: &RelPath,
+        (root, folder): (&Root, Option<&Open>),
         parts: &'a [Part<'a>],
     ) -> Option<Self> {
         let is_untouched = |part: &Part<'_>| {
@@ -32,7 +31,7 @@ impl<'a> Looks<'a> {
         // What cannot be opened is told when it is listed.
         let open = |part: &Part<'a>, sub| part.messages(job.root, sub).ok().flatten();
         let of = |part: &Part<'a>| PARTS.map(|sub| open(part, sub).filter(|_| part.is_maildir()));
-        let target = PARTS.map(|sub| mailbox.tree.root().folder(&path.join(sub)).ok());
+        let target = PARTS.map(|sub| root.enter(folder?, sub).ok().flatten());
         Some(Self { parts, sources: parts.iter().map(of).collect(), target })
     }
 

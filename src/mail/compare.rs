@@ -8,7 +8,8 @@ use super::numbers::Former;
 use super::record::Known;
 use super::{Job, Mailbox, Moved, PARTS, Part, Pass, convert, folder};
 use crate::fsys::Result;
-use crate::fsys::tree::Tree;
+use crate::fsys::folder::Folder as Open;
+use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::message::{is_plain, renamed};
 use bstr::{BStr, BString};
@@ -111,9 +112,11 @@ pub(super) fn compare<'a>(
     known: &Known,
     moved: &mut Moved,
 ) -> Result<(Work, Vec<BString>)> {
-    let path = mailbox.folder(name);
-    let is_served = folder::is_served(mailbox, &path)?;
-    let letters = Letters::read(job.root, mailbox, &path, parts, is_served);
+    let (path, open) = (mailbox.folder(name), mailbox.open(name)?);
+    let (tree, open) = (mailbox.tree.root(), open.as_ref());
+    let is_served = folder::is_served(tree, open)?;
+    let served = open.filter(|_| is_served).map(|open| (tree, open));
+    let letters = Letters::read(job.root, parts, served);
     let failures = moved.failures.len();
     let mut source = messages(job, parts, &letters, moved);
     let is_whole = moved.failures.len() == failures;
@@ -122,7 +125,7 @@ pub(super) fn compare<'a>(
         formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
     }
     source.sort_unstable_by(Wanted::order);
-    let (mut target, stale, is_there) = listed(mailbox.tree, &path)?;
+    let (mut target, stale, is_there) = listed(tree, open)?;
     target.sort_unstable_by(|a, b| {
         (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
     });
@@ -138,7 +141,7 @@ pub(super) fn compare<'a>(
         stale,
     };
     let has_brought = !known.brought.is_empty();
-    let looks = has_brought.then(|| Looks::new(job, mailbox, &work.path, parts)).flatten();
+    let looks = has_brought.then(|| Looks::new(job, (tree, open), parts)).flatten();
     let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
     let mut kept = Vec::with_capacity(source.len());
     let (mut source, mut target) = (source.into_iter().peekable(), target.into_iter().peekable());
@@ -250,11 +253,13 @@ fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {
 
 /// The messages of a folder of the target, what was left behind in its `tmp`, and whether it has all
 /// parts.
-pub(super) fn listed(tree: &Tree, path: &RelPath) -> Result<(Vec<There>, Vec<BString>, bool)> {
-    let list = |sub: &str| match tree.root().list(&path.join(sub)) {
-        Ok(entries) => Ok(Some(entries)),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
+pub(super) fn listed(
+    root: &Root,
+    folder: Option<&Open>,
+) -> Result<(Vec<There>, Vec<BString>, bool)> {
+    let list = |sub: &str| {
+        let open = folder.map_or(Ok(None), |folder| root.enter(folder, sub))?;
+        open.map(|open| root.list_open(&open)).transpose()
     };
     let mut is_there = true;
     let mut messages = Vec::new();

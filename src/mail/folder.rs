@@ -3,11 +3,14 @@
 use super::compare::Work;
 use super::{Job, Mailbox, Moved, Part, numbers};
 use crate::fsys::Result;
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
-use crate::model::RelPath;
 use crate::source::courier;
 use crate::target::dovecot;
 use bstr::BString;
+
+/// A folder of the old server, open.
+pub(super) type Source<'a> = (&'a Part<'a>, Open);
 
 /// Brings over what clients know of a folder, once its messages are there.
 pub(super) fn remember(
@@ -17,71 +20,77 @@ pub(super) fn remember(
     parts: &[Part<'_>],
     moved: &mut Moved,
 ) -> Result<()> {
-    let path = &work.path;
+    // One that could not be made was told.
+    let Some(open) = mailbox.open(&work.name)? else { return Ok(()) };
+    let sources = parts.iter().filter_map(|part| Some((part, part.open(job.root)?)));
+    let sources: Vec<Source<'_>> = sources.collect();
     if !work.is_served {
         let keywords = dovecot::keywords::render(work.keywords.iter());
         let keywords = Some(keywords).filter(|text| !text.is_empty());
-        write_or_remove(mailbox, &path.join(dovecot::keywords::FILE), keywords, moved)?;
-        let grants = parts.iter().filter(|part| part.is_maildir()).find_map(|part| {
-            let path = part.folder.path.join(courier::ACL);
-            let bytes = job.root.read_if_there(&path, courier::LARGEST).ok().flatten()?;
+        write_or_remove(mailbox, &open, dovecot::keywords::FILE, keywords, moved)?;
+        let grants = sources.iter().find_map(|(_, source)| {
+            let bytes = read(job.root, source, courier::ACL)?;
             Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
         });
         let grants = grants.map(|grants| dovecot::acl::render(&grants));
-        write_or_remove(mailbox, &path.join(dovecot::acl::FILE), grants, moved)?;
+        write_or_remove(mailbox, &open, dovecot::acl::FILE, grants, moved)?;
     }
-    let (known, served) = ((parts, &work.formers), work.is_served);
-    numbers::write(job.root, mailbox, path, known, job.pop3, served, moved)
+    numbers::write(job, mailbox, (&open, work), &sources, moved)?;
+    if work.name.is_empty() && !work.is_served {
+        let folders = subscriptions(job.root, parts);
+        let text = folders.map(|folders| dovecot::subscriptions::render(folders.iter()));
+        write_or_remove(mailbox, &open, dovecot::subscriptions::FILE, text, moved)?;
+    }
+    Ok(())
+}
+
+/// A file that Courier keeps of a folder or mailbox; one that cannot be read was told when the
+/// migration was planned.
+fn read(root: &Root, folder: &Open, name: &str) -> Option<Vec<u8>> {
+    root.read_within(folder, name, courier::LARGEST).ok().flatten()
 }
 
 /// What is gone on the old server since the last run goes here too.
 fn write_or_remove(
     mailbox: &Mailbox<'_>,
-    file: &RelPath,
+    folder: &Open,
+    name: &str,
     text: Option<Vec<u8>>,
     moved: &mut Moved,
 ) -> Result<()> {
+    let root = mailbox.tree.root();
     match text {
-        Some(text) => mailbox.write(file, &text, moved)?,
-        None if mailbox.tree.stat(file)?.is_some() => mailbox.tree.remove(file)?,
-        None => {}
+        Some(text) => {
+            let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            // A longer one is another one.
+            let there = root.read_within(folder, name, limit).ok().flatten();
+            mailbox.write(folder, name, (there.as_deref(), &text), moved)
+        }
+        None if root.stat_in(folder, name)?.is_some() => {
+            mailbox.tree.remove(&folder.path.join(name))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Writes which folders the owner's mail program shows.
-pub(super) fn subscribe(
-    root: &Root,
-    mailbox: &Mailbox<'_>,
-    parts: &[Part<'_>],
-    moved: &mut Moved,
-) -> Result<()> {
-    let mut folders: Vec<BString> = Vec::new();
-    let mut is_known = false;
+/// The folders that the owner's mail program shows; `None` where no store tells.
+fn subscriptions(root: &Root, parts: &[Part<'_>]) -> Option<Vec<BString>> {
+    let mut folders = None;
     for part in parts.iter().filter(|part| part.is_maildir()) {
-        let path = part.store.path.join(courier::SUBSCRIBED);
-        // One that cannot be read was told when the migration was planned.
-        if let Some(bytes) = root.read_if_there(&path, courier::LARGEST).ok().flatten() {
-            is_known = true;
+        let store = root.real_folder(&part.store.path).ok();
+        if let Some(bytes) = store.and_then(|store| read(root, &store, courier::SUBSCRIBED)) {
             let own = courier::subscribed(&bytes).into_iter();
-            folders.extend(own.map(|name| part.copy.folder(&name).clone()));
+            let own = own.map(|name| part.copy.folder(&name).clone());
+            folders.get_or_insert_with(Vec::new).extend(own);
         }
     }
-    if is_served(mailbox, &mailbox.home)? {
-        return Ok(());
-    }
-    let text = is_known.then(|| dovecot::subscriptions::render(folders.iter()));
-    write_or_remove(mailbox, &mailbox.home.join(dovecot::subscriptions::FILE), text, moved)
+    folders
 }
 
 /// Whether Dovecot has opened a folder: then it has files of its own there, and what clients know
 /// is Dovecot's to say.
-pub(super) fn is_served(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {
-    let entries = match mailbox.tree.root().list(path) {
-        Ok(entries) => entries,
-        Err(error) if error.is_missing() => return Ok(false),
-        Err(error) => return Err(error),
-    };
+pub(super) fn is_served(root: &Root, folder: Option<&Open>) -> Result<bool> {
+    let entries = folder.map_or(Ok(Vec::new()), |folder| root.list_open(folder))?;
     // dovecot.index, dovecot.index.log, dovecot.list.index, dovecot.mailbox.log and the like.
     Ok(entries.iter().any(|entry| entry.name.starts_with(b"dovecot.")))
 }

@@ -11,11 +11,13 @@ use std::collections::BTreeSet;
 /// Removes a folder; `false` where something is in it that somebody may want.
 pub(super) fn remove_folder(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {
     let tree = mailbox.tree;
-    let entries = match tree.root().list(path) {
-        Ok(entries) => entries,
+    let root = tree.root();
+    let open = match root.folder(path) {
+        Ok(open) => open,
         Err(error) if error.is_missing() => return Ok(true),
         Err(error) => return Err(error),
     };
+    let entries = root.list_open(&open)?;
     let is_inbox = *path == mailbox.home;
     let is_nobodys = |name: &[u8]| {
         name == b"maildirfolder"
@@ -28,7 +30,7 @@ pub(super) fn remove_folder(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<boo
     if others.iter().any(|entry| entry.kind != Kind::File || !is_nobodys(&entry.name)) {
         return Ok(false);
     }
-    let (messages, stale, _) = listed(mailbox.tree, path)?;
+    let (messages, stale, _) = listed(root, Some(&open))?;
     if !messages.is_empty() {
         return Ok(false);
     }
@@ -59,16 +61,13 @@ pub(super) fn remove_mailbox(mailbox: &Mailbox<'_>) -> Result<bool> {
 
 /// Counts the messages in folders of the mailbox that neither the old server nor a pass knows.
 pub(super) fn foreign(mailbox: &Mailbox<'_>, known: &BTreeSet<BString>) -> Result<u64> {
-    let entries = match mailbox.tree.root().list(&mailbox.home) {
-        Ok(entries) => entries,
-        Err(error) if error.is_missing() => return Ok(0),
-        Err(error) => return Err(error),
-    };
+    let root = mailbox.tree.root();
+    let Some(maildir) = mailbox.open(&BString::default())? else { return Ok(0) };
     let mut count = 0;
-    for entry in entries {
+    for entry in root.list_open(&maildir)? {
         let is_folder = entry.kind == Kind::Folder && entry.name.starts_with(b".");
         if is_folder && !known.contains(&entry.name) {
-            let (messages, _, _) = listed(mailbox.tree, &mailbox.home.join(&entry.name))?;
+            let (messages, _, _) = listed(root, root.enter(&maildir, &entry.name)?.as_ref())?;
             count += u64::try_from(messages.len()).unwrap_or(u64::MAX);
         }
     }

@@ -1,8 +1,8 @@
 //! Keywords of messages: on the new server small letters behind the flags.
 
-use super::{Mailbox, Part};
+use super::Part;
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
-use crate::model::RelPath;
 use crate::model::memory::Keywords;
 use crate::source::courier;
 use crate::target::dovecot::keywords as file;
@@ -23,14 +23,9 @@ pub(super) struct Letters {
 
 impl Letters {
     /// Reads the keywords of all folders that go into one. What cannot be read was told when the
-    /// migration was planned. Where Dovecot has given out letters already, those count.
-    pub(super) fn read(
-        root: &Root,
-        mailbox: &Mailbox<'_>,
-        folder: &RelPath,
-        parts: &[Part<'_>],
-        is_served: bool,
-    ) -> Self {
+    /// migration was planned. Where Dovecot serves the folder on the new server and has given out
+    /// letters already, those count.
+    pub(super) fn read(root: &Root, parts: &[Part<'_>], served: Option<(&Root, &Open)>) -> Self {
         let mut all = Keywords::default();
         for part in parts.iter().filter(|part| part.is_maildir()) {
             let own = courier::keywords(root, &part.folder.path).unwrap_or_default();
@@ -40,9 +35,8 @@ impl Letters {
                 all.of.entry(message).or_insert_with(|| positions.collect());
             }
         }
-        let letters: Vec<(usize, u8)> = if is_served {
-            let path = folder.join(file::FILE);
-            let there = mailbox.tree.root().read_if_there(&path, LARGEST).ok().flatten();
+        let letters: Vec<(usize, u8)> = if let Some((target, folder)) = served {
+            let there = target.read_within(folder, file::FILE, LARGEST).ok().flatten();
             let there = file::letters(&there.unwrap_or_default()).into_iter();
             there.map(|(name, letter)| (all.position(&name), letter)).collect()
         } else {

@@ -36,9 +36,10 @@ pub(super) fn add(
         }
         let known = record.take(&name)?;
         let parts = folders.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let path = mailbox.folder(&name);
-        let is_served = folder::is_served(mailbox, &path)?;
-        let letters = Letters::read(job.root, mailbox, &path, parts, is_served);
+        let (tree, open) = (mailbox.tree.root(), mailbox.open(&name)?);
+        let is_served = folder::is_served(tree, open.as_ref())?;
+        let served = open.as_ref().filter(|_| is_served).map(|open| (tree, open));
+        let letters = Letters::read(job.root, parts, served);
         let mut late = messages(job, parts, &letters, moved);
         late.retain(|wanted| !known.is_brought(&wanted.unique().to_owned()));
         if late.is_empty() {
@@ -63,7 +64,7 @@ pub(super) fn add(
             });
             everywhere = Some(all);
         }
-        let there = listed(mailbox.tree, &path)?.0;
+        let there = listed(tree, open.as_ref())?.0;
         let there: BTreeSet<&BStr> = there.iter().map(|there| base(&there.name)).collect();
         late.retain(|wanted| !there.contains(wanted.unique()));
         record.begin(&name, late.iter().map(Wanted::unique))?;
@@ -139,14 +140,15 @@ type Places = BTreeMap<BString, (BString, There)>;
 
 fn all_messages(mailbox: &Mailbox<'_>) -> Result<Places> {
     let mut all = Places::new();
-    let folders = match mailbox.tree.root().list(&mailbox.home) {
-        Ok(folders) => folders,
-        Err(error) if error.is_missing() => return Ok(all),
-        Err(error) => return Err(error),
-    };
-    let named = folders.into_iter().map(|entry| entry.name).filter(|name| name.starts_with(b"."));
+    let root = mailbox.tree.root();
+    let Some(maildir) = mailbox.open(&BString::default())? else { return Ok(all) };
+    let named = root
+        .list_open(&maildir)?
+        .into_iter()
+        .map(|entry| entry.name)
+        .filter(|name| name.starts_with(b"."));
     for name in std::iter::once(BString::default()).chain(named) {
-        let (messages, _, _) = listed(mailbox.tree, &mailbox.folder(&name))?;
+        let (messages, _, _) = listed(root, mailbox.open(&name)?.as_ref())?;
         let places = messages.into_iter().map(|m| (base(&m.name).to_owned(), (name.clone(), m)));
         all.extend(places);
     }

@@ -3,6 +3,7 @@
 use super::compare::{There, Wanted, Work};
 use super::name::base;
 use super::{Job, Mailbox, Moved, PARTS, Part, convert};
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::{Error, Result, Stat, bytes, tree};
 use crate::model::RelPath;
 use crate::source::mail::Messages;
@@ -101,12 +102,13 @@ pub(super) fn open_target(
     let path = mailbox.folder(name);
     // Tells Maildir++ programs that this is no account's Maildir.
     let marker = Some(("maildirfolder", mailbox.file_access())).filter(|_| !name.is_empty());
-    let mut made = None;
-    if tree.stat(&path)?.is_none() {
+    let made = if mailbox.open(name)?.is_none() {
         moved.folders += 1;
-        make_above(mailbox, &path)?;
-        made = tree.make_filled(&path, ["new", "cur", "tmp"], marker, access)?;
-    }
+        let above = make_above(mailbox, name)?;
+        tree.make_filled(&above, path.file_name(), ["new", "cur", "tmp"], marker, access)?
+    } else {
+        None
+    };
     let [new, cur, tmp] = match made {
         Some(made) => made,
         None => open_parts(mailbox, &path, marker)?,
@@ -132,23 +134,25 @@ fn open_parts(
     Ok([open("new")?, open("cur")?, open("tmp")?])
 }
 
-/// The domain's folder, the home and the Maildir belong to the mail user, the folder above them to
-/// root.
-fn make_above(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<()> {
-    let tree = mailbox.tree;
-    if tree.stat(&path.parent())?.is_some() {
-        return Ok(());
+/// Opens what lies above a folder, made where it is missing. The domain's folder, the home and the
+/// Maildir belong to the mail user, the folder above them to root.
+fn make_above(mailbox: &Mailbox<'_>, name: &BString) -> Result<Open> {
+    let (tree, home) = (mailbox.tree, mailbox.home.parent());
+    if !name.is_empty()
+        && let Some(maildir) = mailbox.open(&BString::default())?
+    {
+        return Ok(maildir);
     }
-    let home = mailbox.home.parent();
     let access = mailbox.folder_access();
     let above = tree::Access { mode: 0o755, owner: access.owner };
     tree.make_folder(&home.parent().parent(), above)?;
     tree.make_folder(&home.parent(), access)?;
     tree.make_folder(&home, access)?;
-    if *path != mailbox.home {
-        tree.make_folder(&mailbox.home, access)?;
+    if name.is_empty() {
+        return tree.root().folder(&home);
     }
-    Ok(())
+    tree.make_folder(&mailbox.home, access)?;
+    tree.root().folder(&mailbox.home)
 }
 
 fn bring_message(

@@ -29,6 +29,7 @@ pub use pass::Pass;
 pub use record::Completed;
 pub use settled::{Looked, Remembered, look};
 
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self, Result};
@@ -42,6 +43,7 @@ use compare::{Wanted, Work, compare};
 use digests::Digests;
 use maildir::Departed;
 use record::Record;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -149,6 +151,11 @@ impl Part<'_> {
 }
 
 impl<'a> Part<'a> {
+    /// Opens the folder itself; `None` for an mbox. What cannot be opened is told when it is listed.
+    fn open(&self, root: &Root) -> Option<Open> {
+        self.is_maildir().then(|| root.real_folder(&self.folder.path).ok()).flatten()
+    }
+
     /// Its messages in one of [`PARTS`]; `None` where they are somebody else's.
     fn messages(&self, root: &'a Root, sub: &str) -> Result<Option<Messages<'a>>> {
         Messages::open(root, &self.store.path, &self.folder.path.join(sub))
@@ -203,8 +210,14 @@ pub fn copy(
     let looked = looked.folders;
     let digests = Digests::new(job.tree, home);
     let home_of_mail = home.join("Maildir");
-    let mailbox =
-        Mailbox { tree: job.tree, home: home_of_mail, ids: job.ids, shares: job.shares, digests };
+    let mailbox = Mailbox {
+        tree: job.tree,
+        home: home_of_mail,
+        open: OnceCell::new(),
+        ids: job.ids,
+        shares: job.shares,
+        digests,
+    };
     let mut folders = Folders::new();
     let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
     for (copy, store) in stores {
@@ -378,16 +391,14 @@ fn remember(
     }
     let remembered = folder::remember(job, mailbox, work, parts, moved);
     moved.failures.extend(remembered.err());
-    if work.name.is_empty() {
-        let subscribed = folder::subscribe(job.root, mailbox, parts, moved);
-        moved.failures.extend(subscribed.err());
-    }
 }
 
 /// A Maildir on the new server.
 struct Mailbox<'a> {
     tree: &'a Tree,
     home: RelPath,
+    /// The same, open, once it is there.
+    open: OnceCell<Open>,
     ids: (u32, u32),
     shares: bool,
     digests: Digests<'a>,
@@ -399,20 +410,35 @@ impl Mailbox<'_> {
         if name.is_empty() { self.home.clone() } else { self.home.join(name) }
     }
 
-    /// Writes a file for Dovecot, unless it says the same already.
-    fn write(&self, path: &RelPath, text: &[u8], moved: &mut Moved) -> Result<()> {
-        let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        // A longer one is another one.
-        if self
-            .tree
-            .root()
-            .read_if_there(path, limit)
-            .is_ok_and(|there| there.as_deref() == Some(text))
-        {
-            return Ok(());
+    /// Opens a folder; INBOX has no name. `None` where it is not there.
+    fn open(&self, name: &BString) -> Result<Option<Open>> {
+        let maildir = match self.open.get() {
+            Some(maildir) => maildir,
+            None => match self.tree.root().folder(&self.home) {
+                Ok(maildir) => self.open.get_or_init(|| maildir),
+                Err(error) if error.is_missing() => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        if name.is_empty() {
+            maildir.again().map(Some)
+        } else {
+            self.tree.root().enter(maildir, name)
         }
-        self.tree.place(self.tree.prepare(path, text, self.file_access())?)?;
-        moved.remembered += 1;
+    }
+
+    /// Writes a file for Dovecot in one of its folders, unless that is what it says already.
+    fn write(
+        &self,
+        folder: &Open,
+        name: &str,
+        (there, text): (Option<&[u8]>, &[u8]),
+        moved: &mut Moved,
+    ) -> Result<()> {
+        if there != Some(text) {
+            self.tree.write_in(folder, name, text, self.file_access())?;
+            moved.remembered += 1;
+        }
         Ok(())
     }
 

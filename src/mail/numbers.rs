@@ -3,11 +3,13 @@
 //! They are written after the messages, from the names that are there then, and anew at each run
 //! until Dovecot has opened the folder.
 
+use super::compare::Work;
+use super::folder::Source;
 use super::name::{arrival, base, courier_order};
-use super::{Mailbox, Moved, Part};
+use super::{Job, Mailbox, Moved};
 use crate::fsys::Result;
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
-use crate::model::RelPath;
 use crate::model::memory::{Numbers, Pop3, PopNames, Uidl};
 use crate::source::courier;
 use crate::target::dovecot::uidlist::{self, Record, is_uidl};
@@ -32,22 +34,19 @@ pub type Former = BTreeMap<BString, BString>;
 
 /// Writes the folder's list of numbers.
 pub(super) fn write(
-    root: &Root,
+    job: &Job<'_>,
     mailbox: &Mailbox<'_>,
-    path: &RelPath,
-    (parts, formers): (&[Part<'_>], &Former),
-    pop3: Pop3,
-    is_served: bool,
+    (folder, work): (&Open, &Work),
+    sources: &[Source<'_>],
     moved: &mut Moved,
 ) -> Result<()> {
-    let is_inbox = *path == mailbox.home;
-    let known = read(root, parts, is_inbox && pop3 == Pop3::Courier);
-    let names = names(mailbox, path)?;
-    let by_date = |records: &[Record<'_>]| by_date(mailbox, path, records);
-    let list = list(&names, &known, formers, is_inbox.then_some(pop3), by_date)?;
-    let file = path.join(uidlist::FILE);
-    let there = mailbox.tree.root().read_if_there(&file, LARGEST)?;
-    if is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
+    let (is_inbox, root) = (work.name.is_empty(), mailbox.tree.root());
+    let known = read(job.root, sources, is_inbox && job.pop3 == Pop3::Courier);
+    let names = names(root, folder)?;
+    let by_date = |records: &[Record<'_>]| by_date(root, folder, records);
+    let list = list(&names, &known, &work.formers, is_inbox.then_some(job.pop3), by_date)?;
+    let there = root.read_within(folder, uidlist::FILE, LARGEST)?;
+    if work.is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
         if let Some(next) = list.given {
             let given = list.records.partition_point(|record| record.uid < next);
             let given = list.records.get(..given).unwrap_or_default();
@@ -57,9 +56,10 @@ pub(super) fn write(
         return Ok(());
     }
     if list.is_needed {
-        mailbox.write(&file, &list.render(), moved)?;
+        let (there, text) = (there.as_deref(), list.render());
+        mailbox.write(folder, uidlist::FILE, (there, &text), moved)?;
     } else if there.is_some() {
-        mailbox.tree.remove(&file)?;
+        mailbox.tree.remove(&folder.path.join(uidlist::FILE))?;
     }
     Ok(())
 }
@@ -129,13 +129,11 @@ fn new_validity(list: Option<&PopNames<'_>>) -> u32 {
 
 /// Reads what the first of the folders has; what cannot be read was told when the migration was
 /// planned.
-fn read(root: &Root, parts: &[Part<'_>], with_list: bool) -> Known {
+fn read(root: &Root, sources: &[Source<'_>], with_list: bool) -> Known {
     let mut known = Known::default();
-    for part in parts.iter().filter(|part| part.is_maildir()) {
-        let file = |name: &str| {
-            let path = part.folder.path.join(name);
-            root.read_if_there(&path, courier::largest(part.folder)).ok().flatten()
-        };
+    for (part, open) in sources {
+        let limit = courier::largest(part.folder);
+        let file = |name: &str| root.read_within(open, name, limit).ok().flatten();
         known.uids = known.uids.or_else(|| file(courier::UIDS));
         if with_list {
             known.size_list = known.size_list.or_else(|| file(courier::SIZE_LIST));
@@ -149,10 +147,11 @@ fn former<'a>(formers: &'a Former, name: &'a BStr) -> &'a BStr {
 }
 
 /// The unique names of the messages that are there, each once, sorted.
-fn names(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<Vec<BString>> {
+fn names(root: &Root, folder: &Open) -> Result<Vec<BString>> {
     let mut names = Vec::new();
     for sub in ["new", "cur"] {
-        let entries = mailbox.tree.root().list(&path.join(sub))?.into_iter();
+        let open = root.enter(folder, sub)?;
+        let entries = open.map_or(Ok(Vec::new()), |open| root.list_open(&open))?.into_iter();
         let entries = entries.filter(|entry| !entry.name.starts_with(b"."));
         names.extend(entries.map(|mut entry| {
             let length = base(&entry.name).len();
@@ -203,10 +202,10 @@ fn by_courier(records: &[Record<'_>], old: &dyn Fn(&Record<'_>) -> BString) -> V
 
 /// The order of POP3 in `qmail-pop3d`: by date in whole seconds (`maildir_scan` in `maildir.c`).
 /// Among messages of one second it has none; here their name decides.
-fn by_date(mailbox: &Mailbox<'_>, path: &RelPath, records: &[Record<'_>]) -> Result<Vec<usize>> {
+fn by_date(root: &Root, folder: &Open, records: &[Record<'_>]) -> Result<Vec<usize>> {
     let mut dates: BTreeMap<BString, i64> = BTreeMap::new();
     for sub in ["new", "cur"] {
-        let folder = mailbox.tree.root().folder(&path.join(sub))?;
+        let Some(folder) = root.enter(folder, sub)? else { continue };
         for entry in folder.list()? {
             if let Some(stat) = folder.stat(&entry.name)? {
                 dates.insert(base(&entry.name).to_owned(), stat.mtime.0);

@@ -6,6 +6,7 @@ use super::compare::listed;
 use super::maildir::Left;
 use super::name::base;
 use crate::fsys::Result;
+use crate::fsys::folder::Folder;
 use crate::fsys::tree::Tree;
 use crate::model::RelPath;
 use bstr::{BStr, BString};
@@ -28,20 +29,24 @@ impl Orphans {
     pub fn find<'a>(tree: &Tree, homes: impl Iterator<Item = &'a RelPath>) -> Result<Self> {
         let mut all: BTreeMap<BString, Vec<Left>> = BTreeMap::new();
         for home in homes {
-            let maildir = home.join("Maildir");
-            let names = match tree.root().list(&maildir) {
-                Ok(entries) => entries.into_iter().map(|entry| entry.name),
+            let root = tree.root();
+            let maildir = match root.folder(&home.join("Maildir")) {
+                Ok(maildir) => maildir,
                 Err(error) if error.is_missing() => continue,
                 Err(error) => return Err(error),
             };
-            let folders = names.filter(|name| name.starts_with(b"."));
-            for name in std::iter::once(BString::default()).chain(folders) {
-                let path = if name.is_empty() { maildir.clone() } else { maildir.join(&name) };
-                for there in listed(tree, &path)?.0 {
+            let names = root.list_open(&maildir)?.into_iter().map(|entry| entry.name);
+            let mut look = |folder: &Folder| -> Result<()> {
+                for there in listed(root, Some(folder))?.0 {
                     let part = PARTS.get(there.part).copied().unwrap_or_default();
-                    let left = Left::of_another(path.join(part), there.name);
+                    let left = Left::of_another(folder.path.join(part), there.name);
                     all.entry(base(&left.name).to_owned()).or_default().push(left);
                 }
+                Ok(())
+            };
+            look(&maildir)?;
+            for name in names.filter(|name| name.starts_with(b".")) {
+                root.enter(&maildir, &name)?.iter().try_for_each(&mut look)?;
             }
         }
         Ok(Self { are_some: !all.is_empty(), all: Mutex::new(all) })

@@ -74,16 +74,8 @@ pub(super) fn read(
 
 /// The first line of `maildirsize` (`read_quota_from_maildir` in `vdelivermail.c`).
 fn limits(root: &Root, maildir: &Open) -> Quota {
-    let read = root.read_in(maildir, SIZES, LARGEST_SIZES).map(|(bytes, _)| bytes);
-    let bytes = read.or_else(|error| {
-        // Through a link, which the old server follows.
-        if error.is_link() {
-            root.read(&maildir.path.join(SIZES), LARGEST_SIZES)
-        } else {
-            Err(error)
-        }
-    });
-    bytes.map_or_else(|_| Quota::default(), |bytes| Quota::parse(&lines::first_line(&bytes)))
+    let bytes = root.read_within(maildir, SIZES, LARGEST_SIZES).ok().flatten();
+    bytes.map_or_else(Quota::default, |bytes| Quota::parse(&lines::first_line(&bytes)))
 }
 
 /// Courier follows a link to a folder; so does this, unless it leads to another user's mail or is
