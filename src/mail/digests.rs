@@ -70,7 +70,7 @@ impl<'a> Digests<'a> {
 }
 
 /// The first half of a digest.
-type Short = [u8; 16];
+pub(super) type Short = [u8; 16];
 
 /// What was told of the messages of a mailbox: by folder, digests of unique names on the target with
 /// those of the messages. There may be millions, so names are not kept as such.
@@ -118,7 +118,7 @@ impl Told {
     }
 }
 
-fn short(text: &[u8]) -> Short {
+pub(super) fn short(text: &[u8]) -> Short {
     blake3::hash(text).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 

@@ -2,6 +2,7 @@
 //! have done since, and nothing else changes.
 
 use super::compare::{There, Wanted, listed, messages};
+use super::digests::short;
 use super::keywords::Letters;
 use super::maildir::{copy_message, open_target};
 use super::name::base;
@@ -12,7 +13,7 @@ use bstr::{BStr, BString};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds what no pass has brought yet. What one has brought does not come back, wherever its reader
-/// has put it since.
+/// has put it since, here or on the old server.
 pub(super) fn add(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
@@ -25,7 +26,7 @@ pub(super) fn add(
         moved.unrecorded = folders.values().flatten().map(|part| part.folder.messages).sum();
         return Ok(Completed::default());
     }
-    let mut everywhere = None;
+    let (mut everywhere, brought) = (None, record.everywhere()?);
     let mut wanted_folders = folders.keys().peekable();
     loop {
         let wanted = wanted_folders.peek().map(|name| (**name).clone());
@@ -41,7 +42,7 @@ pub(super) fn add(
         let served = open.as_ref().filter(|_| is_served).map(|open| (tree, open));
         let letters = Letters::read(job.root, parts, served);
         let mut late = messages(job, parts, &letters, moved);
-        late.retain(|wanted| !known.is_brought(&wanted.unique().to_owned()));
+        late.retain(|wanted| brought.binary_search(&short(wanted.unique())).is_err());
         if late.is_empty() {
             record.keep(&name, &known, Some(&known.brought))?;
             continue;

@@ -13,9 +13,11 @@
 //! Its lines with two slashes name the time in which the pass ran ([`Tree::epoch`]): what it wrote is
 //! known to be there in that time only, for nobody waited for it.
 
+use super::digests::{Short, short};
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
+use bstr::io::BufReadExt as _;
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -162,6 +164,19 @@ impl<'a> Record<'a> {
             self.starts.1 += length;
         }
         Ok(Known { brought, begun, in_doubt: self.in_doubt })
+    }
+
+    /// All unique names that a completed pass brought, in whatever folder: their digests, sorted.
+    pub(super) fn everywhere(&self) -> Result<Vec<Short>> {
+        let path = self.folder.join("brought");
+        let Some(old) = open(self.tree, &path)? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for line in old.byte_lines() {
+            let line = line.map_err(|e| Error::new("read", &path, e))?;
+            names.extend((!line.starts_with(b"/")).then(|| short(&line)));
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Says what is about to be brought into a folder; the record is written when this returns.
