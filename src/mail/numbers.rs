@@ -110,7 +110,7 @@ pub fn list<'n>(
         for record in &mut records {
             let uidl = match pop3 {
                 Pop3::Courier => courier_uidl(old(record).as_bstr(), uidls.as_ref()),
-                Pop3::Qmail => old(record),
+                Pop3::Qmail => old(record).split_str(":").next().unwrap_or_default().into(),
             };
             record.uidl = Some(uidl).filter(|uidl| uidl != record.name && is_uidl(uidl));
             is_needed |= record.uidl.is_some();

@@ -4,7 +4,7 @@ use super::memory::unique;
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// Whether Dovecot reads a name as it is meant. It takes everything up to the first `:` for the name,
-/// keeps names in the lines of a file, and believes a size with line ends of two bytes, `,W=`, which
+/// keeps names in the lines of a file, where an empty one spoils all of it, and believes a size with line ends of two bytes, `,W=`, which
 /// nobody has counted: a wrong one breaks the message even where sizes in names are not to be
 /// believed (`maildir_broken_filename_sizes`, 2.3.19).
 ///
@@ -16,7 +16,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 pub fn is_plain(name: &[u8]) -> bool {
     let is_odd = |byte: &u8| *byte == b':' || byte.is_ascii_control();
     let unique = unique(name);
-    !unique.iter().any(is_odd) && unique.find(SIZE).is_none()
+    !unique.is_empty() && !unique.iter().any(is_odd) && unique.find(SIZE).is_none()
 }
 
 /// The size that is not believed.
@@ -75,6 +75,9 @@ mod tests {
         assert!(a.starts_with(b"1.M_2.mx,U=") && a.ends_with(b":2,Sa"), "{a}");
         assert_ne!(unique(&a), unique(&b));
         assert_eq!(renamed(b"1.mx:1,x", b""), "1.mx:1,x");
+        assert!(
+            renamed(b":2,S", b"").starts_with(b",U=") && renamed(b":2,S", b"").ends_with(b":2,S")
+        );
         assert!(renamed(b"1.x,S=5,W=7:2,", b"").starts_with(b"1.x,S=5,w=7,U="));
         assert_eq!(renamed(b"1.mx:2,RSb,junk", b"a"), "1.mx:2,RSa,junk");
         assert_eq!(renamed(b"1.mx", b"a"), "1.mx:2,a");
