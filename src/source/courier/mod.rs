@@ -16,7 +16,7 @@ pub use sizelist::sizelist;
 pub use subscribed::subscribed;
 pub use uids::uids;
 
-use super::{Error, Reading, Source};
+use super::{Error, Reading, Source, lines};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::Entry;
 use crate::fsys::root::Root;
@@ -127,14 +127,21 @@ fn look(root: &Root, store: &mut Store) -> Seen {
                 });
                 seen.size_list = Some(folder.path.join(SIZE_LIST));
             }
-            if has(SUBSCRIBED)
-                && let Err(error) = root.read(&folder.path.join(SUBSCRIBED), LARGEST)
-            {
-                seen.findings.push(super::unreadable(&folder.path.join(SUBSCRIBED), &error));
+            if has(SUBSCRIBED) {
+                let path = folder.path.join(SUBSCRIBED);
+                match root.read(&path, LARGEST) {
+                    Ok(bytes) => {
+                        let mut lines = lines::numbered(&bytes);
+                        let first = lines.find(|(_, line)| line.starts_with(b"#shared"));
+                        let origin = first.map(|(number, _)| Origin::file(&path).at(number));
+                        seen.findings.extend(origin.map(shared));
+                    }
+                    Err(error) => seen.findings.push(super::unreadable(&path, &error)),
+                }
             }
             if let Some(name) = ["shared-maildirs", "shared-folders"].iter().find(|name| has(name))
             {
-                seen.findings.push(shared(&folder.path.join(name)));
+                seen.findings.push(shared(Origin::file(&folder.path.join(name))));
             }
         }
         folder.seen = folder.seen.filter(|_| seen.findings.len() == told);
@@ -239,13 +246,14 @@ fn check_acl(root: &Root, folder: &Folder, findings: &mut Findings) -> bool {
     !grants.is_empty()
 }
 
-fn shared(path: &RelPath) -> Finding {
+fn shared(origin: Origin) -> Finding {
+    let subject = origin.file.clone();
     Finding::new(
         &code::FOLDER_SHARED,
         Disposition::Manual,
-        Origin::file(path),
-        path.as_bstr(),
-        "the mailbox shows folders of others, by Courier's file or folder of this name",
+        origin,
+        subject.as_bstr(),
+        "the mailbox shows folders of others, by what stands here",
         "they are not shown on the new server; their own mailboxes are carried over",
     )
 }
