@@ -17,7 +17,7 @@ pub enum Scheme {
     Sha512,
     /// `$2a$`, `$2b$`, `$2x$`, `$2y$`.
     Blowfish,
-    /// Another `$…$` form: the new host's crypt(3) may or may not know it.
+    /// Another `$…$` form, or `_…` of 20 characters (extended DES): the new host's crypt(3) may or may not know it.
     Other,
 }
 
@@ -112,6 +112,7 @@ impl Password {
             [b'$', b'2', b'a' | b'b' | b'x' | b'y', b'$', ..] => Scheme::Blowfish,
             [b'$', ..] => Scheme::Other,
             _ if hash.len() == 13 => Scheme::Des,
+            [b'_', ..] if hash.len() == 20 => Scheme::Other,
             _ => return Self::Unreadable,
         };
         Self::Hash { scheme, hash: Secret::new(hash) }
@@ -137,6 +138,7 @@ mod tests {
         assert_eq!(scheme("$5$s$h"), Some(Scheme::Sha256));
         assert_eq!(scheme("$2y$05$x"), Some(Scheme::Blowfish));
         assert_eq!(scheme("$y$j9T$x$y"), Some(Scheme::Other));
+        assert_eq!(scheme("_J9..rasmBYk8r9AiWNc"), Some(Scheme::Other));
         assert_eq!(scheme("{SHA512-CRYPT}$6$s$h"), Some(Scheme::Sha512));
     }
 

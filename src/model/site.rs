@@ -181,7 +181,9 @@ impl Site {
     /// The domain that Unix users are known under: the host's own name if its users get mail under
     /// it, else the first local domain.
     pub fn unix_domain(&self) -> Option<DomainName> {
-        let locals = self.control.locals();
+        let mut locals = self.control.locals();
+        // No mail is ever for a name that no domain can have.
+        locals.retain(|local| local.value.is_plain());
         let me = self.control.me().filter(|me| locals.iter().any(|local| local.value == *me));
         me.or_else(|| locals.into_iter().next().map(|local| local.value))
     }

@@ -64,6 +64,21 @@ impl Resolver<'_> {
         for (domain, origin) in &self.locals {
             served.insert(Served::Domain(domain.clone()), origin.clone());
         }
+        // The entry without a name serves whatever else mail is taken for.
+        if control.virtual_domains.get(BStr::new("")).is_some_and(|rest| !rest.prepend.is_empty()) {
+            let taken = control.lists.get("rcpthosts").into_iter().flatten();
+            for entry in taken.chain(&control.more_rcpthosts) {
+                let name = entry.value.to_ascii_lowercase();
+                let (what, domain) = match name.strip_prefix(b".") {
+                    Some(rest) => (Served::Under(name.as_slice().into()), DomainName::new(rest)),
+                    None => (Served::Domain(DomainName::new(&name)), DomainName::new(&name)),
+                };
+                let mut named = std::iter::once(name.as_bstr()).chain(domain.suffixes());
+                if !named.any(|key| control.virtual_domains.contains_key(key)) {
+                    served.entry(what).or_insert_with(|| entry.origin.clone());
+                }
+            }
+        }
         served
     }
 
@@ -104,8 +119,11 @@ impl Resolver<'_> {
         names
     }
 
+    /// What stands before the names of a domain; the entry without a name counts for those that have
+    /// none of their own.
     fn prepended(&self, key: &BStr) -> BString {
-        let entry = self.site.control.virtual_domains.get(key);
+        let entries = &self.site.control.virtual_domains;
+        let entry = entries.get(key).or_else(|| entries.get(BStr::new("")));
         let prepend = entry.map(|entry| entry.prepend.to_ascii_lowercase()).unwrap_or_default();
         [prepend.as_slice(), b"-"].concat().into()
     }

@@ -173,7 +173,7 @@ impl Translator<'_> {
                 &origin,
                 "virtualdomains",
                 "an entry without a name takes all mail for domains that are not at home here",
-                "the new server sends such mail to where it is for",
+                "of these the new server takes those in rcpthosts; other mail is sent to where it is for",
             );
         }
     }

@@ -55,7 +55,7 @@ impl Translator<'_> {
         self.report_owner(acts, &subject);
         let mut targets = Vec::new();
         let (mut programs, mut replies, mut failures) = (0, Vec::new(), Vec::new());
-        let mut is_list = false;
+        let (mut is_list, mut is_malformed) = (false, false);
         for act in acts {
             match &act.action {
                 Action::Store(path) => {
@@ -73,7 +73,9 @@ impl Translator<'_> {
                     failures.push(Target::Defer(PROGRAM_PENDING.into()));
                 }
                 Action::Forward { to, keeps_local, .. } => {
-                    targets.extend(self.forward_target(to, *keeps_local, &subject, &act.origin));
+                    let target = self.forward_target(to, *keeps_local, &subject, &act.origin);
+                    is_malformed |= target.is_none();
+                    targets.extend(target);
                 }
                 Action::Remote(_) => targets.push(Target::Remote),
                 Action::List { address, action, .. } => {
@@ -142,6 +144,9 @@ impl Translator<'_> {
             }
         } else if targets.is_empty() && programs + replies.len() > 0 {
             targets.push(Target::Defer(PROGRAM_PENDING.into()));
+        } else if targets.is_empty() && is_malformed {
+            // Without a row of its own the mail would go where a catch-all leads.
+            targets.push(Target::Reject("the address leads nowhere".into()));
         }
         targets.sort();
         targets.dedup();

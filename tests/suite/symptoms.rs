@@ -430,3 +430,63 @@ fn a_catch_all_has_what_stands_behind_a_list_and_a_plus() {
         assert_eq!(new[0]["list"], "news@b.example", "{manager}: {new}");
     }
 }
+
+/// Mail for an alias with nothing but a broken address in it went to the catch-all, or to a domain
+/// that the address happened to name.
+#[test]
+fn an_alias_that_leads_nowhere_is_refused() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| | /home/vpopmail/bin/vdelivermail '' joe@a.example\n\
+         file {D}/.qmail-info\n\\ &partner@remote.example%0D%0A\n\
+         file {D}/.qmail-away\n|  &joe@other.example\n"
+    ));
+    for address in ["info@a.example", "away@a.example"] {
+        let (new, _) = told(&laid, address);
+        assert!(new[0]["reject"].is_string(), "{address}: {new}");
+    }
+}
+
+/// One odd line in `locals` took the mail of every Unix user.
+#[test]
+fn an_odd_local_domain_takes_only_itself() {
+    let laid = Laid::small("file var/qmail/control/locals\n|  odd.example\n| mx.example\n");
+    is_same(&laid, "postmaster@mx.example");
+}
+
+/// Domains in `rcpthosts` that an entry for everything served became domains to pass mail on for,
+/// which runs in a circle where their MX is this host.
+#[test]
+fn an_entry_for_everything_serves_what_mail_is_taken_for() {
+    let laid = Laid::small(&format!(
+        "file var/qmail/control/virtualdomains\n| a.example:a.example\n| :a.example\n\
+         file var/qmail/control/rcpthosts\n| a.example\n| extra.example\n| mx.example\n\
+         file {D}/.qmail-all\n| &joe@a.example\n"
+    ));
+    is_same(&laid, "joe@extra.example");
+    is_same(&laid, "all@extra.example");
+    is_same(&laid, "nobody@extra.example");
+}
+
+/// Mail for every account of a copy that `cp -r` had made was put off, and nothing said why.
+#[test]
+fn a_copy_that_root_made_without_owners_has_its_users() {
+    let laid = Laid::small(&format!("message {D}/joe/Maildir/new/1.a Hello\n"));
+    let lost = std::process::Command::new("chown").args(["-Rh", "0:0"]).arg(&laid.site).status();
+    assert!(lost.unwrap().success());
+    is_same(&laid, "joe@a.example");
+    let (new, _) = told(&laid, "joe@a.example");
+    assert!(new[0]["deliver"].is_string(), "{new}");
+    assert!(laid.plan(&["--format", "json"]).stdout.contains("site-owners-lost"));
+}
+
+/// Where vpasswd names homes by the path behind a link every store was told to be nobody's.
+#[test]
+fn a_home_by_another_spelling_of_its_path_is_known() {
+    let laid = Laid::small(&format!(
+        "link srv/mail /home/vpopmail/domains\nmessage {D}/zoe/Maildir/new/1.a Hello\n\
+         message {D}/zoe/other/new/1.a Hello\n\
+         file {D}/vpasswd\n| zoe:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:Zoe:/srv/mail/a.example/zoe:NOQUOTA\n"
+    ));
+    let told = laid.plan(&["--format", "json"]).stdout;
+    assert_eq!(told.matches("store-orphaned").count(), 1, "{told}");
+}

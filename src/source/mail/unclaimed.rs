@@ -55,6 +55,11 @@ impl<'a> Claimed<'a> {
         self.paths.binary_search(&path).is_ok()
     }
 
+    /// Whether a path is known, or something beneath it.
+    fn covers(&self, path: &RelPath) -> bool {
+        self.is(path) || self.holds(path)
+    }
+
     /// Whether something that is known lies beneath.
     fn holds(&self, path: &RelPath) -> bool {
         let start = self.paths.partition_point(|known| *known <= path);
@@ -109,17 +114,20 @@ pub(super) fn report(reading: &mut Reading<'_>) {
 
 /// A domain's folder, and the one-letter folders that vpopmail spreads its accounts over.
 fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
+    let real = real(root, folder);
     for entry in root.list(folder).unwrap_or_default() {
-        let path = folder.join(&entry.name);
+        let (path, real) = (folder.join(&entry.name), real.join(&entry.name));
         let known = entry.name.starts_with(b".qmail")
             || OF_A_DOMAIN.contains(&entry.name.as_slice())
-            || claimed.is(&path);
+            || claimed.is(&path)
+            || claimed.is(&real);
         if known {
             continue;
         }
+        let is_covered = claimed.covers(&path) || claimed.covers(&real);
         if entry.kind == Kind::Folder && entry.name.len() == 1 {
             in_domain(root, &path, claimed, findings);
-        } else if !claimed.holds(&path) && !claimed.is_named(&path) {
+        } else if !is_covered && !claimed.is_named(&path) && !claimed.is_named(&real) {
             unclaimed(root, &path, entry.kind, "a domain's folder", findings);
         }
     }
@@ -127,13 +135,19 @@ fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed<'_>, findings: &mu
 
 /// In an account's home only mail counts: the rest is its owner's.
 fn in_home(root: &Root, home: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
+    let real = real(root, home);
     let folders = root.list(home).unwrap_or_default().into_iter();
     for entry in folders.filter(|entry| entry.kind == Kind::Folder) {
         let path = home.join(&entry.name);
-        if !claimed.is(&path) && !claimed.holds(&path) {
+        if !claimed.covers(&path) && !claimed.covers(&real.join(&entry.name)) {
             let _ = is_orphaned(root, &path, findings);
         }
     }
+}
+
+/// A home may be named by a path with links in it; its stores are known by the real one.
+fn real(root: &Root, folder: &RelPath) -> RelPath {
+    root.real(folder).unwrap_or_else(|_| folder.clone())
 }
 
 /// Folders beside those of the known domains.

@@ -1,5 +1,6 @@
 //! The files of `control/` (qmail-control(5) and the manual pages of the programs that read them).
 
+use super::scripts;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::Kind;
 use crate::model::control::{Relay, VirtualDomain};
@@ -311,8 +312,12 @@ fn read_default_delivery(
     let mut file = folder.join("defaultdelivery");
     let rc = reading.layout.qmail.join("rc");
     // The first that starts qmail is the one that is run.
-    let started = scripts.iter().find_map(|(path, text)| Some((path, qmail_start_argument(text)?)));
-    if let Some((script, (line, argument))) = started {
+    let started =
+        scripts.iter().find_map(|(path, text)| Some((path, text, qmail_start_argument(text)?)));
+    if let Some((script, text, (line, argument))) = started {
+        let variable = argument.strip_prefix(b"$").map(|name| name.trim_with(|c| "{}".contains(c)));
+        let value = variable.and_then(|name| scripts::value(text, name));
+        let argument = value.map_or_else(|| argument.clone(), BString::from);
         if !argument.contains(&b'`') && !argument.starts_with(b"$") {
             let instructions = instructions(&argument, &Origin::file(script), line);
             reading.site.control.default_delivery = instructions;

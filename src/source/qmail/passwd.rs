@@ -52,16 +52,22 @@ pub(super) fn read(reading: &mut Reading<'_>) {
     restore_owners(reading, first, &file);
 }
 
-/// A copy that was made without root's rights belongs to whoever made it. There `qmail-getpw`'s
+/// A copy that was made without keeping owners belongs to whoever made it. There `qmail-getpw`'s
 /// question, who owns a home, has no answer any more, and every home counts as its user's.
 fn restore_owners(reading: &mut Reading<'_>, first: usize, file: &Origin) {
     let owner = |path: &RelPath| reading.root.stat(path).ok().flatten().map(|stat| stat.uid);
-    let Some(maker) = owner(&RelPath::default()).filter(|uid| *uid != 0) else {
-        return;
-    };
+    let Some(maker) = owner(&RelPath::default()) else { return };
     let users = reading.site.unix_users.get(first..).unwrap_or_default();
     let owners: Vec<Option<u32>> = users.iter().map(|user| owner(&user.home)).collect();
     if owners.iter().flatten().any(|uid| *uid != maker) {
+        return;
+    }
+    // On a whole server `/` is root's too; but the home of `alias`, which qmail's installation makes,
+    // is not.
+    let is_homeless = |(user, owner): (&UnixUser, &Option<u32>)| {
+        user.name == "alias" && user.uid != 0 && *owner == Some(0)
+    };
+    if maker == 0 && !users.iter().zip(&owners).any(is_homeless) {
         return;
     }
     reading.site.owners_lost = true;
@@ -74,7 +80,7 @@ fn restore_owners(reading: &mut Reading<'_>, first: usize, file: &Origin) {
         Disposition::Adapted,
         file.clone(),
         "etc/passwd",
-        "every file of this copy belongs to one user: it was made without root's rights",
+        "every file of this copy belongs to one user: it was made without keeping owners",
         "homes are taken to be their users', which qmail would have checked",
     ));
 }

@@ -9,6 +9,10 @@ use bstr::{BString, ByteSlice as _};
 /// Where services lie, one folder each.
 const SERVICES: &[&str] = &["service", "etc/service", "var/service"];
 
+/// Scripts of hosts that start qmail without `supervise`.
+const BOOT: &[&str] =
+    &["etc/init.d/qmail", "etc/rc.d/init.d/qmail", "etc/rc.local", "etc/rc.d/rc.local"];
+
 /// The scripts in the order in which they count: `rc` is usually called by one of the others.
 pub(super) fn all(reading: &mut Reading<'_>) -> Vec<(RelPath, Vec<u8>)> {
     let supervise = reading.layout.qmail.join("supervise");
@@ -19,6 +23,7 @@ pub(super) fn all(reading: &mut Reading<'_>) -> Vec<(RelPath, Vec<u8>)> {
         paths.extend(entries.iter().map(|entry| folder.join(&entry.name).join("run")));
     }
     paths.push(reading.layout.qmail.join("rc"));
+    paths.extend(BOOT.iter().map(RelPath::new));
     let read = |path: RelPath| {
         // What is no folder of a service has no script.
         reading.root.stat(&path).ok().flatten()?;
@@ -26,6 +31,20 @@ pub(super) fn all(reading: &mut Reading<'_>) -> Vec<(RelPath, Vec<u8>)> {
         Some((path, bytes))
     };
     paths.into_iter().filter_map(read).collect()
+}
+
+/// What a script has set a variable to, at the beginning of a line.
+pub(super) fn value<'s>(script: &'s [u8], name: &[u8]) -> Option<&'s [u8]> {
+    let assigned = |line: &'s [u8]| {
+        let line = line.trim_ascii_start();
+        let line = line.strip_prefix(b"export ").unwrap_or(line);
+        line.strip_prefix(name)?.strip_prefix(b"=")
+    };
+    let text = script.lines().find_map(assigned)?.trim_ascii_end();
+    match text.first() {
+        Some(quote @ (b'"' | b'\'')) => text.get(1..)?.split(|byte| byte == quote).next(),
+        _ => text.split(|byte| byte.is_ascii_whitespace() || *byte == b';').next(),
+    }
 }
 
 /// The rules that an SMTP server is started with: `tcpserver … -x FILE.cdb … qmail-smtpd`.
@@ -54,7 +73,7 @@ pub(super) fn smtp_rules(scripts: &[(RelPath, Vec<u8>)]) -> Vec<RelPath> {
 
 #[cfg(test)]
 mod tests {
-    use super::smtp_rules;
+    use super::{smtp_rules, value};
     use crate::model::RelPath;
 
     #[test]
@@ -63,5 +82,15 @@ mod tests {
         let pop = b"exec tcpserver -x /etc/pop.cdb 0 pop3 qmail-popup\n";
         let scripts = [script.to_vec(), pop.to_vec()].map(|text| (RelPath::new("run"), text));
         assert_eq!(smtp_rules(&scripts), [RelPath::new("etc/tcp/smtp")]);
+    }
+
+    #[test]
+    fn a_variable_is_what_it_was_set_to() {
+        let script = b"#!/bin/sh\n A_B=x\nB=\"./Mail dir/\" # where\nexport C='c' D=d\nE=e; F=f\n";
+        let read = |name: &str| value(script, name.as_bytes()).map(<[u8]>::to_vec);
+        assert_eq!(read("B").unwrap(), b"./Mail dir/");
+        assert_eq!(read("C").unwrap(), b"c");
+        assert_eq!(read("E").unwrap(), b"e");
+        assert_eq!(read("A"), None);
     }
 }
