@@ -1,6 +1,7 @@
 //! Mail addresses as qmail sees them: bytes, split at the last `@`.
 
 use bstr::{BStr, BString, ByteSlice};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,6 +107,21 @@ impl Address {
     /// `local@domain` as bytes.
     pub fn to_bytes(&self) -> BString {
         [&self.local.0, b"@".as_slice(), &self.domain.0].concat().into()
+    }
+}
+
+/// The names of domains in which many addresses are, each of which is there once.
+#[derive(Debug, Default)]
+pub struct SharedDomains(BTreeSet<DomainName>);
+
+impl SharedDomains {
+    /// The same address, its domain's bytes shared with those that came before.
+    pub fn share(&mut self, mut address: Address) -> Address {
+        match self.0.get(&address.domain) {
+            Some(known) => address.domain = known.clone(),
+            None => drop(self.0.insert(address.domain.clone())),
+        }
+        address
     }
 }
 

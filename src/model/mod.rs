@@ -35,7 +35,7 @@ pub mod store;
 pub mod unix;
 
 pub use account::{Account, Domain, DomainAlias, Limits};
-pub use address::{Address, DomainName, LocalPart};
+pub use address::{Address, DomainName, LocalPart, SharedDomains};
 pub use component::component;
 pub use origin::{Origin, Sourced};
 pub use path::RelPath;

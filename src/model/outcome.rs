@@ -4,6 +4,7 @@ use super::command_address::Answer;
 use super::{Address, RelPath};
 use bstr::BString;
 use std::fmt;
+use std::sync::Arc;
 
 /// What finally becomes of a message to an address, after every forward that stays on the server
 /// was followed.
@@ -66,6 +67,49 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// All that becomes of mail for an address: sorted, each outcome once. A list may have 200,000 members,
+/// and many addresses may lead to it: they share them.
+pub type Outcomes = Arc<[Outcome]>;
+
+/// Outcomes that are being gathered.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    own: Vec<Outcome>,
+    shared: Vec<Outcomes>,
+}
+
+impl Gathered {
+    /// Adds one.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.own.push(outcome);
+    }
+
+    /// Adds all that another address leads to.
+    pub fn share(&mut self, outcomes: &Outcomes) {
+        self.shared.push(Arc::clone(outcomes));
+    }
+
+    /// Adds what was gathered elsewhere.
+    pub fn append(&mut self, mut other: Self) {
+        self.own.append(&mut other.own);
+        self.shared.append(&mut other.shared);
+    }
+
+    /// All of them; those of one other address are not copied.
+    pub fn settle(self) -> Outcomes {
+        let Self { mut own, mut shared } = self;
+        shared.sort_unstable_by_key(|outcomes| outcomes.as_ptr());
+        shared.dedup_by_key(|outcomes| outcomes.as_ptr());
+        if let ([], [only]) = (own.as_slice(), shared.as_slice()) {
+            return Arc::clone(only);
+        }
+        own.extend(shared.iter().flat_map(|outcomes| outcomes.iter().cloned()));
+        own.sort_unstable();
+        own.dedup();
+        own.into()
+    }
+}
+
 /// How the outcomes of one address on the two servers compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -88,5 +132,30 @@ impl Verdict {
             Self::Differs => "differs",
             Self::Lost => "lost",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gathered(own: &[Outcome], shared: &[&Outcomes]) -> Outcomes {
+        let mut gathered = Gathered::default();
+        for outcome in own {
+            gathered.add(outcome.clone());
+        }
+        for outcomes in shared {
+            gathered.share(outcomes);
+        }
+        gathered.settle()
+    }
+
+    #[test]
+    fn what_other_addresses_lead_to_is_shared_and_else_sorted() {
+        let to = |name: &str| Outcome::Run(name.into());
+        let (b, a) = (gathered(&[to("b"), to("b")], &[]), gathered(&[to("a")], &[]));
+        assert_eq!(*b, [to("b")]);
+        assert!(Arc::ptr_eq(&gathered(&[], &[&b, &b]), &b));
+        assert_eq!(*gathered(&[to("c")], &[&b, &a]), [to("a"), to("b"), to("c")]);
     }
 }

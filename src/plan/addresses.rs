@@ -6,7 +6,7 @@ use super::probes;
 use super::verdict::compare;
 use crate::finding::code;
 use crate::model::assignment::Compiled;
-use crate::model::outcome::{Outcome, Verdict};
+use crate::model::outcome::{Outcome, Outcomes, Verdict};
 use crate::model::{Address, Origin};
 use crate::predict::{Foreseen, Steps};
 use crate::resolve::{Followed, Resolver, Step};
@@ -25,9 +25,9 @@ pub struct AddressRow {
     /// The address, as it was asked for.
     pub address: BString,
     /// What became of mail for it.
-    pub old: Vec<Outcome>,
+    pub old: Outcomes,
     /// What will.
-    pub new: Vec<Outcome>,
+    pub new: Outcomes,
     /// How the two compare.
     pub verdict: Verdict,
     /// Codes of the findings that say why they differ.
@@ -83,7 +83,7 @@ impl Plan {
         resolver: &Resolver<'_>,
         followed: &mut Followed,
         foreseen: &mut Foreseen,
-    ) -> Vec<(BString, Vec<Outcome>, Vec<Outcome>)> {
+    ) -> Vec<(BString, Outcomes, Outcomes)> {
         let (old, new): (Vec<_>, Vec<_>) = rayon::join(
             || addresses.iter().map(|address| followed.outcomes(resolver, address)).collect(),
             || addresses.iter().map(|address| self.new.outcomes(address, foreseen)).collect(),
@@ -105,8 +105,8 @@ impl Plan {
         &self,
         resolver: &Resolver<'_>,
         address: BString,
-        old: Vec<Outcome>,
-        new: Vec<Outcome>,
+        old: Outcomes,
+        new: Outcomes,
     ) -> AddressRow {
         let mut verdict = compare(&old, &new, &self.design.adopted, &self.full);
         let mut codes = BTreeSet::new();

@@ -45,20 +45,24 @@ pub(super) fn compare(
             (effect, _) => effect,
         })
         .collect();
-    let new_effects: BTreeSet<Effect> = new
-        .iter()
-        .map(|outcome| match effect(outcome) {
-            Effect::Mailbox(account) if full.contains(&account) => Effect::Refused,
-            effect => effect,
-        })
-        .collect();
-    if old_effects == new_effects {
+    let new_effect = |outcome: &Outcome| match effect(outcome) {
+        Effect::Mailbox(account) if full.contains(&account) => Effect::Refused,
+        effect => effect,
+    };
+    // A list may lead to 200,000 addresses: no more are kept than the old server had.
+    let mut met = BTreeSet::new();
+    let is_within = new.iter().map(new_effect).all(|effect| {
+        let is_old = old_effects.contains(&effect);
+        met.insert(effect);
+        is_old
+    });
+    if is_within && met.len() == old_effects.len() {
         return if renamed { Verdict::Adapted } else { Verdict::Same };
     }
-    let arrives = |effects: &BTreeSet<Effect>| {
-        effects.iter().any(|effect| !matches!(effect, Effect::Refused | Effect::Waits))
-    };
-    if arrives(&old_effects) && !arrives(&new_effects) { Verdict::Lost } else { Verdict::Differs }
+    let arrives = |effect: &Effect| !matches!(effect, Effect::Refused | Effect::Waits);
+    let arrived = old_effects.iter().any(arrives);
+    let would_arrive = || new.iter().map(new_effect).any(|effect| arrives(&effect));
+    if arrived && !would_arrive() { Verdict::Lost } else { Verdict::Differs }
 }
 
 fn effect(outcome: &Outcome) -> Effect {

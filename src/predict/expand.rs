@@ -4,9 +4,9 @@ use super::NewServer;
 use super::forms::{addresses, external, internal};
 use super::maps::{Found, setting};
 use super::postfix::Trace;
-use crate::model::outcome::Outcome;
-use crate::model::{Address, DomainName, shown};
-use bstr::{BString, ByteSlice as _};
+use crate::model::outcome::{Gathered, Outcome, Outcomes};
+use crate::model::{Address, DomainName, SharedDomains, shown};
+use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ const USUAL_LIMIT: usize = 1000;
 /// So many ends are remembered at a time.
 const MOST_KNOWN: usize = 1 << 16;
 
+/// Of an address with more recipients it is worth while to remember them though it was asked for itself.
+const FEW: usize = 64;
+
 impl NewServer {
     fn limit(&self, name: &str) -> usize {
         self.setting(&format!("virtual_alias_{name}_limit")).parse().unwrap_or(USUAL_LIMIT)
@@ -25,12 +28,14 @@ impl NewServer {
     /// What an address becomes in one step, with the row; `None` where no table has it.
     fn targets(&self, address: &Address) -> Option<(Vec<Address>, Found<'_>)> {
         let found = self.alias(external(address).as_bstr())?;
-        let target = |text: &BString| match text.strip_prefix(b"@") {
+        let target = |text: &BStr| match text.strip_prefix(b"@") {
             // `@domain` keeps the local part.
             Some(domain) => Address::new(&address.local, &DomainName::new(domain)),
-            None => self.completed(&internal(text.as_bstr())),
+            None => self.completed(&internal(text)),
         };
-        let targets = addresses(found.value.as_bstr()).iter().map(target).collect();
+        let mut domains = SharedDomains::default();
+        let targets = addresses(found.value.as_bstr());
+        let targets = targets.map(|text| domains.share(target(text))).collect();
         Some((targets, found))
     }
 
@@ -43,15 +48,15 @@ impl NewServer {
     /// Looks every result up again until it stays itself. The first result stands in the place of
     /// the address, the others go to the end of the line; what has become itself once is not
     /// expanded any more. A message that exceeds a limit, as one in a ring of aliases does, waits.
-    pub(super) fn expand(&self, address: &Address, steps: &mut Trace) -> BTreeSet<Outcome> {
+    pub(super) fn expand(&self, address: &Address, steps: &mut Trace) -> Outcomes {
         let (most, deepest, longest) =
             (self.limit("expansion"), self.limit("recursion"), self.limit("address_length"));
         let failed = |address: &Address, name: &str, steps: &mut Trace| {
             let place = setting(&format!("virtual_alias_{name}_limit"));
             steps.push(format_args!("{address} exceeds the limit: the message waits"), &place);
-            BTreeSet::from([Outcome::Defer("Alias expansion error".into())])
+            Outcomes::from([Outcome::Defer("Alias expansion error".into())])
         };
-        let mut outcomes = BTreeSet::new();
+        let mut found = Gathered::default();
         let mut line = vec![address.clone()];
         let mut settled: BTreeSet<Address> = BTreeSet::new();
         let mut at = 0;
@@ -82,10 +87,10 @@ impl NewServer {
                 address = first;
                 line.extend(targets);
             }
-            outcomes.extend(self.deliver(&address, steps));
+            self.deliver(&address, steps).into_iter().for_each(|outcome| found.add(outcome));
             at += 1;
         }
-        outcomes
+        found.settle()
     }
 }
 
@@ -98,9 +103,15 @@ pub struct Foreseen {
 }
 
 /// Where an address leads, and what counts towards the limits.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Expansion {
-    outcomes: BTreeSet<Outcome>,
+    outcomes: Outcomes,
+    counts: Counts,
+}
+
+/// What counts towards the limits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
     /// Recipients, each as often as it is met.
     recipients: usize,
     /// Results looked up one in the place of another, from here, and at most from anywhere behind.
@@ -111,24 +122,25 @@ struct Expansion {
 /// An address whose targets are being followed.
 struct Open {
     address: Address,
-    targets: Vec<Address>,
-    next: usize,
-    found: Expansion,
+    targets: std::vec::IntoIter<Address>,
+    is_first: bool,
+    found: Gathered,
+    counts: Counts,
     loops: bool,
 }
 
 impl Foreseen {
     /// The same as [`NewServer::expand`] without the way there.
-    pub(super) fn expand(&mut self, server: &NewServer, address: &Address) -> BTreeSet<Outcome> {
+    pub(super) fn expand(&mut self, server: &NewServer, address: &Address) -> Outcomes {
         if self.known.len() > MOST_KNOWN {
             self.known.clear();
         }
         let fits = |found: &Expansion| {
-            found.recipients <= server.limit("expansion")
-                && found.deepest < server.limit("recursion")
+            found.counts.recipients <= server.limit("expansion")
+                && found.counts.deepest < server.limit("recursion")
         };
         match self.follow(server, address).filter(|found| fits(found)) {
-            Some(found) => found.outcomes.clone(),
+            Some(found) => Arc::clone(&found.outcomes),
             // By the letter: what exceeds a limit here may meet one address twice.
             None => server.expand(address, &mut Trace::none()),
         }
@@ -136,67 +148,109 @@ impl Foreseen {
 
     fn follow(&mut self, server: &NewServer, address: &Address) -> Option<Arc<Expansion>> {
         let start = address.to_lower();
+        if let Some(known) = self.known.get(&start) {
+            return known.clone();
+        }
         let mut path = vec![open(server, address)?];
         let mut on_path = BTreeSet::from([start]);
         while let Some(top) = path.last_mut() {
-            if let Some(target) = top.targets.get(top.next) {
-                let (lower, first) = (target.to_lower(), top.next == 0);
+            if let Some(target) = top.targets.next() {
+                let lower = target.to_lower();
                 if lower == top.address.to_lower() {
-                    top.found.outcomes.extend(server.deliver(target, &mut Trace::none()));
-                    top.found.recipients += 1;
-                } else if let Some(known) = self.known.get(&lower) {
-                    match known {
-                        Some(known) => top.found.add(known, first),
-                        None => top.loops = true,
-                    }
-                } else if on_path.contains(&lower) {
-                    top.loops = true;
-                } else {
-                    let opened = open(server, target);
-                    on_path.insert(lower);
-                    path.push(opened?);
+                    top.end_at(server, &target);
                     continue;
                 }
-                top.next += 1;
+                if !on_path.contains(&lower) && !self.known.contains_key(&lower) {
+                    let opened = open(server, &target)?;
+                    if opened.is_end() {
+                        // Asked for again as easily as remembered.
+                        top.append(opened);
+                        continue;
+                    }
+                    on_path.insert(lower);
+                    path.push(opened);
+                    continue;
+                }
+                match self.known.get(&lower) {
+                    Some(Some(known)) => top.add(known),
+                    Some(None) | None => top.loops = true,
+                }
                 continue;
             }
-            let Open { address, mut found, loops, .. } = path.pop()?;
-            found.deepest = found.deepest.max(found.depth);
+            let Open { address, found, mut counts, loops, .. } = path.pop()?;
+            counts.deepest = counts.deepest.max(counts.depth);
             let lower = address.to_lower();
             on_path.remove(&lower);
-            let found = (!loops).then(|| Arc::new(found));
+            let found = (!loops).then(|| Arc::new(Expansion { outcomes: found.settle(), counts }));
+            match (path.last_mut(), &found) {
+                (Some(top), Some(found)) => top.add(found),
+                (Some(top), None) => top.loops = true,
+                (None, _) if counts.recipients <= FEW => return found,
+                (None, _) => {}
+            }
+            self.known.insert(lower, found.clone());
             if path.is_empty() {
                 return found;
             }
-            // The one above finds it there, and goes on.
-            self.known.insert(lower, found);
         }
         None
     }
 }
 
-impl Expansion {
-    fn add(&mut self, target: &Self, is_first: bool) {
-        self.outcomes.extend(target.outcomes.iter().cloned());
-        self.recipients = self.recipients.saturating_add(target.recipients);
-        self.deepest = self.deepest.max(target.deepest);
-        if is_first {
-            self.depth = target.depth + 1;
+impl Open {
+    fn is_end(&self) -> bool {
+        self.targets.as_slice().is_empty()
+    }
+
+    /// Mail for the address ends at it, or at itself in another spelling.
+    fn end_at(&mut self, server: &NewServer, address: &Address) {
+        let outcomes = server.deliver(address, &mut Trace::none());
+        for outcome in outcomes {
+            self.found.add(outcome);
+        }
+        self.counts.recipients += 1;
+        self.is_first = false;
+    }
+
+    fn append(&mut self, end: Self) {
+        self.found.append(end.found);
+        self.count(end.counts);
+    }
+
+    fn add(&mut self, target: &Expansion) {
+        self.found.share(&target.outcomes);
+        self.count(target.counts);
+    }
+
+    fn count(&mut self, target: Counts) {
+        let counts = &mut self.counts;
+        counts.recipients = counts.recipients.saturating_add(target.recipients);
+        counts.deepest = counts.deepest.max(target.deepest);
+        if std::mem::take(&mut self.is_first) {
+            counts.depth = target.depth + 1;
         }
     }
 }
 
 /// `None` where a result is longer than the limit.
 fn open(server: &NewServer, address: &Address) -> Option<Open> {
-    let mut found = Expansion::default();
     let targets = server.targets(address).map(|(targets, ..)| targets).unwrap_or_default();
-    if targets.is_empty() {
-        found.outcomes.extend(server.deliver(address, &mut Trace::none()));
-        found.recipients = 1;
-    }
     let longest = server.limit("address_length");
-    let fits = targets.iter().all(|to| external(to).len() <= longest);
-    fits.then(|| Open { address: address.clone(), targets, next: 0, found, loops: false })
+    if targets.iter().any(|to| external(to).len() > longest) {
+        return None;
+    }
+    let mut open = Open {
+        address: address.clone(),
+        targets: targets.into_iter(),
+        is_first: true,
+        found: Gathered::default(),
+        counts: Counts::default(),
+        loops: false,
+    };
+    if open.is_end() {
+        open.end_at(server, address);
+    }
+    Some(open)
 }
 
 #[cfg(test)]

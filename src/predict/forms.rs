@@ -1,7 +1,7 @@
 //! Addresses as Postfix writes and reads them in tables.
 
 use crate::model::Address;
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice};
 
 /// An address as Postfix looks it up: the local part is quoted where it is no dot-atom.
 pub(super) fn external(address: &Address) -> BString {
@@ -37,26 +37,17 @@ pub(super) fn internal(text: &BStr) -> BString {
 }
 
 /// Divides a value at commas and blanks outside quotes.
-pub(super) fn addresses(value: &BStr) -> Vec<BString> {
-    let mut found = vec![BString::default()];
-    let mut quoted = false;
-    let mut escaped = false;
-    for &byte in value.iter() {
-        match byte {
-            b'"' if !escaped => quoted = !quoted,
-            b',' | b' ' | b'\t' if !quoted => {
-                found.push(BString::default());
-                continue;
-            }
-            _ => {}
+pub(super) fn addresses(value: &BStr) -> impl Iterator<Item = &BStr> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = value.split(move |byte| {
+        if !quoted && b", \t".contains(byte) {
+            return true;
         }
-        escaped = byte == b'\\' && !escaped;
-        if let Some(last) = found.last_mut() {
-            last.push(byte);
-        }
-    }
-    found.retain(|address| !address.is_empty());
-    found
+        quoted ^= *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        false
+    });
+    parts.filter(|part| !part.is_empty()).map(ByteSlice::as_bstr)
 }
 
 #[cfg(test)]
@@ -75,6 +66,7 @@ mod tests {
 
     #[test]
     fn values_are_divided_outside_quotes() {
-        assert_eq!(addresses(b"a@x, \"b, c\"@y\td@z".as_bstr()), ["a@x", "\"b, c\"@y", "d@z"]);
+        let found: Vec<_> = addresses(b"a@x, \"b, c\"@y\td@z".as_bstr()).collect();
+        assert_eq!(found, ["a@x", "\"b, c\"@y", "d@z"]);
     }
 }

@@ -6,7 +6,7 @@ use super::forms::external;
 use super::main_cf::words;
 use super::maps::{Map, access_maps};
 use super::{Error, Files, Foreseen, NewServer};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Outcomes};
 use crate::model::{Address, RelPath};
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
@@ -110,9 +110,9 @@ impl NewServer {
         sender: &[u8],
         recipient: &[u8],
         foreseen: &mut Foreseen,
-    ) -> Vec<Outcome> {
+    ) -> Outcomes {
         match self.poster(&self.completed(recipient), sender) {
-            Some(Poster::Refused(text)) => vec![Outcome::Reject(text)],
+            Some(Poster::Refused(text)) => [Outcome::Reject(text)].into(),
             Some(Poster::May) | None => self.outcomes(recipient, foreseen),
         }
     }

@@ -8,7 +8,7 @@ use super::maps::{Found, Map, Place, first, setting};
 use super::pipes::SERVICE;
 use super::{NewServer, Poster};
 use crate::model::command_address::Answer as ListAnswer;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Outcomes};
 use crate::model::{Address, DomainName, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeSet;
@@ -45,8 +45,8 @@ impl Trace {
 /// What becomes of mail for an address, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Reached {
-    /// Sorted, each once.
-    pub outcomes: Vec<Outcome>,
+    /// Where it ends.
+    pub outcomes: Outcomes,
     /// The way there.
     pub steps: Steps,
 }
@@ -67,7 +67,7 @@ impl NewServer {
     }
 
     /// The same without the way there.
-    pub fn outcomes(&self, recipient: &[u8], foreseen: &mut Foreseen) -> Vec<Outcome> {
+    pub fn outcomes(&self, recipient: &[u8], foreseen: &mut Foreseen) -> Outcomes {
         self.reach(recipient, &mut Trace(None), Some(foreseen))
     }
 
@@ -118,26 +118,28 @@ impl NewServer {
         recipient: &[u8],
         steps: &mut Trace,
         foreseen: Option<&mut Foreseen>,
-    ) -> Vec<Outcome> {
+    ) -> Outcomes {
         let address = self.completed(recipient);
-        let mut outcomes = match (self.refusal(&address, steps), foreseen) {
-            (Some(outcome), _) => BTreeSet::from([outcome]),
+        let outcomes = match (self.refusal(&address, steps), foreseen) {
+            (Some(outcome), _) => Outcomes::from([outcome]),
             (None, Some(foreseen)) => foreseen.expand(self, &address),
             (None, None) => self.expand(&address, steps),
         };
-        // A script answers mail that names one of its addresses.
         let name = address.to_lower().to_bytes();
-        outcomes.retain(|outcome| match outcome {
+        let counts = |outcome: &&Outcome| match outcome {
+            // A script answers mail that names one of its addresses.
             Outcome::Reply(account) => {
                 self.fates.get(account).is_some_and(|fate| fate.answers(&name))
             }
+            // What has an effect is not thrown away, whatever else becomes of it.
+            Outcome::Discard => false,
             _ => true,
-        });
-        // What has an effect is not thrown away, whatever else becomes of it.
-        if outcomes.len() > 1 {
-            outcomes.remove(&Outcome::Discard);
+        };
+        match outcomes.iter().filter(counts).count() {
+            0 => Outcomes::from([Outcome::Discard]),
+            all if all == outcomes.len() => outcomes,
+            _ => outcomes.iter().filter(counts).cloned().collect(),
         }
-        if outcomes.is_empty() { vec![Outcome::Discard] } else { outcomes.into_iter().collect() }
     }
 
     /// `myorigin` is added to an address without a domain.

@@ -18,7 +18,7 @@ pub use sample::sample;
 use crate::fsys::{self, root::Root};
 use crate::mail::Progress;
 use crate::model::Address;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Outcomes};
 use crate::plan::Plan;
 use crate::predict::{self, Foreseen, NewServer};
 use crate::stage::{self, Stage};
@@ -68,7 +68,7 @@ pub struct Row {
     /// As it was asked for.
     pub address: BString,
     /// What the files say.
-    pub predicted: Vec<Outcome>,
+    pub predicted: Outcomes,
     /// What the servers did; empty where they came to no end.
     pub seen: Vec<Outcome>,
     /// Further messages that it caused: copies for the members of a list, answers.
@@ -155,12 +155,15 @@ pub fn rehearse(
 /// The accounts in which mail for addresses ends.
 fn accounts(new: &NewServer, addresses: &[BString]) -> BTreeSet<Address> {
     let mut foreseen = Foreseen::default();
-    let outcomes = addresses.iter().flat_map(|address| new.outcomes(address, &mut foreseen));
-    let accounts = outcomes.filter_map(|outcome| match outcome {
-        Outcome::Deliver { account, .. } => Some(account),
-        _ => None,
-    });
-    accounts.collect()
+    let mut accounts = BTreeSet::new();
+    for address in addresses {
+        let outcomes = new.outcomes(address, &mut foreseen);
+        accounts.extend(outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Deliver { account, .. } => Some(account.clone()),
+            _ => None,
+        }));
+    }
+    accounts
 }
 
 /// Sends a message to each address on one stage.

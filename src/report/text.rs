@@ -230,7 +230,7 @@ pub fn explanation(explanation: &Explanation, out: &mut dyn Write) -> io::Result
     writeln!(out, "{bold}{}{bold:#}: {}", shown(&row.address), row.verdict.name())?;
     for (name, outcomes) in [("before", &row.old), ("after", &row.new)] {
         let mut name = format!("{name}:");
-        for outcome in outcomes {
+        for outcome in outcomes.iter() {
             writeln!(out, "  {name:<8}{outcome}")?;
             name.clear();
         }

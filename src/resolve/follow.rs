@@ -1,7 +1,7 @@
 //! Follows forwards to their end.
 
 use super::{Act, Action, Hop, Resolver, Step};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Gathered, Outcome, Outcomes};
 use crate::model::{Address, shown};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +17,8 @@ const MOST_LOOPING_MESSAGES: usize = 50_000;
 /// What finally becomes of mail for an address.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// Sorted, each once.
-    pub outcomes: Vec<Outcome>,
+    /// Where it ends.
+    pub outcomes: Outcomes,
     /// How it came to them, recipient after recipient.
     pub steps: Vec<Step>,
 }
@@ -51,7 +51,7 @@ impl Resolver<'_> {
         // Whether the world could send it at all is no part of what becomes of it.
         let mut steps: Vec<Step> = self.refused_outside(recipient.as_bstr()).into_iter().collect();
         let (outcomes, _) = self.deliver_all(recipient, MOST_MESSAGES, Some(&mut steps));
-        Resolution { outcomes: settled(outcomes), steps }
+        Resolution { outcomes: settled(outcomes.into_iter().collect()), steps }
     }
 
     /// The recipients that mail for an address comes to, itself first; no more than `most`.
@@ -151,15 +151,21 @@ impl Resolver<'_> {
 /// So many ends are remembered at a time.
 const MOST_KNOWN: usize = 1 << 16;
 
+/// Of an address with more outcomes it is worth while to remember them though it was asked for itself.
+const FEW: usize = 64;
+
 /// What qmail tells the sender of a message that comes back.
 const LOOPING: &str = "This message is looping: it already has my Delivered-To line. (#5.4.6)";
 
 /// An address that has an effect is not thrown away, whatever else it does.
-fn settled(mut outcomes: BTreeSet<Outcome>) -> Vec<Outcome> {
-    if outcomes.len() > 1 {
-        outcomes.remove(&Outcome::Discard);
+fn settled(outcomes: Outcomes) -> Outcomes {
+    match &*outcomes {
+        [] => [Outcome::Discard].into(),
+        all if all.len() > 1 && all.contains(&Outcome::Discard) => {
+            all.iter().filter(|outcome| **outcome != Outcome::Discard).cloned().collect()
+        }
+        _ => outcomes,
     }
-    if outcomes.is_empty() { vec![Outcome::Discard] } else { outcomes.into_iter().collect() }
 }
 
 /// What becomes of mail for many addresses: forwards that several of them share are followed once,
@@ -168,7 +174,7 @@ fn settled(mut outcomes: BTreeSet<Outcome>) -> Vec<Outcome> {
 pub struct Followed {
     /// By recipient; `None` for one that leads into a loop, whose end depends on where the message
     /// came from.
-    known: BTreeMap<BString, Option<Box<[Outcome]>>>,
+    known: BTreeMap<BString, Option<Outcomes>>,
     /// Messages followed for looping addresses so far.
     looping: usize,
 }
@@ -177,22 +183,22 @@ pub struct Followed {
 struct Open {
     recipient: BString,
     forwards: std::vec::IntoIter<BString>,
-    outcomes: BTreeSet<Outcome>,
+    found: Gathered,
     loops: bool,
     /// It has one outcome and forwards nothing, and is asked for again as easily as remembered.
     is_end: bool,
 }
 
 impl Followed {
-    fn deliver(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> BTreeSet<Outcome> {
+    fn deliver(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Outcomes {
         let most = MOST_MESSAGES.min(MOST_LOOPING_MESSAGES.saturating_sub(self.looping));
         let (outcomes, delivered) = rules.deliver_all(recipient, most, None);
         self.looping += delivered;
-        outcomes
+        outcomes.into_iter().collect()
     }
 
     /// The same as [`Resolver::follow`] without the way there.
-    pub fn outcomes(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Vec<Outcome> {
+    pub fn outcomes(&mut self, rules: &Resolver<'_>, recipient: &[u8]) -> Outcomes {
         if self.known.len() > MOST_KNOWN {
             self.known.clear();
         }
@@ -201,7 +207,7 @@ impl Followed {
         while let Some(top) = path.last_mut() {
             if let Some(next) = top.forwards.next() {
                 match self.known.get(&next) {
-                    Some(Some(found)) => top.outcomes.extend(found.iter().cloned()),
+                    Some(Some(found)) => top.found.share(found),
                     Some(None) => top.loops = true,
                     None if on_path.contains(&next) => top.loops = true,
                     None => {
@@ -211,32 +217,41 @@ impl Followed {
                 }
                 continue;
             }
-            let Some(Open { recipient, outcomes, loops, is_end, .. }) = path.pop() else { break };
+            let Some(Open { recipient, found, loops, is_end, .. }) = path.pop() else { break };
             on_path.remove(&recipient);
             let Some(parent) = path.last_mut() else {
                 // The address that was asked for; most of those nobody forwards to.
-                return settled(if loops { self.deliver(rules, &recipient) } else { outcomes });
+                let found = if loops { self.deliver(rules, &recipient) } else { found.settle() };
+                if !loops && found.len() > FEW {
+                    self.known.insert(recipient, Some(Arc::clone(&found)));
+                }
+                return settled(found);
             };
             parent.loops |= loops;
-            parent.outcomes.extend(outcomes.iter().cloned());
-            if !is_end {
-                self.known.insert(recipient, (!loops).then(|| outcomes.into_iter().collect()));
+            if is_end {
+                parent.found.append(found);
+            } else {
+                let found = found.settle();
+                parent.found.share(&found);
+                self.known.insert(recipient, (!loops).then_some(found));
             }
         }
-        Vec::new()
+        Outcomes::default()
     }
 }
 
 fn open(rules: &Resolver<'_>, recipient: BString) -> Open {
     let hop = rules.hop(recipient.as_bstr());
     let mut forwards = Vec::new();
-    let mut outcomes = BTreeSet::new();
+    let mut found = Gathered::default();
+    let actions = hop.actions.len();
     for Act { action, .. } in hop.actions {
-        match action {
-            Action::Forward { to, .. } => forwards.push(to),
-            action => outcomes.extend(rules.outcome(action, recipient.as_bstr())),
+        if let Action::Forward { to, .. } = action {
+            forwards.push(to);
+        } else if let Some(outcome) = rules.outcome(action, recipient.as_bstr()) {
+            found.add(outcome);
         }
     }
-    let is_end = forwards.is_empty() && outcomes.len() <= 1;
-    Open { recipient, forwards: forwards.into_iter(), outcomes, loops: false, is_end }
+    let is_end = forwards.is_empty() && actions <= 1;
+    Open { recipient, forwards: forwards.into_iter(), found, loops: false, is_end }
 }
