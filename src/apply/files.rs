@@ -4,6 +4,7 @@
 use super::Applied;
 use super::journal::Journal;
 use crate::finding::{Disposition, Finding, code};
+use crate::fsys::folder::Folder;
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{self, Kind};
@@ -12,7 +13,9 @@ use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
+use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Configuration files are no larger than this: 256 MiB.
@@ -32,59 +35,193 @@ enum Decision {
     LeaveStale,
 }
 
+/// A file that waits for its name, and the digest of its bytes.
+struct Waiting {
+    prepared: Prepared,
+    path: RelPath,
+    digest: String,
+}
+
 pub(super) fn write(
     plan: &Plan,
     tree: &Tree,
     journal: &mut Journal,
     applied: &mut Applied,
 ) -> fsys::Result<()> {
-    let owners = Owners::new(plan, tree);
-    let mut prepared: Vec<(Prepared, RelPath, String)> = Vec::new();
-    // The files of a folder follow each other: what leads to it is made once.
-    let mut made = None;
-    for file in &plan.artifacts {
-        match &file.content {
-            Content::Folder => make_folder(tree, file, &owners, applied),
-            Content::Link(target) => make_link(tree, file, target, &owners, applied),
-            Content::File(bytes) => {
-                let digest = blake3::hash(bytes).to_hex().to_string();
-                let path = match decide(tree, journal, file, bytes, &digest) {
-                    Ok(decision) => settle(decision, file, applied),
-                    Err(error) => {
-                        applied.failures.push(error);
-                        continue;
-                    }
-                };
-                let Some(path) = path else { continue };
-                let parent = Some(path.parent());
-                if made != parent {
-                    make_parents(tree, file, &owners, applied);
-                    made = parent;
-                }
-                match tree.prepare(&path, bytes, owners.access(file.audience)) {
-                    Ok(ready) => prepared.push((ready, path, digest)),
-                    Err(error) => applied.failures.push(error),
-                }
-            }
-        }
-    }
+    let writer = Writer { tree, journal, owners: Owners::new(plan, tree) };
+    // The files of a folder follow each other. Most of the time is the kernel's: each folder is opened
+    // once, and several are worked on at a time.
+    let folders = plan.artifacts.chunk_by(|one, next| one.path.parent() == next.path.parent());
+    let folders: Vec<&[Artifact]> = folders.collect();
+    // First those that shall be there, so that each has its owner before anything is in it.
+    let made: Vec<Applied> = folders.par_iter().map(|files| writer.make_folders(files)).collect();
+    let prepared: Vec<_> = folders.par_iter().map(|files| writer.prepare(files)).collect();
+    let (waiting, told): (Vec<Vec<Waiting>>, Vec<Applied>) = prepared.into_iter().unzip();
+    made.into_iter().chain(told).for_each(|told| applied.absorb(told));
     remove_stale(plan, tree, journal, applied);
-    if prepared.is_empty() {
+    let record: Vec<(RelPath, String)> =
+        waiting.iter().flatten().map(|file| (file.path.clone(), file.digest.clone())).collect();
+    if record.is_empty() {
         return Ok(());
     }
     // Their bytes are safe before a name points to them, and the record before both: whatever a
     // crash leaves is known as ours.
     tree.sync()?;
-    let record: Vec<(RelPath, String)> =
-        prepared.iter().map(|(_, path, digest)| (path.clone(), digest.clone())).collect();
     journal.record(&record)?;
-    for (ready, _, _) in prepared {
-        match tree.place(ready) {
-            Ok(()) => applied.written += 1,
-            Err(error) => applied.failures.push(error),
-        }
+    let placed: Vec<Applied> = waiting.into_par_iter().map(|files| place(tree, files)).collect();
+    for told in placed {
+        applied.absorb(told);
     }
     Ok(())
+}
+
+/// Gives the files of one folder their names.
+fn place(tree: &Tree, files: Vec<Waiting>) -> Applied {
+    let mut applied = Applied::default();
+    let Some(parent) = files.first().map(|file| file.path.parent()) else { return applied };
+    match tree.root().folder(&parent).map(Folder::into_fd) {
+        Ok(parent) => {
+            for file in files {
+                match tree.place_in(&parent, file.prepared) {
+                    Ok(()) => applied.written += 1,
+                    Err(error) => applied.failures.push(error),
+                }
+            }
+        }
+        Err(error) => applied.failures.push(error),
+    }
+    applied
+}
+
+/// Writes what one folder holds.
+struct Writer<'a> {
+    tree: &'a Tree,
+    journal: &'a Journal,
+    owners: Owners,
+}
+
+impl Writer<'_> {
+    fn make_folders(&self, files: &[Artifact]) -> Applied {
+        let mut applied = Applied::default();
+        let mut folders = files.iter().filter(|file| file.content == Content::Folder).peekable();
+        if let Some(first) = folders.peek() {
+            make_parents(self.tree, first, &self.owners, &mut applied);
+        }
+        folders.for_each(|file| make_folder(self.tree, file, &self.owners, &mut applied));
+        applied
+    }
+
+    /// Writes the files of one folder under temporary names.
+    fn prepare(&self, files: &[Artifact]) -> (Vec<Waiting>, Applied) {
+        let (mut waiting, mut applied) = (Vec::new(), Applied::default());
+        let mut files = files.iter().filter(|file| file.content != Content::Folder).peekable();
+        let Some(parent) = files.peek().map(|file| file.path.parent()) else {
+            return (waiting, applied);
+        };
+        let there = match self.tree.root().folder(&parent) {
+            Ok(there) => Some(there),
+            Err(error) if error.is_missing() => None,
+            Err(error) => {
+                applied.failures.push(error);
+                return (waiting, applied);
+            }
+        };
+        let mut opened = None;
+        for file in files {
+            let decided = self.decide(file, there.as_ref());
+            let decided = decided.map(|decision| settle(decision, file, &mut applied));
+            let prepared = decided.and_then(|path| {
+                let Some(path) = path else { return Ok(None) };
+                let parent = match opened.take() {
+                    Some(parent) => parent,
+                    None => self.open(file, &mut applied)?,
+                };
+                let access = self.owners.access(file.audience);
+                let prepared = match &file.content {
+                    Content::Link(target) => self.tree.prepare_link(&parent, &path, target, access),
+                    _ => self.tree.prepare_in(&parent, &path, file.bytes(), access),
+                }?;
+                opened = Some(parent);
+                Ok(Some(Waiting { prepared, path, digest: digest(said(file)) }))
+            });
+            match prepared {
+                Ok(prepared) => waiting.extend(prepared),
+                Err(error) => applied.failures.push(error),
+            }
+        }
+        (waiting, applied)
+    }
+
+    /// Opens the folder of a file to write in it, made where it is missing.
+    fn open(&self, file: &Artifact, applied: &mut Applied) -> fsys::Result<OwnedFd> {
+        make_parents(self.tree, file, &self.owners, applied);
+        self.tree.make_folder(&file.path.parent(), Access { mode: 0o755, owner: None })
+    }
+
+    /// Looks at what is there now; nothing is where the folder is missing.
+    fn decide(&self, file: &Artifact, folder: Option<&Folder>) -> fsys::Result<Decision> {
+        let (path, root) = (&file.path, self.tree.root());
+        let name = path.file_name();
+        let Some(folder) = folder else { return Ok(Decision::Write(path.clone())) };
+        let Some(stat) = root.stat_in(folder, name)? else {
+            return Ok(Decision::Write(path.clone()));
+        };
+        let beside = || -> fsys::Result<Decision> {
+            match file.content {
+                // A file beside a member file would be taken for members.
+                _ if file.audience == Audience::Lists => return Ok(Decision::LeaveStale),
+                Content::Link(_) => return Ok(Decision::Unchanged),
+                Content::File(_) | Content::Folder => {}
+            }
+            let path = path.parent().join([name.as_bytes(), b".unqmail"].concat());
+            let there = root.read_if_there(&path, LARGEST)?;
+            Ok(Decision::Beside(path, there.is_some_and(|there| there == file.bytes())))
+        };
+        let is_link = matches!(file.content, Content::Link(_));
+        let there = match stat.kind {
+            Kind::Link if is_link => folder.link(name)?.map(Into::into),
+            Kind::File | Kind::Folder if !is_link => Some(root.read_in(folder, name, LARGEST)?.0),
+            _ => None,
+        };
+        let Some(there) = there else { return beside() };
+        let wanted = said(file);
+        if there == wanted {
+            return Ok(Decision::Unchanged);
+        }
+        if self.journal.has(path, &digest(&there)) {
+            return Ok(Decision::Write(path.clone()));
+        }
+        if self.journal.latest(path) == Some(&digest(wanted)) {
+            return Ok(Decision::LeaveEdited);
+        }
+        beside()
+    }
+}
+
+/// The bytes of a file, or where a link leads.
+fn said(file: &Artifact) -> &[u8] {
+    match &file.content {
+        Content::Link(target) => target.as_bytes(),
+        _ => file.bytes(),
+    }
+}
+
+fn digest(said: &[u8]) -> String {
+    blake3::hash(said).to_hex().to_string()
+}
+
+/// The digest of the file or link that is at a path, if one is.
+fn digest_at(root: &Root, path: &RelPath) -> fsys::Result<Option<String>> {
+    let folder = match root.folder(&path.parent()) {
+        Err(error) if error.is_missing() => return Ok(None),
+        opened => opened?,
+    };
+    let name = path.file_name();
+    Ok(match root.stat_in(&folder, name)?.map(|stat| stat.kind) {
+        Some(Kind::File) => Some(digest(&root.read_in(&folder, name, LARGEST)?.0)),
+        Some(Kind::Link) => folder.link(name)?.map(|target| digest(&target)),
+        _ => None,
+    })
 }
 
 /// Removes what an earlier run wrote, nobody changed since, and the plan has no more: the setting of
@@ -97,8 +234,8 @@ fn remove_stale(plan: &Plan, tree: &Tree, journal: &Journal, applied: &mut Appli
         if planned.contains(&path) || beside.is_some_and(|path| planned.contains(&path)) {
             continue;
         }
-        let removed = match tree.root().read_if_there(&path, LARGEST) {
-            Ok(Some(there)) if journal.has(&path, blake3::hash(&there).to_hex().as_str()) => {
+        let removed = match digest_at(tree.root(), &path) {
+            Ok(Some(there)) if journal.has(&path, &there) => {
                 tree.remove(&path).map(|()| applied.removed += 1)
             }
             Ok(_) => Ok(()),
@@ -106,41 +243,6 @@ fn remove_stale(plan: &Plan, tree: &Tree, journal: &Journal, applied: &mut Appli
         };
         applied.failures.extend(removed.err());
     }
-}
-
-/// Looks at what is there now.
-fn decide(
-    tree: &Tree,
-    journal: &Journal,
-    file: &Artifact,
-    bytes: &[u8],
-    digest: &str,
-) -> fsys::Result<Decision> {
-    let path = &file.path;
-    let Some(stat) = tree.root().stat_link(path)? else {
-        return Ok(Decision::Write(path.clone()));
-    };
-    let beside = || -> fsys::Result<Decision> {
-        let name = [path.file_name().as_bytes(), b".unqmail"].concat();
-        let path = path.parent().join(name);
-        let is_there =
-            tree.root().read_if_there(&path, LARGEST)?.is_some_and(|there| there == bytes);
-        Ok(Decision::Beside(path, is_there))
-    };
-    let is_plain = matches!(stat.kind, Kind::File | Kind::Folder);
-    let there = if is_plain { tree.root().read_if_there(path, LARGEST)? } else { None };
-    let Some(there) = there else { return beside() };
-    if there == bytes {
-        return Ok(Decision::Unchanged);
-    }
-    if journal.has(path, blake3::hash(&there).to_hex().as_str()) {
-        return Ok(Decision::Write(path.clone()));
-    }
-    if journal.latest(path) == Some(digest) {
-        return Ok(Decision::LeaveEdited);
-    }
-    // A file beside a member file would be taken for members.
-    if file.audience == Audience::Lists { Ok(Decision::LeaveStale) } else { beside() }
 }
 
 /// Counts and reports a decision; returns where to write, if anywhere.
@@ -198,13 +300,10 @@ fn settle(decision: Decision, file: &Artifact, applied: &mut Applied) -> Option<
 fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
     match tree.stat(&file.path) {
         Ok(Some(stat)) if stat.kind == Kind::Folder => applied.unchanged += 1,
-        Ok(_) => {
-            make_parents(tree, file, owners, applied);
-            match tree.make_folder(&file.path, owners.folder(file.audience)) {
-                Ok(_) => applied.written += 1,
-                Err(error) => applied.failures.push(error),
-            }
-        }
+        Ok(_) => match tree.make_folder(&file.path, owners.folder(file.audience)) {
+            Ok(_) => applied.written += 1,
+            Err(error) => applied.failures.push(error),
+        },
         Err(error) => applied.failures.push(error),
     }
 }
@@ -230,15 +329,6 @@ fn make_parents(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut App
             applied.failures.push(error);
             return;
         }
-    }
-}
-
-fn make_link(tree: &Tree, file: &Artifact, target: &str, owners: &Owners, applied: &mut Applied) {
-    make_parents(tree, file, owners, applied);
-    match tree.make_link(&file.path, target, owners.access(file.audience)) {
-        Ok(true) => applied.written += 1,
-        Ok(false) => applied.unchanged += 1,
-        Err(error) => applied.failures.push(error),
     }
 }
 

@@ -72,6 +72,14 @@ impl Applied {
         self.took.mul_f64(share.clamp(0.0, 1.0))
     }
 
+    /// Adds what was done with other files.
+    fn absorb(&mut self, mut files: Self) {
+        self.written += files.written;
+        self.unchanged += files.unchanged;
+        self.failures.append(&mut files.failures);
+        self.findings.append(files.findings);
+    }
+
     /// Whether something could not be done.
     pub fn failed(&self) -> bool {
         !self.failures.is_empty() || !self.moved.failures.is_empty()

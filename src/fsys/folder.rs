@@ -89,6 +89,16 @@ impl Folder {
             .map_err(|e| Error::new("examine", &self.path.join(name), e))
     }
 
+    /// Where a link in the folder leads; `None` where none is.
+    pub fn link<B: AsRef<[u8]>>(&self, name: B) -> Result<Option<BString>> {
+        let name = name.as_ref();
+        match rustix::fs::readlinkat(&self.dir, name, Vec::new()) {
+            Ok(target) => Ok(Some(target.into_bytes().into())),
+            Err(Errno::INVAL | Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::new("read the link", &self.path.join(name), error)),
+        }
+    }
+
     /// Opens a regular file in the folder; a link, FIFO or device is `InvalidInput`.
     pub fn open<B: AsRef<[u8]>>(&self, name: B) -> Result<(File, Stat)> {
         let name = name.as_ref();

@@ -141,7 +141,19 @@ impl Tree {
 
     /// Writes a file under a temporary name beside its place.
     pub fn prepare(&self, path: &RelPath, bytes: &[u8], access: Access) -> Result<Prepared> {
-        let (mut file, prepared) = self.prepare_open(path, access)?;
+        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+        self.prepare_in(&parent, path, bytes, access)
+    }
+
+    /// The same in its folder, which is open.
+    pub fn prepare_in(
+        &self,
+        parent: &OwnedFd,
+        path: &RelPath,
+        bytes: &[u8],
+        access: Access,
+    ) -> Result<Prepared> {
+        let (mut file, prepared) = self.prepare_open_in(parent, path, access)?;
         file.write_all(bytes).map_err(|e| Error::new("write", path, e))?;
         Ok(prepared)
     }
@@ -149,7 +161,16 @@ impl Tree {
     /// Opens a file under a temporary name beside its place, for writing.
     pub fn prepare_open(&self, path: &RelPath, access: Access) -> Result<(File, Prepared)> {
         let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
-        let fd = create_in(&parent, &temporary(path)).map_err(|e| Error::new("create", path, e))?;
+        self.prepare_open_in(&parent, path, access)
+    }
+
+    fn prepare_open_in(
+        &self,
+        parent: &OwnedFd,
+        path: &RelPath,
+        access: Access,
+    ) -> Result<(File, Prepared)> {
+        let fd = create_in(parent, &temporary(path)).map_err(|e| Error::new("create", path, e))?;
         self.give(&fd, access).map_err(|e| Error::new("set the owner of", path, e))?;
         Ok((File::from(fd), Prepared { path: path.clone() }))
     }
@@ -164,15 +185,16 @@ impl Tree {
 
     /// Puts a prepared file in its place; what was there before is gone at that moment.
     pub fn place(&self, prepared: Prepared) -> Result<()> {
+        let parent = self.root.folder(&prepared.path.parent())?.into_fd();
+        self.place_in(&parent, prepared)
+    }
+
+    /// The same in its folder, which is open.
+    pub fn place_in(&self, parent: &OwnedFd, prepared: Prepared) -> Result<()> {
         let path = prepared.path;
-        let parent = self.root.folder(&path.parent())?.into_fd();
-        rustix::fs::renameat(
-            &parent,
-            temporary(&path).as_slice(),
-            &parent,
-            path.file_name().as_bytes(),
-        )
-        .map_err(|e| Error::new("put in place", &path, e))
+        let name = path.file_name().as_bytes();
+        rustix::fs::renameat(parent, temporary(&path).as_slice(), parent, name)
+            .map_err(|e| Error::new("put in place", &path, e))
     }
 
     /// Writes a file in an open folder: it appears whole or not at all. What was there before is gone
@@ -184,15 +206,8 @@ impl Tree {
         bytes: &[u8],
         access: Access,
     ) -> Result<()> {
-        let path = folder.path.join(name);
-        let first = temporary(&path);
-        let write = || -> io::Result<()> {
-            let fd = create_in(&folder.dir, &first)?;
-            self.give(&fd, access)?;
-            File::from(fd).write_all(bytes)?;
-            Ok(rustix::fs::renameat(&folder.dir, &*first, &folder.dir, name)?)
-        };
-        write().map_err(|e| Error::new("write", &path, e))
+        let prepared = self.prepare_in(&folder.dir, &folder.path.join(name), bytes, access)?;
+        self.place_in(&folder.dir, prepared)
     }
 
     /// Waits until everything written so far is on the disk.
@@ -337,21 +352,26 @@ impl Tree {
         Ok(File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?))
     }
 
-    /// Makes a symbolic link, unless something is there already.
-    pub fn make_link(&self, path: &RelPath, target: &str, access: Access) -> Result<bool> {
-        if self.root.stat_link(path)?.is_some() {
-            return Ok(false);
-        }
-        let parent = self.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
-        let name = path.file_name().as_bytes();
-        let failed = |e: Errno| Error::new("link", path, e);
-        rustix::fs::symlinkat(target, &parent, name).map_err(failed)?;
-        if let Some((uid, gid)) = access.owner.filter(|_| self.may_chown) {
-            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-            rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-                .map_err(failed)?;
-        }
-        Ok(true)
+    /// Makes a symbolic link under a temporary name beside its place, in its folder.
+    pub fn prepare_link(
+        &self,
+        parent: &OwnedFd,
+        path: &RelPath,
+        target: &str,
+        access: Access,
+    ) -> Result<Prepared> {
+        let name = temporary(path);
+        let name = name.as_slice();
+        let made = anew(parent, name, || rustix::fs::symlinkat(target, parent, name));
+        let given = made.and_then(|()| match access.owner.filter(|_| self.may_chown) {
+            Some((uid, gid)) => {
+                let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+                rustix::fs::chownat(parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+            }
+            None => Ok(()),
+        });
+        given.map_err(|e| Error::new("link", path, e))?;
+        Ok(Prepared { path: path.clone() })
     }
 
     /// Removes a file of ours.
@@ -451,20 +471,26 @@ pub(super) fn temporary_in(name: &[u8]) -> Vec<u8> {
     temporary
 }
 
-/// Makes a file for writing; what a run that was killed left under its name goes.
+/// Makes a file for writing.
 fn create_in(folder: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
-    let create = || {
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(NEW))
-    };
-    let made = match create() {
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let make = || rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(NEW));
+    Ok(anew(folder, name, make)?)
+}
+
+/// Makes what has a name in a folder; what a run that was killed left under the name goes.
+fn anew<T>(
+    folder: &OwnedFd,
+    name: &[u8],
+    make: impl Fn() -> rustix::io::Result<T>,
+) -> rustix::io::Result<T> {
+    match make() {
         Err(Errno::EXIST) => {
-            rustix::fs::unlinkat(folder, name, AtFlags::empty()).and_then(|()| create())
+            rustix::fs::unlinkat(folder, name, AtFlags::empty()).and_then(|()| make())
         }
         made => made,
-    };
-    Ok(made?)
+    }
 }
 
 fn temporary(path: &RelPath) -> Vec<u8> {

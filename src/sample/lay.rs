@@ -54,7 +54,9 @@ fn make(
         What::Link(target) => {
             make_above(entry, path, tree)?;
             let access = Access { mode: entry.mode, owner: Some(entry.owner) };
-            tree.make_link(path, &target.to_str_lossy(), access).map(drop)
+            let parent = tree.make_folder(&path.parent(), Access { mode: 0o755, owner: None })?;
+            let link = tree.prepare_link(&parent, path, &target.to_str_lossy(), access)?;
+            tree.place_in(&parent, link)
         }
         What::Fifo => {
             make_above(entry, path, tree)?;
