@@ -25,6 +25,7 @@ mod lists;
 mod logins;
 mod mailboxes;
 mod mailman;
+mod mlmmj;
 mod oddities;
 mod posts;
 mod programs;

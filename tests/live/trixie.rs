@@ -1,10 +1,11 @@
-//! Dovecot 2.4, as Debian 13 has it, on what is written for it: in a tree that debootstrap makes
-//! once, `target/trixie`; `tests/trixie` makes it. Where it is missing the tests fail, unless
+//! Dovecot 2.4 and mlmmj 1.5, as Debian 13 has them, on what is written for them: in a tree that
+//! debootstrap makes once, `target/trixie`; `tests/trixie` makes it. Where it is missing the tests fail, unless
 //! `UNQMAIL_WITHOUT_DOVECOT_24` is set.
 
 use crate::answers;
 use crate::late;
 use crate::mailboxes::{compare_all, opened};
+use crate::mlmmj;
 use crate::oddities::{folders, messages, open_folders, read_messages};
 use crate::support::{Laid, SMALL, atelier, project, scratch, unqmail};
 use crate::wire::{HERE, Host, Line, outside};
@@ -166,6 +167,26 @@ fn answer_that_nothing_is_there(mut stream: TcpStream) {
         }
         line.clear();
     }
+}
+
+/// A test runs once more where Debian 13 is the host: its Postfix, Dovecot 2.4 and mlmmj 1.5.
+#[test]
+fn lists_of_every_kind_live_on_in_mlmmj_1_5() {
+    let Some(tree) = tree() else { return };
+    let work = tempfile::tempdir().unwrap();
+    let project = project();
+    let ran = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
+        .args(["sh", "-c", include_str!("trixie-host.sh"), "trixie-host"])
+        .args([&tree, work.path(), &project])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "mlmmj::lists_of_every_kind_live_on_in_mlmmj", "--nocapture"])
+        .env(mlmmj::SETTINGS, "[new]\ndovecot = \"2.4\"\n")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 /// No certificate is made for the test, and nobody takes what goes to syslog.
