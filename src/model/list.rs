@@ -42,6 +42,8 @@ pub struct List {
     pub denied: Vec<Sourced<Address>>,
     /// Who may post.
     pub posting: Sourced<Posting>,
+    /// The line that looks at each post before anybody is asked who may write it.
+    pub looks: Origin,
     /// A post must name the list's address in To: or Cc:.
     pub wants_address: bool,
     /// Posts with `Precedence: bulk` or `junk` are dropped.
@@ -51,15 +53,15 @@ pub struct List {
     /// Header fields and MIME types that are looked for in posts.
     pub filters: Filters,
     /// The sender of each post is asked to confirm it.
-    pub confirm_posts: bool,
+    pub confirm_posts: Sourced<bool>,
     /// The list that all posts come from: this one passes them on, and takes none from people.
     pub parent: Option<Sourced<Address>>,
     /// Who may subscribe by mail.
     pub subscribing: Sourced<Subscribing>,
     /// Subscribing asks the address for confirmation.
-    pub confirm_subscribe: bool,
+    pub confirm_subscribe: Sourced<bool>,
     /// Unsubscribing asks the address for confirmation.
-    pub confirm_unsubscribe: bool,
+    pub confirm_unsubscribe: Sourced<bool>,
     /// What the subject begins with, brackets included.
     pub prefix: Option<Sourced<BString>>,
     /// Text below each message, tags of the old program replaced.
@@ -86,7 +88,7 @@ pub struct List {
     /// How many seconds a post waits for a moderator before it is given up.
     pub held_seconds: Option<Sourced<u64>>,
     /// A post that is given up goes back to its sender.
-    pub returns_held: bool,
+    pub returns_held: Sourced<bool>,
     /// What moderators may do by mail.
     pub powers: Powers,
     /// The language of the list's texts, as `fr` or `pt_BR`.
@@ -138,10 +140,16 @@ pub enum Subscribing {
 pub struct Archive {
     /// New posts are archived.
     pub kept: bool,
+    /// What says so.
+    pub kept_at: Option<Origin>,
     /// Who may fetch from it.
     pub readers: ArchiveReaders,
+    /// What says so.
+    pub readers_at: Option<Origin>,
     /// The number of the last post that the list has sent.
     pub last: u64,
+    /// What says so.
+    pub last_at: Option<Origin>,
     /// The archived posts: number and file.
     pub posts: Vec<(u64, RelPath)>,
 }
@@ -180,7 +188,7 @@ impl List {
     pub fn holds_posts(&self) -> bool {
         let is_free =
             matches!(self.posting.value, Posting::Anyone | Posting::Members | Posting::Listed);
-        self.confirm_posts || !is_free
+        self.confirm_posts.value || !is_free
     }
 
     /// Whether moderators decide who is a member, or subscribe others themselves (`remote`).

@@ -2,6 +2,7 @@
 
 use super::{Error, Files};
 use crate::model::RelPath;
+use crate::model::command_address::Answer;
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +59,21 @@ const CONTROL: &[&str] = &[
     "verp",
 ];
 
+/// What may stand behind `subscribe` and `unsubscribe`.
+const WAYS: &[&[u8]] = &[b"", b"digest", b"nomail", b"both"];
+
+/// Commands that stand in mlmmj's own messages, with a cookie behind them.
+const ANSWERS: &[&[u8]] = &[
+    b"bounces",
+    b"confsub",
+    b"confunsub",
+    b"moderate",
+    b"obstruct",
+    b"permit",
+    b"reject",
+    b"release",
+];
+
 /// A list as mlmmj finds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spool {
@@ -82,6 +98,40 @@ impl Spool {
     pub fn lines(text: &[u8]) -> Vec<BString> {
         let lines = text.lines().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         lines.map(BString::from).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.control.contains_key(name)
+    }
+
+    /// What a command from a stranger leads to (`listcontrol.c`): what mlmmj does not know, and what
+    /// the list's settings forbid, it drops without a word. `None` where it fails.
+    pub(super) fn answer(&self, command: &[u8]) -> Option<Answer> {
+        let done = |is_allowed| if is_allowed { Answer::Done } else { Answer::Ignored };
+        let (verb, rest) = command.split_once_str("-").unwrap_or((command, b""));
+        Some(match verb {
+            b"help" if rest.is_empty() => Answer::Help,
+            b"faq" | b"owner" => done(rest.is_empty()),
+            b"subscribe" => {
+                done(WAYS.contains(&rest) && !self.has("closedlist") && !self.has("closedlistsub"))
+            }
+            b"unsubscribe" => done(WAYS.contains(&rest) && !self.has("closedlist")),
+            b"get" if self.has("noget") || self.has("subonlyget") => Answer::Ignored,
+            b"get" => match rest.to_str().unwrap_or_default().parse::<u64>() {
+                // It ends with status 1 where it has no such post.
+                Ok(number) => (number <= self.index).then_some(Answer::Done)?,
+                Err(_) => Answer::Ignored,
+            },
+            _ => done(ANSWERS.contains(&verb) && !rest.is_empty()),
+        })
+    }
+
+    /// What becomes of a request for somebody else, which `list-member` carries out. `None` where it
+    /// fails.
+    pub(super) fn asked_for_other(&self, request: &[u8]) -> Option<Answer> {
+        let joins = request.starts_with(b"subscribe-");
+        let is_closed = self.has("closedlist") || joins && self.has("closedlistsub");
+        (!is_closed).then_some(Answer::Done)
     }
 }
 
@@ -125,7 +175,38 @@ pub(super) fn read(folder: &RelPath, files: &Files<'_>) -> Result<Option<Spool>,
 
 #[cfg(test)]
 mod tests {
-    use super::{RelPath, read};
+    use super::{Answer, RelPath, Spool, read};
+
+    #[test]
+    fn what_the_settings_forbid_is_dropped_without_a_word() {
+        let spool = |names: &[&'static str]| Spool {
+            control: names.iter().map(|name| (*name, Vec::new())).collect(),
+            index: 12,
+            ..Spool::default()
+        };
+        let (done, dropped) = (Some(Answer::Done), Some(Answer::Ignored));
+        let open = spool(&[]);
+        for command in ["subscribe", "unsubscribe-digest", "get-12", "confsub-1a", "owner"] {
+            assert_eq!(open.answer(command.as_bytes()), done, "{command}");
+        }
+        for command in ["subscribe-zork", "zork", "list", "confsub", "digest-subscribe"] {
+            assert_eq!(open.answer(command.as_bytes()), dropped, "{command}");
+        }
+        assert_eq!(open.answer(b"help"), Some(Answer::Help));
+        assert_eq!((open.answer(b"get-13"), open.answer(b"get-x")), (None, dropped));
+        for (setting, command) in [
+            ("closedlist", "subscribe"),
+            ("closedlist", "unsubscribe"),
+            ("closedlistsub", "subscribe-digest"),
+            ("noget", "get-1"),
+            ("subonlyget", "get-1"),
+        ] {
+            assert_eq!(spool(&[setting]).answer(command.as_bytes()), dropped, "{setting}");
+        }
+        assert_eq!(spool(&["closedlistsub"]).answer(b"unsubscribe"), done);
+        assert_eq!(spool(&["closedlist"]).asked_for_other(b"unsubscribe-a=b"), None);
+        assert_eq!(spool(&["closedlistsub"]).asked_for_other(b"unsubscribe-a=b"), done);
+    }
 
     #[test]
     fn a_member_in_the_file_of_another_letter_is_misplaced() {

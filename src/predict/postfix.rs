@@ -6,7 +6,7 @@ use super::expand::Foreseen;
 use super::forms::{external, internal};
 use super::maps::{Found, Map, Place, first, setting};
 use super::pipes::SERVICE;
-use super::{NewServer, Poster};
+use super::{NewServer, Poster, Spool};
 use crate::model::command_address::Answer as ListAnswer;
 use crate::model::outcome::{Outcome, Outcomes};
 use crate::model::{Address, DomainName, RelPath, shown};
@@ -255,7 +255,8 @@ impl NewServer {
             b"mailman" | b"sympa" | b"sympa-word" => {
                 self.told(address, &Address::parse(hop).unwrap_or_default())
             }
-            b"mlmmj" | b"list-member" => self.listed(address, hop.as_bstr()),
+            b"mlmmj" => self.listed(address, hop.as_bstr(), Spool::answer),
+            b"list-member" => self.listed(address, hop.as_bstr(), Spool::asked_for_other),
             name if name.starts_with(SERVICE) => match self.programs.get(hop.as_bstr()) {
                 Some(line) => Outcome::Run(line.clone()),
                 None => Outcome::Defer("the program is not there".into()),
@@ -297,7 +298,7 @@ impl NewServer {
         }
         let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
         let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
-        Some(self.listed(&address, folder.as_bstr()))
+        Some(self.listed(&address, folder.as_bstr(), Spool::answer))
     }
 
     /// What the pipe that was handed mail for a recipient runs, if that is a program.
@@ -327,7 +328,7 @@ impl NewServer {
     /// What a manager with a database does with a post, or with a word of its own or of the old list.
     fn told(&self, address: &Address, list: &Address) -> Outcome {
         let local = address.local.as_bstr();
-        let action = local.split_once_str("+").map_or(b"post".as_slice(), |(_, action)| action);
+        let action = local.split_once_str("~").map_or(b"post".as_slice(), |(_, action)| action);
         if !self.given.contains_key(&list.to_bytes()) {
             return Outcome::Reject("its manager is given no such list".into());
         }
@@ -336,8 +337,13 @@ impl NewServer {
         Outcome::List { address: list.clone(), action, answer }
     }
 
-    /// What mlmmj does with a recipient, its own or `list=domain+command`.
-    fn listed(&self, address: &Address, folder: &BStr) -> Outcome {
+    /// What becomes of mail for a list of mlmmj's, or for `list=domain~command`.
+    fn listed(
+        &self,
+        address: &Address,
+        folder: &BStr,
+        answer: fn(&Spool, &[u8]) -> Option<ListAnswer>,
+    ) -> Outcome {
         let Some(spool) = self.spools.get(folder) else {
             return Outcome::Reject("the list has no spool".into());
         };
@@ -346,24 +352,23 @@ impl NewServer {
             .first()
             .and_then(|own| Address::parse(own))
             .unwrap_or_else(|| address.clone());
-        let command = address.local.as_bstr().split_once_str("+").map(|(_, command)| command);
-        let action: BString =
-            command.map_or_else(|| "post".into(), |command| command.to_ascii_lowercase().into());
-        let number = action.strip_prefix(b"get-").and_then(|number| number.to_str().ok());
-        if number.is_some_and(|number| number.parse().map_or(true, |number| spool.index < number)) {
-            // mlmmj-process ends with status 1 where it has no such post, and pipe(8) takes that for
-            // a failure.
-            return Outcome::Reject("the list has no post of that number".into());
+        let Some((_, command)) = address.local.as_bstr().split_once_str("~") else {
+            let (action, answer) = ("post".into(), ListAnswer::Done);
+            return Outcome::List { address: own, action, answer };
+        };
+        let action = BString::from(command.to_ascii_lowercase());
+        match answer(spool, &action) {
+            Some(answer) => Outcome::List { address: own, action, answer },
+            // The program fails, and pipe(8) returns the message.
+            None => Outcome::Reject("the list does not know what is asked for".into()),
         }
-        let answer = if action == "help" { ListAnswer::Help } else { ListAnswer::Done };
-        Outcome::List { address: own, action, answer }
     }
 }
 
-/// The list of its own address, or of an inner one: `list=domain+word`.
+/// The list of its own address, or of an inner one: `list=domain~word`.
 fn list_of(address: &Address) -> Address {
     let local = address.local.as_bstr();
-    let name = local.split_once_str("+").map_or(local.as_bytes(), |(name, _)| name);
+    let name = local.split_once_str("~").map_or(local.as_bytes(), |(name, _)| name);
     match name.rsplit_once_str("=") {
         Some((list, domain)) if *address.domain.as_bstr() == "unqmail.invalid" => {
             Address::new(list, &DomainName::new(domain))

@@ -85,14 +85,14 @@ impl Translator<'_> {
         }
         // On Mailman such posts wait for a moderator; Sympa asks as ezmlm did.
         let asks = matches!(manager, ListManager::Mailman | ListManager::Sympa);
-        if list.confirm_posts && !asks {
+        if list.confirm_posts.value && !asks {
             self.find(
-                &code::LIST_SETTING_UNMAPPED,
+                &code::LIST_OPENED,
                 Disposition::Dropped,
-                &list.posting.origin,
+                &list.confirm_posts.origin,
                 list.address.to_bytes(),
                 "each post is confirmed by its sender",
-                "posts are distributed without confirmation",
+                "posts are distributed without confirmation: whoever uses the address of somebody else posts in that name",
             );
         }
     }

@@ -98,8 +98,8 @@ fn a_catch_all_takes_no_list_s_commands() {
     let begun = std::time::Instant::now();
     let helped = || {
         let log = stage.log().join("\n");
-        log.contains("to=<book-club=alder.example+help@unqmail.invalid>")
-            && log.contains("to=<book-club=alder.example+subscribe-digest@unqmail.invalid>")
+        log.contains("to=<book-club=alder.example~help@unqmail.invalid>")
+            && log.contains("to=<book-club=alder.example~subscribe-digest@unqmail.invalid>")
     };
     while !helped() && begun.elapsed().as_secs() < 30 {
         std::thread::sleep(std::time::Duration::from_millis(100));

@@ -90,7 +90,7 @@ fn hosts(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn nothing_of_a_member_file_becomes_a_line_of_another() {
-    for manager in ["mlmmj", "alias", "sympa"] {
+    for manager in ["mlmmj", "alias", "mailman", "sympa"] {
         let settings = format!("[lists]\nmanager = '{manager}'\n");
         let laid = Laid::small_with(&club(&editor()), &settings).migrated();
         let plan = laid.plan(&["--format", "json"]).json();

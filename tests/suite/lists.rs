@@ -117,7 +117,10 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
         row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
     };
     assert_eq!(row("prefix"), ["[news]", "prefix:1", "control/prefix: [news]"]);
-    assert_eq!(row("archived"), ["yes", "no control/noarchive"]);
+    assert_eq!(row("archived"), ["yes", "archived", "no control/noarchive"]);
+    // Each setting is told with the line that looks, or the file that is there or not.
+    assert_eq!(row("to-or-cc-required")[..2], ["yes", "editor:1"]);
+    assert_eq!(row("last-post")[1], "num:1");
     assert_eq!(row("posting")[..2], ["moderators-only", "editor:3"]);
     // In an alias domain the same; beside the list's own address nothing.
     assert!(laid.explain(&["news@larch-mail.example"]).stdout.contains(head));
@@ -162,7 +165,7 @@ fn has_every_list_and_no_text_that_runs(manager: &str, kit: &str, name: &str, pr
 
 #[test]
 fn mailman_is_given_every_list_and_no_text_that_runs() {
-    let programs = ["load", "counters.py", "mailman.cfg", "postfix.cfg"];
+    let programs = ["load", "inside.py", "mailman.cfg", "postfix.cfg"];
     let (kit, name) = ("etc/mailman3/unqmail", "fqdn_listname");
     has_every_list_and_no_text_that_runs("mailman", kit, name, &programs);
 }
@@ -204,7 +207,7 @@ fn what_tables_hand_over_is_an_unknown_address_from_outside() {
     }
     let led = laid.explain(&["news-subscribe@larch.example", "--format", "json"]).json();
     assert_eq!(led["new"][0]["list"], "news@larch.example", "{led}");
-    let inner = "news=larch.example+subscribe@unqmail.invalid";
+    let inner = "news=larch.example~subscribe@unqmail.invalid";
     let inner = laid.explain(&[inner, "--format", "json"]).json();
     assert!(inner["new"][0]["reject"].is_string(), "{inner}");
 }
@@ -374,7 +377,7 @@ fn a_list_is_explained_with_its_people_and_what_is_told_of_it() {
         assert_eq!(of(role), serde_json::json!({"role": role, "old": count, "new": count}));
     }
     let findings = told["told"].as_array().unwrap();
-    assert!(findings.iter().any(|it| it["code"] == "list-setting-unmapped" && it["line"] == 3));
+    assert!(findings.iter().any(|it| it["code"] == "list-setting-unmapped" && it["line"] == 4));
     let text = laid.explain(&["news@larch.example"]).stdout;
     assert!(text.contains("its people, before and after\n    subscriber "), "{text}");
     assert!(text.contains("    warning[list-setting-unmapped] home/"), "{text}");

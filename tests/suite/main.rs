@@ -28,6 +28,7 @@ mod golden;
 mod hostile;
 mod hostile_lists;
 mod link;
+mod list_words;
 mod lists;
 mod part;
 mod passes;

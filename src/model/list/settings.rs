@@ -66,27 +66,29 @@ impl List {
     /// Every setting that a model value stands for, in reading order.
     pub fn settings(&self) -> Vec<Setting<'_>> {
         let (rules, requests) = (&self.posting.origin, &self.subscribing.origin);
+        let (looks, archive) = (&self.looks, &self.archive);
         let set = |name, value, origin| Setting { name, value, origin };
         let switch = |name, is_on, origin| set(name, Value::Switch(is_on), Some(origin));
         let Filters { refused_fields, kept_fields, refused_types, .. } = &self.filters;
         let Filters { removed_types, kept_types, .. } = &self.filters;
         let Powers { subscribe_others, list_members, edit_texts } = &self.powers;
+        let returns_held = self.returns_held.value && self.holds_posts();
         vec![
             set("posting", Value::Word(self.posting.value.name()), Some(rules)),
             parent(self.parent.as_ref()),
-            switch("to-or-cc-required", self.wants_address, rules),
-            switch("subject-required", self.subjects.required, rules),
-            switch("subject-commands-refused", self.subjects.no_commands, rules),
-            switch("bulk-discarded", self.discards_bulk, rules),
-            switch("posts-confirmed", self.confirm_posts, rules),
+            switch("to-or-cc-required", self.wants_address, looks),
+            switch("subject-required", self.subjects.required, looks),
+            switch("subject-commands-refused", self.subjects.no_commands, looks),
+            switch("bulk-discarded", self.discards_bulk, looks),
+            sourced("posts-confirmed", &self.confirm_posts),
             texts("fields-refused", refused_fields),
             texts("fields-kept", kept_fields),
             texts("types-refused", refused_types),
             texts("types-removed", removed_types),
             texts("types-kept", kept_types),
             set("subscribing", Value::Word(self.subscribing.value.name()), Some(requests)),
-            switch("subscribing-confirmed", self.confirm_subscribe, requests),
-            switch("unsubscribing-confirmed", self.confirm_unsubscribe, requests),
+            sourced("subscribing-confirmed", &self.confirm_subscribe),
+            sourced("unsubscribing-confirmed", &self.confirm_unsubscribe),
             flag("moderators-subscribe-others", subscribe_others.as_ref()),
             flag("moderators-list-members", list_members.as_ref()),
             flag("moderators-edit-texts", edit_texts.as_ref()),
@@ -102,11 +104,15 @@ impl List {
             number("digest-seconds", self.digest_seconds.as_ref()),
             number("digest-bytes", self.digest_bytes.as_ref()),
             number("held-seconds", self.held_seconds.as_ref()),
-            switch("held-returned", self.returns_held && self.holds_posts(), rules),
+            switch("held-returned", returns_held, &self.returns_held.origin),
             language(self.language.as_ref()),
-            set("archived", Value::Switch(self.archive.kept), None),
-            set("archive-readers", Value::Word(self.archive.readers.name()), None),
-            set("last-post", Value::Number(Some(self.archive.last)), None),
+            set("archived", Value::Switch(archive.kept), archive.kept_at.as_ref()),
+            set(
+                "archive-readers",
+                Value::Word(archive.readers.name()),
+                archive.readers_at.as_ref(),
+            ),
+            set("last-post", Value::Number(Some(archive.last)), archive.last_at.as_ref()),
         ]
     }
 }
@@ -114,6 +120,10 @@ impl List {
 fn number<'a>(name: &'static str, set: Option<&'a Sourced<u64>>) -> Setting<'a> {
     let value = Value::Number(set.map(|set| set.value));
     Setting { name, value, origin: set.map(|set| &set.origin) }
+}
+
+fn sourced<'a>(name: &'static str, set: &'a Sourced<bool>) -> Setting<'a> {
+    Setting { name, value: Value::Switch(set.value), origin: Some(&set.origin) }
 }
 
 fn flag<'a>(name: &'static str, set: Option<&'a Origin>) -> Setting<'a> {

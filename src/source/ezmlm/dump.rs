@@ -2,8 +2,11 @@
 //!
 //! A list's tables have one name, to which `_digest`, `_allow`, `_deny` and `_mod` is added; a row has a
 //! hash and an address, and one with a hash of 53 or more is a sublist and no member
-//! (`sub_mysql/ezmlm-mktab`, `sub_sql.c`). CSV has an address a line, and a role behind it.
+//! (`sub_mysql/ezmlm-mktab`, `sub_sql.c`). With `_slog` behind it a table has a row for each who came
+//! or went: `tai, address, fromline, edir, etype`. CSV has an address a line, and a role behind it.
 
+use crate::model::Address;
+use crate::model::list::{Joined, Log, name_in};
 use crate::model::quota::leading_number;
 use crate::source::lines;
 use bstr::{BStr, BString, ByteSlice as _};
@@ -12,9 +15,21 @@ use std::collections::BTreeMap;
 /// Members have hashes below this.
 const HASHES: u64 = 53;
 
-/// Addresses with their lines, by the list's sub-folder that would hold them: empty for subscribers.
+/// What tables tell, by the list's sub-folder that would hold it: empty for subscribers.
 #[derive(Debug, Default)]
-pub(super) struct Dump(BTreeMap<&'static str, Vec<(BString, u32)>>);
+pub(super) struct Dump {
+    /// Addresses with their lines.
+    people: BTreeMap<&'static str, Vec<(BString, u32)>>,
+    /// When they came.
+    logs: BTreeMap<&'static str, Log>,
+}
+
+/// A table of the list's.
+#[derive(Clone, Copy)]
+struct Table {
+    folder: &'static str,
+    is_log: bool,
+}
 
 /// What is added to a table's name, and the folder that it stands for.
 const TABLES: &[(&str, &str)] =
@@ -39,8 +54,14 @@ impl Dump {
 
     /// Who is in the database that a sub-folder would hold; `None` where the dump has no such table.
     pub(super) fn of(&self, folder: &[u8]) -> Option<&[(BString, u32)]> {
-        let own = self.0.iter().find(|(name, _)| name.as_bytes() == folder);
+        let own = self.people.iter().find(|(name, _)| name.as_bytes() == folder);
         own.map(|(_, rows)| rows.as_slice())
+    }
+
+    /// When those in the database came that a sub-folder would hold.
+    pub(super) fn log(&self, folder: &[u8]) -> Log {
+        let own = self.logs.iter().find(|(name, _)| name.as_bytes() == folder);
+        own.map(|(_, log)| log.clone()).unwrap_or_default()
     }
 
     fn read_csv(&mut self, text: &[u8]) {
@@ -65,7 +86,7 @@ impl Dump {
             let role = record.get(1).unwrap_or_default().trim_ascii();
             let role = ROLES.iter().find(|(name, _)| role == name.as_bytes());
             let folder = role.map_or("", |(_, folder)| *folder);
-            self.0.entry(folder).or_default().push((address.into(), line));
+            self.people.entry(folder).or_default().push((address.into(), line));
         }
     }
 
@@ -78,18 +99,20 @@ impl Dump {
             if !begins.contains(&word.as_slice()) {
                 continue;
             }
-            let Some(folder) = sql.table(table) else { continue };
-            self.0.entry(folder).or_default();
+            let Some(table) = sql.table(table) else { continue };
+            if !table.is_log {
+                self.people.entry(table.folder).or_default();
+            }
             match word.as_slice() {
-                b"INSERT" => self.insert(&mut sql, folder),
-                b"COPY" => self.copy(&mut sql, folder),
+                b"INSERT" => self.insert(&mut sql, table),
+                b"COPY" => self.copy(&mut sql, table),
                 _ => {}
             }
         }
     }
 
     /// Rows of `VALUES (…),(…);`.
-    fn insert(&mut self, sql: &mut Sql<'_>, folder: &'static str) {
+    fn insert(&mut self, sql: &mut Sql<'_>, table: Table) {
         let mut fields: Vec<BString> = Vec::new();
         let mut is_values = false;
         while let Some((token, line)) = sql.token() {
@@ -97,7 +120,7 @@ impl Dump {
                 Token::Sign(b';') => break,
                 Token::Word(word) if word.eq_ignore_ascii_case(b"VALUES") => is_values = true,
                 Token::Sign(b'(') => fields.clear(),
-                Token::Sign(b')') if is_values => self.row(folder, &fields, line),
+                Token::Sign(b')') if is_values => self.row(table, &fields, line),
                 Token::Word(word) => fields.push(word.into()),
                 Token::Text(text) => fields.push(text),
                 Token::Sign(_) => {}
@@ -106,7 +129,7 @@ impl Dump {
     }
 
     /// Rows of `COPY … FROM stdin;`, up to a line `\.`.
-    fn copy(&mut self, sql: &mut Sql<'_>, folder: &'static str) {
+    fn copy(&mut self, sql: &mut Sql<'_>, table: Table) {
         while let Some((token, _)) = sql.token() {
             if token == Token::Sign(b';') {
                 break;
@@ -115,20 +138,46 @@ impl Dump {
         let _end = sql.line();
         while let Some((text, line)) = sql.line().filter(|(text, _)| *text != b"\\.") {
             let fields: Vec<BString> = text.split_str("\t").map(unescaped).collect();
-            self.row(folder, &fields, line);
+            self.row(table, &fields, line);
         }
     }
 
     /// A row is a member where its number is a hash of one and some field is an address.
-    fn row(&mut self, folder: &'static str, fields: &[BString], line: u32) {
+    fn row(&mut self, table: Table, fields: &[BString], line: u32) {
+        if table.is_log {
+            let joined = joined(fields);
+            self.logs.entry(table.folder).or_default().extend(joined);
+            return;
+        }
         let is_number = |it: &&BString| !it.is_empty() && it.iter().all(u8::is_ascii_digit);
         let is_sublist =
             fields.iter().find(is_number).is_some_and(|hash| leading_number(hash) >= HASHES);
         let address = fields.iter().find(|field| field.contains(&b'@'));
         if let Some(address) = address.filter(|_| !is_sublist) {
-            self.0.entry(folder).or_default().push((address.clone(), line));
+            self.people.entry(table.folder).or_default().push((address.clone(), line));
         }
     }
+}
+
+/// Whom a row of a log puts in: the one address of it that is nothing else, and behind it the line of
+/// the `From:` header.
+fn joined(fields: &[BString]) -> Option<(Address, Joined)> {
+    let is_address =
+        |field: &BString| field.contains(&b'@') && !field.iter().any(|b| b" <>\t".contains(b));
+    let at = fields.iter().position(is_address)?;
+    let address = Address::parse(fields.get(at)?)?.to_lower();
+    let when = fields.iter().find_map(|field| moment(field))?;
+    let name = fields.get(at + 1).map(|from| name_in(from.as_bstr())).unwrap_or_default();
+    fields.iter().any(|field| field == "+").then_some((address, Joined { when, name }))
+}
+
+/// `YYYY-MM-DD HH:MM:SS` or the same without what divides it, which is taken for UTC, as dumps have it
+/// by default; seconds since 1970.
+fn moment(text: &[u8]) -> Option<i64> {
+    let text = text.get(..19).unwrap_or(text).to_str().ok()?;
+    let form = if text.len() == 19 { "%Y-%m-%d %H:%M:%S" } else { "%Y%m%d%H%M%S" };
+    let date = jiff::civil::DateTime::strptime(form, text).ok()?;
+    Some(jiff::tz::Offset::UTC.to_timestamp(date).ok()?.as_second())
 }
 
 /// A field of `COPY`: a backslash takes the next byte as it is, or for a control byte.
@@ -229,8 +278,8 @@ impl<'a> Sql<'a> {
         Some((text.strip_suffix(b"\r").unwrap_or(text), line))
     }
 
-    /// The sub-folder that the table named next stands for: `INTO`, `TABLE` and a schema may be in front.
-    fn table(&mut self, own: &BStr) -> Option<&'static str> {
+    /// What the table named next stands for: `INTO`, `TABLE` and a schema may be in front.
+    fn table(&mut self, own: &BStr) -> Option<Table> {
         const PASSED: &[&str] = &["INTO", "TABLE", "IF", "NOT", "EXISTS", "IGNORE", "ONLY"];
         loop {
             let name = match self.token()?.0 {
@@ -248,8 +297,11 @@ impl<'a> Sql<'a> {
                 continue;
             }
             let suffix = name.strip_prefix(own.as_bytes())?;
+            let of_log = suffix.strip_suffix(b"_slog");
+            let is_log = of_log.is_some();
+            let suffix = of_log.unwrap_or(suffix);
             let known = TABLES.iter().find(|(known, _)| known.as_bytes() == suffix);
-            return known.map(|(_, folder)| *folder);
+            return known.map(|(_, folder)| Table { folder, is_log });
         }
     }
 
@@ -274,7 +326,7 @@ pub(super) fn table_of(subdb: &[u8], has_plugin: bool) -> BString {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dump, table_of};
+    use super::{Address, Dump, Joined, table_of};
 
     fn told(text: &str, folder: &str) -> Vec<String> {
         let dump = Dump::read(text.as_bytes(), "club".into());
@@ -289,7 +341,16 @@ mod tests {
             INSERT INTO `club` VALUES (1,'eve@b.example'),(52,'o\\'neil@b.example'),(99,'sub@b.example');\n\
             INSERT INTO `club_digest` (`address`,`hash`) VALUES ('a''b;(@b.example',3);\n\
             INSERT INTO `clubs` VALUES (1,'other@b.example');\n\
-            INSERT INTO `club_slog` VALUES ('2009-01-01 00:00:00','old@b.example','x','+','m');\n";
+            INSERT INTO `club_slog` VALUES ('2009-01-01 00:00:00','old@b.example','x','+','m');\n\
+            INSERT INTO `club_slog` VALUES (20090101000001,'Eve@b.example','\"E\" <eve@b.example>','+',''),\
+            ('2009-01-02 00:00:00','gone@b.example','','-','');\n\
+            INSERT INTO `club_digest_slog` VALUES ('never','eve@b.example','','+','');\n";
+        let log = Dump::read(text.as_bytes(), "club".into()).log(b"");
+        let entry = |(address, joined): (&Address, &Joined)| {
+            format!("{address} {} {}", joined.when, joined.name)
+        };
+        let logged: Vec<_> = log.iter().map(entry).collect();
+        assert_eq!(logged, ["eve@b.example 1230768001 E", "old@b.example 1230768000 x"]);
         assert_eq!(told(text, ""), ["6 eve@b.example", "6 o'neil@b.example"]);
         assert_eq!(told(text, "digest"), ["7 a'b;(@b.example"]);
         assert!(Dump::read(text.as_bytes(), "club".into()).of(b"allow").is_none());

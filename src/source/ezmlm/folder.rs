@@ -94,12 +94,13 @@ fn read_list(
     let confirmer = read_file(root, &folder.join("confirmer"), findings).map(|it| programs(&it));
     let manager_path = folder.join("manager");
     let manager = read_file(root, &manager_path, findings).map(|it| programs(&it));
-    let confirm_posts = settings.is_on(b'y', "confirmpost");
+    let confirm_posts =
+        Sourced::new(settings.is_on(b'y', "confirmpost"), settings.place(b'y', "confirmpost"));
     let posting = editor.posting(Store {
         // ezmlm-store asks for the file itself, whatever the flags say.
         moderated: settings.has("modpost"),
         moderators_only: settings.is_on(b'o', "modpostonly"),
-        confirmed: confirm_posts,
+        confirmed: confirm_posts.value,
         confirmer: confirmer.as_ref(),
     });
     let digest_folder = folder.join("digest");
@@ -130,10 +131,10 @@ fn read_list(
     let (posting, allowed, held_back) = senders.allowed(posting, &allowing, findings);
     let denied = senders.denied(&editor.denying(), findings);
     let is_public = settings.is_on(b'p', "public");
-    let subscribing = match () {
-        () if !is_public => Subscribing::Closed,
-        () if settings.is_on(b's', "modsub") => Subscribing::Moderated,
-        () => Subscribing::Open,
+    let subscribing = match (is_public, settings.on(b's', "modsub")) {
+        (false, _) => Sourced::new(Subscribing::Closed, settings.place(b'p', "public")),
+        (true, Some(place)) => Sourced::new(Subscribing::Moderated, place),
+        (true, None) => Sourced::new(Subscribing::Open, settings.place(b'p', "public")),
     };
     let has_trailer = if settings.software == Software::Idx04 {
         settings.has("text/trailer")
@@ -152,7 +153,8 @@ fn read_list(
         options::digests(&settings, &editor, &editor_at, findings);
     let nothing = Editor::default();
     let asker = manager.as_ref().unwrap_or(&nothing);
-    let [confirm_subscribe, confirm_unsubscribe] = options::confirms(&settings, asker);
+    let [confirm_subscribe, confirm_unsubscribe] =
+        options::confirms(&settings, asker, &Origin::file(&manager_path));
     let mut unmapped = options::unmapped(&settings, &add_headers);
     let is_nowhere = has_trailer && trailer.is_none();
     unmapped.extend(is_nowhere.then(|| {
@@ -160,7 +162,11 @@ fn read_list(
     }));
     let (texts, homeless) = texts::read(root, folder, &settings, findings);
     unmapped.extend(homeless);
-    let mut log = |path: &RelPath, members| log::read(root, path, members, findings);
+    let readers = readers(&settings, is_public, manager.as_ref(), &Origin::file(&manager_path));
+    let last = settings.value("num", findings);
+    let mut log = |path: &RelPath, members| {
+        databases.log(path).unwrap_or_else(|| log::read(root, path, members, findings))
+    };
     let logs = Logs {
         subscribers: log(folder, &subscribers),
         digest: log(&digest_folder, &digest),
@@ -179,13 +185,14 @@ fn read_list(
         held_back,
         denied,
         posting: Sourced::new(posting, editor_at.at(editor.deciding_line())),
+        looks: editor_at.at(editor.line_of("ezmlm-reject")),
         wants_address: asked.without_address,
         discards_bulk: rejects.is_some(),
         subjects: options::subjects(asked),
         filters,
         confirm_posts,
         parent: parent(&settings, findings),
-        subscribing: Sourced::new(subscribing, settings.origin("public")),
+        subscribing,
         confirm_subscribe,
         confirm_unsubscribe,
         prefix,
@@ -200,13 +207,16 @@ fn read_list(
         digest_seconds,
         digest_bytes,
         held_seconds: options::held(&settings, findings),
-        returns_held: options::returns_held(&settings, &editor),
+        returns_held: options::returns_held(&settings, &editor, &editor_at),
         powers: options::powers(&settings, asker, &Origin::file(&manager_path)),
         language: settings.language(findings),
         archive: Archive {
             kept: settings.is_on(b'a', "archived"),
-            readers: readers(&settings, is_public, manager.as_ref()),
-            last: settings.value("num", findings).map_or(0, |num| leading_number(&num.value)),
+            kept_at: Some(settings.place(b'a', "archived")),
+            readers: readers.value,
+            readers_at: Some(readers.origin),
+            last: last.as_ref().map_or(0, |last| leading_number(&last.value)),
+            last_at: last.map(|last| last.origin),
             posts: archive::read(root, folder, findings),
         },
         logs,
@@ -273,17 +283,28 @@ fn moderator_folder(settings: &Settings<'_>, name: &str, findings: &mut Findings
 
 /// Who may fetch posts: what `manager` runs decides, and from version 5 on the settings too. The
 /// manager of 0.53 answers such commands itself.
-fn readers(settings: &Settings<'_>, is_public: bool, manager: Option<&Editor>) -> ArchiveReaders {
+fn readers(
+    settings: &Settings<'_>,
+    is_public: bool,
+    manager: Option<&Editor>,
+    manager_at: &Origin,
+) -> Sourced<ArchiveReaders> {
     let is_old = settings.software == Software::Idx04;
     let runs = manager.is_none_or(|manager| manager.runs("ezmlm-get"));
     let asks = |letter| manager.is_some_and(|manager| manager.option("ezmlm-get", letter));
-    match () {
-        () if !runs && settings.software != Software::Classic => ArchiveReaders::Nobody,
-        () if !is_public || asks('P') => ArchiveReaders::Nobody,
-        () if !is_old && settings.is_on(b'b', "modgetonly") => ArchiveReaders::Moderators,
-        () if asks('s') => ArchiveReaders::Subscribers,
-        () if !is_old && settings.is_on(b'g', "subgetonly") => ArchiveReaders::Subscribers,
-        () => ArchiveReaders::Anyone,
+    let line = manager_at.at(manager.map_or(0, |manager| manager.line_of("ezmlm-get")));
+    let on = |letter, name| if is_old { None } else { settings.on(letter, name) };
+    let (moderators, subscribers) = (on(b'b', "modgetonly"), on(b'g', "subgetonly"));
+    match (moderators, subscribers) {
+        _ if !runs && settings.software != Software::Classic => {
+            Sourced::new(ArchiveReaders::Nobody, line)
+        }
+        _ if !is_public => Sourced::new(ArchiveReaders::Nobody, settings.place(b'p', "public")),
+        _ if asks('P') => Sourced::new(ArchiveReaders::Nobody, line),
+        (Some(place), _) => Sourced::new(ArchiveReaders::Moderators, place),
+        _ if asks('s') => Sourced::new(ArchiveReaders::Subscribers, line),
+        (None, Some(place)) => Sourced::new(ArchiveReaders::Subscribers, place),
+        (None, None) => Sourced::new(ArchiveReaders::Anyone, line),
     }
 }
 
@@ -504,12 +525,13 @@ mod tests {
         let read = |manager: &str| placed(&[&old, [("manager", manager)].as_slice()].concat()).0;
         let list = read("|/b/ezmlm-manage -leS '/l'\n");
         assert_eq!(list.subscribing.value, Subscribing::Open);
-        assert_eq!((list.confirm_subscribe, list.confirm_unsubscribe), (false, true));
+        assert_eq!((list.confirm_subscribe.value, list.confirm_unsubscribe.value), (false, true));
+        assert_eq!(list.confirm_subscribe.origin.to_string(), "l/manager:1");
         assert_eq!(list.powers.list_members.unwrap().to_string(), "l/manager:1");
         assert!(list.powers.edit_texts.is_some());
         assert_eq!(list.language.unwrap().value, "fr");
         let list = read("|/b/ezmlm-manage '/l'\n");
-        assert!(list.confirm_subscribe && list.powers.list_members.is_none());
+        assert!(list.confirm_subscribe.value && list.powers.list_members.is_none());
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use super::dump::Dump;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
-use crate::model::{Address, Origin, RelPath, Sourced, shown};
+use crate::model::list::Log;
+use crate::model::{Address, Origin, RelPath, SharedDomains, Sourced, shown};
 use crate::source::{read_file, unlistable, unreadable};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ impl Databases<'_> {
         purpose: Purpose,
         findings: &mut Findings,
     ) -> Vec<Sourced<Address>> {
-        let mut members = Members { purpose, found: BTreeMap::new() };
+        let mut members = Members::new(purpose);
         let below = folder.strip_prefix(self.list);
         let dumped = self
             .dump
@@ -51,6 +52,12 @@ impl Databases<'_> {
             None => self.read_files(folder, &mut members, findings),
         }
         members.found.into_values().collect()
+    }
+
+    /// When those in a database came into it, as far as a dump tells; `None` without a dump.
+    pub(super) fn log(&self, folder: &RelPath) -> Option<Log> {
+        let (_, dump) = self.dump.as_ref()?;
+        Some(dump.log(folder.strip_prefix(self.list)?))
     }
 
     /// Reads `FOLDER/subscribers`. A missing folder is an empty database.
@@ -93,12 +100,18 @@ impl Databases<'_> {
 struct Members {
     purpose: Purpose,
     found: BTreeMap<Address, Sourced<Address>>,
+    domains: SharedDomains,
 }
 
 impl Members {
+    fn new(purpose: Purpose) -> Self {
+        Self { purpose, found: BTreeMap::new(), domains: SharedDomains::default() }
+    }
+
     fn add(&mut self, text: &[u8], origin: &Origin, findings: &mut Findings) {
         match Address::parse(text).filter(|address| is_usable(address, self.purpose)) {
             Some(address) => {
+                let address = self.domains.share(address);
                 let sourced = || Sourced::new(address.clone(), origin.clone());
                 self.found.entry(address.to_lower()).or_insert_with(sourced);
             }

@@ -82,9 +82,17 @@ pub(super) fn held(settings: &Settings<'_>, findings: &mut Findings) -> Option<S
 }
 
 /// Whether `ezmlm-clean` gives posts back that nobody has decided about.
-pub(super) fn returns_held(settings: &Settings<'_>, editor: &Editor) -> bool {
-    let told = editor.switch("ezmlm-clean", 'r', 'R');
-    told.unwrap_or_else(|| settings.there("noreturnposts").is_none())
+pub(super) fn returns_held(
+    settings: &Settings<'_>,
+    editor: &Editor,
+    editor_at: &Origin,
+) -> Sourced<bool> {
+    let line = editor_at.at(editor.line_of("ezmlm-clean"));
+    match (editor.switch("ezmlm-clean", 'r', 'R'), settings.there("noreturnposts")) {
+        (Some(told), _) => Sourced::new(told, line),
+        (None, Some(file)) => Sourced::new(false, file),
+        (None, None) => Sourced::new(true, line),
+    }
 }
 
 /// What `ezmlm-manage` lets moderators do.
@@ -106,10 +114,16 @@ pub(super) fn powers(settings: &Settings<'_>, manager: &Editor, manager_at: &Ori
 }
 
 /// Whether subscribing and unsubscribing ask the address for confirmation.
-pub(super) fn confirms(settings: &Settings<'_>, manager: &Editor) -> [bool; 2] {
+pub(super) fn confirms(
+    settings: &Settings<'_>,
+    manager: &Editor,
+    manager_at: &Origin,
+) -> [Sourced<bool>; 2] {
+    let line = manager_at.at(manager.line_of("ezmlm-manage"));
     let asked = |on, off, letter, name| match manager.switch("ezmlm-manage", on, off) {
-        Some(is_on) => is_on,
-        None => settings.software == Software::Idx04 || !settings.is_on(letter, name),
+        Some(is_on) => Sourced::new(is_on, line.clone()),
+        None if settings.software == Software::Idx04 => Sourced::new(true, line.clone()),
+        None => Sourced::new(!settings.is_on(letter, name), settings.place(letter, name)),
     };
     [asked('s', 'S', b'h', "nosubconfirm"), asked('u', 'U', b'j', "nounsubconfirm")]
 }

@@ -143,9 +143,14 @@ impl<'a> Settings<'a> {
 
     /// The place of an option's file where the option is on.
     pub(super) fn on(&self, letter: u8, name: &str) -> Option<Origin> {
-        let by_flags = self.flags.as_ref().filter(|flags| flags.value.contains(&letter));
-        let origin = by_flags.map(|flags| flags.origin.clone());
-        self.is_on(letter, name).then(|| origin.unwrap_or_else(|| self.origin(name)))
+        self.is_on(letter, name).then(|| self.place(letter, name))
+    }
+
+    /// The place of what decides whether an option is on: the flags if they name it, else its file.
+    pub(super) fn place(&self, letter: u8, name: &str) -> Origin {
+        let names_it = |flag: &u8| flag.eq_ignore_ascii_case(&letter);
+        let flags = self.flags.as_ref().filter(|flags| flags.value.iter().any(names_it));
+        flags.map_or_else(|| self.origin(name), |flags| flags.origin.clone())
     }
 
     /// Whether an option is as a letter says: in lower case on, in upper case off (`config.c`).

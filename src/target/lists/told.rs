@@ -26,6 +26,18 @@ impl Told<'_> {
         ));
     }
 
+    /// More people may post than before.
+    pub(super) fn opened(&mut self, at: &Origin, message: String, effect: &'static str) {
+        self.findings.push(Finding::new(
+            &code::LIST_OPENED,
+            Disposition::Adapted,
+            at.clone(),
+            self.list.address.to_bytes(),
+            message,
+            effect,
+        ));
+    }
+
     /// A setting acts in another way.
     pub(super) fn adapted(&mut self, at: &Origin, message: &'static str, effect: &'static str) {
         self.setting(Disposition::Adapted, at, message.into(), effect);

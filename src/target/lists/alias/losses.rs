@@ -115,14 +115,14 @@ impl Losses<'_> {
         }
         if list.wants_address {
             self.lost(
-                origin,
+                &list.looks,
                 "a post must name the list in To: or Cc:",
                 "posts that do not are distributed too",
             );
         }
         if list.discards_bulk {
             self.lost(
-                origin,
+                &list.looks,
                 "posts with Precedence: bulk or junk are dropped",
                 "they are distributed too",
             );
@@ -172,7 +172,7 @@ impl Losses<'_> {
         let archive = &self.list.archive;
         if archive.kept || !archive.posts.is_empty() {
             self.lost(
-                &self.list.posting.origin,
+                archive.kept_at.as_ref().unwrap_or(&self.list.looks),
                 format!("the archive has {} posts", archive.posts.len()),
                 "they are kept as files; new posts are not archived",
             );

@@ -64,7 +64,7 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
     all.extend(types.map(|rule| kept("types-refused", "header_matches", &rule.to_string())));
     let bulk = posting.header_matches.iter().filter(|rule| rule["action"] == "discard");
     all.extend(bulk.map(|rule| kept("bulk-discarded", "header_matches", &rule.to_string())));
-    if list.list.confirm_posts {
+    if list.list.confirm_posts.value {
         all.push(kept("posts-confirmed", "default_member_action", posting::word(posting.members)));
     }
     if list.list.trailer.is_some() {
@@ -98,8 +98,8 @@ mod tests {
     fn each_setting_is_told_with_its_attribute() {
         let mut list = list(Posting::Members);
         list.list.discards_bulk = true;
-        list.list.confirm_posts = true;
-        list.list.confirm_unsubscribe = false;
+        list.list.confirm_posts.value = true;
+        list.list.confirm_unsubscribe.value = false;
         let kept = of(&list);
         let told = |setting: &str| {
             let own = kept.iter().filter(|kept| kept.setting == setting);

@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -145,42 +146,29 @@ def write_template(list_id, template, text):
 
 
 def load_members(mailman, list_id, wanted, before):
-    """Brings the people of one list from what was loaded before to what is wanted now."""
+    """Brings the people of one list from what was loaded before to what is wanted now. Tells how many
+    it has changed, and who is to join."""
     changed = {key: member for key, member in wanted.items() if before.get(key) != member}
     gone = [key for key in before if key not in wanted]
-    if not changed and not gone:
-        return 0
-    there = {}
+    there, joining, done = {}, [], 0
     for role in sorted({role for role, _ in [*changed, *gone]}):
         for entry in mailman.entries(f"lists/{quoted(list_id)}/roster/{role}"):
             there[role, entry["email"].lower()] = entry
-    done = 0
     for key, member in changed.items():
-        done += load_member(mailman, member, there.get(key))
+        if key in there:
+            done += load_member(mailman, member, there[key])
+        else:
+            joining.append(member)
     for key in gone:
         if key in there:
             remove(mailman, there[key])
             done += 1
-    return done
+    return done, joining
 
 
 def load_member(mailman, member, entry):
+    """Changes somebody who is there; tells whether there was something to change."""
     mode, action = member.get("delivery_mode"), member.get("moderation_action")
-    if entry is None:
-        body = {"list_id": member["list_id"], "subscriber": member["email"], "role": member["role"]}
-        if member["role"] == "member":
-            body.update(delivery_mode=mode, send_welcome_message=False)
-            if member.get("display_name"):
-                body["display_name"] = member["display_name"]
-            body.update(pre_verified=True, pre_confirmed=True, pre_approved=True)
-        entry = mailman.ask("POST", "members", body, accepted=(409,))
-        if member["role"] != "member":
-            return 1
-        found = {"list_id": member["list_id"], "subscriber": member["email"], "role": "member"}
-        entries = mailman.ask("POST", "members/find", found).get("entries", []) if action else []
-        for entry in entries:
-            patch(mailman, entry, {"moderation_action": action})
-        return 1
     changes = {}
     if mode and entry.get("delivery_mode") != mode:
         changes["delivery_mode"] = mode
@@ -200,24 +188,28 @@ def remove(mailman, entry):
     mailman.ask("DELETE", f'members/{quoted(str(entry["member_id"]))}', body)
 
 
-def carry_on_counting():
-    """Post numbers: `mailman shell` alone can set them. The lists are told by a file, not by words."""
+def work_inside(joining):
+    """What goes by `mailman shell`. Lists and people are told by files, not by words."""
     with tempfile.TemporaryDirectory() as folder:
-        # Mailman's user may not read what lies beside this script.
-        os.chmod(folder, 0o755)
-        for name in ("lists.jsonl", "counters.py"):
+        # Mailman's user may not read what lies beside this script, and nobody else shall.
+        os.chmod(folder, 0o700)
+        for name in ("lists.jsonl", "inside.py"):
             with open(os.path.join(KIT, name), "rb") as source:
                 with open(os.path.join(folder, name), "wb") as copy:
                     copy.write(source.read())
-        path = os.path.join(folder, "lists.jsonl")
-        command = ["mailman", "shell", "--run", "counters.carry_on", "--listspec", "^.", path]
+        with open(os.path.join(folder, "joining.jsonl"), "w", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(member) + "\n" for member in joining)
+        for name in os.listdir(folder):
+            shutil.chown(os.path.join(folder, name), MAILMAN_USER)
+        shutil.chown(folder, MAILMAN_USER)
+        command = ["mailman", "shell", "--run", "inside.carry_on", "--listspec", "^.", folder]
         environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         ran = subprocess.run(
             command, user=MAILMAN_USER, group=MAILMAN_USER, extra_groups=[], cwd=folder,
             env=environment, stdin=subprocess.DEVNULL,
         )
     if ran.returncode != 0:
-        raise Failure("`mailman shell` failed; the post numbers of some lists are not set")
+        raise Failure("`mailman shell` failed; some people or post numbers are not in Mailman")
 
 
 def write_archive(record, folder):
@@ -305,7 +297,7 @@ def main():
     mailman = Mailman(options.config)
     check_settings(mailman)
     changed_lists = changed_members = 0
-    counts = False
+    counts, joining = False, []
     for record in lists:
         name = record["list_id"]
         old = old_lists.get(name, {})
@@ -313,11 +305,13 @@ def main():
             load_list(mailman, record)
             changed_lists += 1
         counts |= old.get("post_id") != record["post_id"]
-        changed_members += load_members(
+        done, people = load_members(
             mailman, name, new_members.get(name, {}), old_members.get(name, {})
         )
-    if counts:
-        carry_on_counting()
+        changed_members += done + len(people)
+        joining += people
+    if counts or joining:
+        work_inside(joining)
     remember(options.state, lists, members)
     if options.archives:
         os.makedirs(options.archives, mode=0o700, exist_ok=True)

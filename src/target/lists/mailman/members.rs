@@ -53,11 +53,14 @@ pub(super) fn add(
             "on the new list everybody gets either; those who had both get every message",
         );
     }
+    let names = [&list.logs.moderators, &list.logs.subscription_moderators];
     let mut add = |role: &str, people: &mut dyn Iterator<Item = &Address>| {
         let mut seen = BTreeSet::new();
         let people = people.filter(|person| fits(person) && seen.insert(person.to_lower()));
         for person in people {
-            let record = json!({"list_id": id, "role": role, "email": text(person)});
+            let name = names.iter().find_map(|log| texts::name(log, person, LONGEST_NAME));
+            let record =
+                json!({"list_id": id, "role": role, "email": text(person), "display_name": name});
             add_line(records, &record);
         }
     };

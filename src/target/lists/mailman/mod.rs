@@ -87,7 +87,7 @@ impl Manager for Mailman {
         add(KIT, "members.jsonl", people.as_bytes(), Audience::Root);
         add(KIT, "mailman.cfg", include_bytes!("mailman.cfg"), Audience::Everybody);
         add(KIT, "postfix.cfg", include_bytes!("postfix.cfg"), Audience::Everybody);
-        add(KIT, "counters.py", include_bytes!("counters.py"), Audience::Everybody);
+        add(KIT, "inside.py", include_bytes!("inside.py"), Audience::Everybody);
         add(KIT, "load", include_bytes!("load.py"), Audience::Command);
         let word = include_bytes!("word.py");
         add("etc/postfix/unqmail", "mailman-word", word, Audience::Command);

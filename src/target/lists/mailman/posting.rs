@@ -45,7 +45,7 @@ impl Posting {
         let Rule { members, others, known, named, knows_members } = Rule::of(list);
         // The sender of each post was asked; nobody here asks, so a moderator looks at it.
         let asked = |action| {
-            if list.confirm_posts && action == Action::Send { Action::Hold } else { action }
+            if list.confirm_posts.value && action == Action::Send { Action::Hold } else { action }
         };
         Self {
             members: asked(members),

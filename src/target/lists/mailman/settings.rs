@@ -148,13 +148,13 @@ fn kib(body: u64) -> u64 {
 }
 
 fn subscribing(list: &List) -> [(&'static str, Value); 3] {
-    let policy = match (list.subscribing.value, list.confirm_subscribe) {
+    let policy = match (list.subscribing.value, list.confirm_subscribe.value) {
         (Subscribing::Open, true) => "confirm",
         (Subscribing::Open, false) => "open",
         (Subscribing::Moderated | Subscribing::Closed, true) => "confirm_then_moderate",
         (Subscribing::Moderated | Subscribing::Closed, false) => "moderate",
     };
-    let leaving = if list.confirm_unsubscribe { "confirm" } else { "open" };
+    let leaving = if list.confirm_unsubscribe.value { "confirm" } else { "open" };
     [
         ("subscription_policy", policy.into()),
         ("unsubscription_policy", leaving.into()),
@@ -200,9 +200,9 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
             "on the new list they wait for a moderator",
         );
     }
-    if list.confirm_posts {
+    if list.confirm_posts.value {
         told.adapted(
-            &list.posting.origin,
+            &list.confirm_posts.origin,
             "each post is confirmed by its sender",
             "on the new list it waits for a moderator",
         );
@@ -216,7 +216,7 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
     }
     if list.wants_address {
         told.adapted(
-            &list.posting.origin,
+            &list.looks,
             "posts that do not name the list in To: or Cc: are refused",
             "on the new list they wait for a moderator",
         );
@@ -239,7 +239,7 @@ fn tell_limits(list: &List, told: &mut Told<'_>) {
         && matches!(list.archive.readers, ArchiveReaders::Moderators | ArchiveReaders::Nobody)
     {
         told.adapted(
-            &list.subscribing.origin,
+            list.archive.readers_at.as_ref().unwrap_or(&list.looks),
             "members may not read the archive",
             "Mailman core lets nobody; HyperKitty beside it would let members",
         );

@@ -97,7 +97,7 @@ fn moderators_only_wait_for_approval_and_others_are_refused() {
 #[test]
 fn posts_that_their_senders_confirmed_wait_for_a_moderator() {
     let mut one = list("club@example.org", Posting::Members);
-    one.list.confirm_posts = true;
+    one.list.confirm_posts.value = true;
     let config = &record(one)["config"];
     assert_eq!(config["default_member_action"], "hold");
     assert_eq!(config["default_nonmember_action"], "reject");
@@ -224,11 +224,11 @@ fn nobody_is_put_out_by_others_and_a_closed_list_takes_no_joins() {
         Mailman.wiring(&[run(list)], &Design::default()).lists.into_values().next().unwrap()
     };
     let ways = wired(&one).ways;
-    assert_eq!(ways[&Command::UnsubscribeOther], Way::Word("+unsubscribe-$2"));
-    assert_eq!(ways[&Command::Get], Way::Word("+help"));
+    assert_eq!(ways[&Command::UnsubscribeOther], Way::Word("~unsubscribe-$2"));
+    assert_eq!(ways[&Command::Get], Way::Word("~help"));
     assert_eq!(ways[&Command::Bounce], Way::ThrownAway);
-    one.list.confirm_unsubscribe = false;
-    assert_eq!(wired(&one).ways[&Command::UnsubscribeOther], Way::Word("+help"));
+    one.list.confirm_unsubscribe.value = false;
+    assert_eq!(wired(&one).ways[&Command::UnsubscribeOther], Way::Word("~help"));
     assert!(wired(&one).words[0].0.contains("join"));
     one.list.subscribing = sourced(Subscribing::Closed);
     assert!(!wired(&one).words[0].0.contains("join"));
@@ -239,7 +239,7 @@ fn nobody_is_put_out_by_others_and_a_closed_list_takes_no_joins() {
 #[test]
 fn no_text_of_the_site_is_in_what_runs() {
     let (files, _) = kit(&[list("zebra@example.org", Posting::Anyone)]);
-    for name in ["load", "counters.py", "mailman.cfg", "postfix.cfg"] {
+    for name in ["load", "inside.py", "mailman.cfg", "postfix.cfg"] {
         assert!(!files[&format!("{KIT}/{name}")].contains("zebra"), "{name}");
     }
 }

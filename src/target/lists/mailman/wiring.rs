@@ -14,12 +14,15 @@ const OWN_WORDS: &str = r#"-((join|leave|request|(bounces|confirm)(\+[^@"]*)?))"
 /// The same for a list that nobody may subscribe to by mail. Moderators decide by `request`.
 const OWN_WORDS_OF_CLOSED: &str = r#"-((leave|request|(bounces|confirm)(\+[^@"]*)?))"#;
 
+/// The same for a list that answered nobody: `-request` was no address.
+const OWN_WORDS_OF_SILENT: &str = r#"-((leave|(bounces|confirm)(\+[^@"]*)?))"#;
+
 const SERVICES: &[Service] = &[
-    // The delimiter is this service's alone: the tables hand words over as `list=domain+word`.
+    // The delimiter is this service's alone: the tables hand words over as `list=domain~word`.
     Service {
         line: "mailman unix - n n - - pipe",
         options: &[
-            "-o recipient_delimiter=+",
+            "-o recipient_delimiter=~",
             "flags=hu user=nobody null_sender=",
             "argv=/etc/postfix/unqmail/mailman-word ${sender} ${nexthop} ${extension}",
         ],
@@ -43,19 +46,25 @@ pub(super) fn wiring<'r, 'a: 'r>(lists: impl Iterator<Item = &'r Run<'a>>) -> Wi
 
 fn of(run: &Run<'_>) -> ListWiring {
     let list = &run.list.list;
-    let is_closed = list.subscribing.value == Subscribing::Closed;
+    let own_words = match list.subscribing.value {
+        _ if !run.list.answers.contains_key(&Command::Other) => OWN_WORDS_OF_SILENT,
+        Subscribing::Closed => OWN_WORDS_OF_CLOSED,
+        Subscribing::Open | Subscribing::Moderated => OWN_WORDS,
+    };
     let ways = run.list.answers.iter();
     ListWiring {
         post: Post::Transport(LMTP.into()),
         posters: None,
         taken: Some(Taken {
-            behind: r#"\+[^@"]*"#,
+            behind: r#"~[^@"]*"#,
             transport: [b"mailman:".as_slice(), &list.address.to_bytes()].concat().into(),
             except: Vec::new(),
         }),
-        words: vec![(if is_closed { OWN_WORDS_OF_CLOSED } else { OWN_WORDS }, "+$1")],
+        words: vec![(own_words, "~$1")],
         ways: ways
-            .map(|(command, answer)| (*command, way(*command, *answer, list.confirm_unsubscribe)))
+            .map(|(command, answer)| {
+                (*command, way(*command, *answer, list.confirm_unsubscribe.value))
+            })
             .collect(),
     }
 }
@@ -66,16 +75,16 @@ fn way(command: Command, answer: Answer, asks_leavers: bool) -> Way {
         return way;
     }
     Way::Word(match (answer, command) {
-        (Answer::Done, Command::Subscribe) => "+subscribe",
-        (Answer::Done, Command::Unsubscribe) => "+unsubscribe",
-        (Answer::Done, Command::DigestSubscribe) => "+subscribe-digest",
-        (Answer::Done, Command::DigestUnsubscribe) => "+unsubscribe-digest",
-        (Answer::Done, Command::SubscribeOther) => "+subscribe-$2",
-        (Answer::Done, Command::DigestSubscribeOther) => "+subscribe-digest-$2",
+        (Answer::Done, Command::Subscribe) => "~subscribe",
+        (Answer::Done, Command::Unsubscribe) => "~unsubscribe",
+        (Answer::Done, Command::DigestSubscribe) => "~subscribe-digest",
+        (Answer::Done, Command::DigestUnsubscribe) => "~unsubscribe-digest",
+        (Answer::Done, Command::SubscribeOther) => "~subscribe-$2",
+        (Answer::Done, Command::DigestSubscribeOther) => "~subscribe-digest-$2",
         // Where Mailman asks nobody, anybody could put out anybody.
-        (Answer::Done, Command::UnsubscribeOther) if asks_leavers => "+unsubscribe-$2",
-        (Answer::Done, Command::DigestUnsubscribeOther) if asks_leavers => "+unsubscribe-digest-$2",
-        (_, Command::Owner) => "+owner",
-        _ => "+help",
+        (Answer::Done, Command::UnsubscribeOther) if asks_leavers => "~unsubscribe-$2",
+        (Answer::Done, Command::DigestUnsubscribeOther) if asks_leavers => "~unsubscribe-digest-$2",
+        (_, Command::Owner) => "~owner",
+        _ => "~help",
     })
 }

@@ -231,20 +231,21 @@ fn add_subscribing(
         Subscribing::Closed => drop(files.insert("closedlist", String::new())),
     }
     // mlmmj's one switch is for both ways.
-    let lost = match (list.confirm_subscribe, list.confirm_unsubscribe) {
+    let (joins, leaves) = (&list.confirm_subscribe, &list.confirm_unsubscribe);
+    let lost = match (joins.value, leaves.value) {
         (true, true) => None,
         (false, false) => {
             files.insert("nosubconfirm", String::new());
             None
         }
-        (false, true) => Some("subscribing needs no confirmation, unsubscribing does"),
-        (true, false) => Some("unsubscribing needs no confirmation, subscribing does"),
+        (false, true) => Some((joins, "subscribing needs no confirmation, unsubscribing does")),
+        (true, false) => Some((leaves, "unsubscribing needs no confirmation, subscribing does")),
     };
-    if let Some(lost) = lost.filter(|_| list.subscribing.value != Subscribing::Closed) {
+    if let Some((set, lost)) = lost.filter(|_| list.subscribing.value != Subscribing::Closed) {
         findings.push(Finding::new(
             &code::LIST_SETTING_UNMAPPED,
             Disposition::Adapted,
-            list.subscribing.origin.clone(),
+            set.origin.clone(),
             list.address.to_bytes(),
             lost,
             "on the new list both are confirmed",
@@ -355,8 +356,8 @@ mod tests {
             (false, false, true, 0),
         ] {
             let mut list = list(Posting::Anyone);
-            list.list.confirm_subscribe = subscribe;
-            list.list.confirm_unsubscribe = unsubscribe;
+            list.list.confirm_subscribe.value = subscribe;
+            list.list.confirm_unsubscribe.value = unsubscribe;
             let (files, findings) = written(&list);
             assert_eq!((files.contains_key("nosubconfirm"), findings), (file, told));
         }

@@ -12,23 +12,23 @@ const OWN_WORDS: &str = "-((subscribe|unsubscribe)-(digest|nomail|both)|get-[0-9
 |(confsub|confunsub|bounces|release|moderate|obstruct|permit)[^@\"]*|reject-[0-9a-f]{8,})";
 
 /// A request for another address than the sender's: mlmmj has a program for it, but no command.
-const OTHER: &str = r"\+(un)?subscribe(-digest)?-([a-z0-9][a-z0-9._+-]*=[a-z0-9][a-z0-9.-]*)";
+const OTHER: &str = r"~(un)?subscribe(-digest)?-([a-z0-9][a-z0-9._+-]*=[a-z0-9][a-z0-9.-]*)";
 
 const SERVICES: &[Service] = &[
-    // The delimiter is this service's alone: the tables hand over `list=domain+command`.
+    // The delimiter is this service's alone: the tables hand over `list=domain~command`.
     Service {
         line: "mlmmj unix - n n - - pipe",
         options: &[
-            "-o recipient_delimiter=+",
+            "-o recipient_delimiter=~",
             "flags=ODRhu user=mlmmj null_sender=",
             "argv=/usr/bin/mlmmj-receive -F -e ${extension} -L /var/spool/mlmmj/$nexthop",
         ],
     },
-    // For requests that name another address: `LIST=DOMAIN+subscribe-user=host`.
+    // For requests that name another address: `LIST=DOMAIN~subscribe-user=host`.
     Service {
         line: "list-member unix - n n - - pipe",
         options: &[
-            "-o recipient_delimiter=+",
+            "-o recipient_delimiter=~",
             "flags=Rhu user=mlmmj null_sender=",
             "argv=/etc/postfix/unqmail/list-member $nexthop ${extension}",
         ],
@@ -58,11 +58,11 @@ fn of(list: &MailingList) -> ListWiring {
         post: Post::Transport(hop("mlmmj")),
         posters: None,
         taken: Some(Taken {
-            behind: r#"\+[^@"]*"#,
+            behind: r#"~[^@"]*"#,
             transport: hop("mlmmj"),
             except: vec![(OTHER, hop("list-member"))],
         }),
-        words: vec![(OWN_WORDS, "+$1")],
+        words: vec![(OWN_WORDS, "~$1")],
         ways: list
             .answers
             .iter()
@@ -78,18 +78,18 @@ fn way(command: Command, answer: Answer) -> Way {
         return way;
     }
     Way::Word(match (answer, command) {
-        (Answer::Done, Command::Subscribe) => "+subscribe",
-        (Answer::Done, Command::Unsubscribe) => "+unsubscribe",
-        (Answer::Done, Command::DigestSubscribe) => "+subscribe-digest",
-        (Answer::Done, Command::DigestUnsubscribe) => "+unsubscribe-digest",
-        (Answer::Done, Command::SubscribeOther) => "+subscribe-$2",
-        (Answer::Done, Command::UnsubscribeOther) => "+unsubscribe-$2",
-        (Answer::Done, Command::DigestSubscribeOther) => "+subscribe-digest-$2",
-        (Answer::Done, Command::DigestUnsubscribeOther) => "+unsubscribe-digest-$2",
-        (Answer::Done, Command::Get) => "+get-$1",
-        (Answer::Done, Command::Faq) => "+faq",
-        (_, Command::Owner) => "+owner",
-        _ => "+help",
+        (Answer::Done, Command::Subscribe) => "~subscribe",
+        (Answer::Done, Command::Unsubscribe) => "~unsubscribe",
+        (Answer::Done, Command::DigestSubscribe) => "~subscribe-digest",
+        (Answer::Done, Command::DigestUnsubscribe) => "~unsubscribe-digest",
+        (Answer::Done, Command::SubscribeOther) => "~subscribe-$2",
+        (Answer::Done, Command::UnsubscribeOther) => "~unsubscribe-$2",
+        (Answer::Done, Command::DigestSubscribeOther) => "~subscribe-digest-$2",
+        (Answer::Done, Command::DigestUnsubscribeOther) => "~unsubscribe-digest-$2",
+        (Answer::Done, Command::Get) => "~get-$1",
+        (Answer::Done, Command::Faq) => "~faq",
+        (_, Command::Owner) => "~owner",
+        _ => "~help",
     })
 }
 

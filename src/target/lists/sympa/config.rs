@@ -67,7 +67,7 @@ pub(super) fn of(run: &Run<'_>, told: &mut Told<'_>) -> Vec<Setting> {
     set("visibility", if is_closed { "conceal" } else { "noconceal" });
     set("send", scenario::NAME);
     set("subscribe", subscribing(list));
-    set("unsubscribe", if list.confirm_unsubscribe { "auth" } else { "open" });
+    set("unsubscribe", if list.confirm_unsubscribe.value { "auth" } else { "open" });
     set("review", "owner");
     set("digest", DIGESTS);
     if let Some(tag) = language(list) {
@@ -139,7 +139,7 @@ pub(super) fn language(list: &List) -> Option<String> {
 
 /// The scenario of subscriptions: whether the address is asked, and whether its owners are.
 fn subscribing(list: &List) -> &'static str {
-    match (list.subscribing.value, list.confirm_subscribe) {
+    match (list.subscribing.value, list.confirm_subscribe.value) {
         (Subscribing::Open, true) => "auth",
         (Subscribing::Open, false) => "open",
         (Subscribing::Moderated, true) => "auth_owner",

@@ -73,7 +73,14 @@ fn tell_filters(list: &List, told: &mut Told<'_>) {
 }
 
 fn tell_people(list: &List, told: &mut Told<'_>) {
-    if list.holds_posts() && !list.confirm_posts && list.moderators.is_empty() {
+    for sender in
+        list.denied.iter().chain(&list.held_back).filter(|it| scenario::is_wild(&it.value))
+    {
+        let message = format!("{} may not post", shown(&sender.value.to_bytes()));
+        let effect = "a line of Sympa's filters takes the * for anything, so that it has none for him: he may post as others do";
+        told.opened(&sender.origin, message, effect);
+    }
+    if list.holds_posts() && !list.confirm_posts.value && list.moderators.is_empty() {
         told.adapted(
             &list.posting.origin,
             "posts wait for a moderator, and the list has none",

@@ -2,6 +2,7 @@
 
 use super::{add_line, text};
 use crate::model::Address;
+use crate::model::list::Log;
 use crate::target::lists::told::Told;
 use crate::target::lists::{Run, is_host, texts};
 use serde_json::json;
@@ -39,7 +40,7 @@ pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
             "email": text(&address),
             "reception": mode,
             "name": texts::name(log, &address, LONGEST_NAME),
-            "date": log.get(&address).map(|joined| joined.when).filter(|when| *when > 0),
+            "date": date(log, &address),
         });
         add_line(records, &record);
     }
@@ -50,17 +51,30 @@ pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
             "on the new list everybody gets either; those who had both get every message",
         );
     }
-    let mut add = |role: &str, people: &mut dyn Iterator<Item = &Address>| {
+    let mut add = |role: &str, people: &mut dyn Iterator<Item = &Address>, log: &Log| {
         let people: BTreeSet<Address> =
             people.filter(|it| fits(it)).map(Address::to_lower).collect();
         for person in people {
-            add_line(records, &json!({"list": id, "role": role, "email": text(&person)}));
+            let record = json!({
+                "list": id,
+                "role": role,
+                "email": text(&person),
+                "name": texts::name(log, &person, LONGEST_NAME),
+                "date": date(log, &person),
+            });
+            add_line(records, &record);
         }
     };
     let of_members = list.subscription_moderators.iter().filter(|_| list.moderates_members());
-    add("owner", &mut run.owners.iter().chain(of_members.map(|it| &it.value)));
+    let owners = run.owners.iter().chain(of_members.map(|it| &it.value));
+    add("owner", &mut owners.into_iter(), &logs.subscription_moderators);
     let of_posts = list.moderators.iter().filter(|_| list.holds_posts());
-    add("editor", &mut of_posts.map(|it| &it.value));
+    add("editor", &mut of_posts.map(|it| &it.value), &logs.moderators);
+}
+
+/// When somebody joined, in seconds since 1970.
+fn date(log: &Log, person: &Address) -> Option<i64> {
+    log.get(person).map(|joined| joined.when).filter(|when| *when > 0)
 }
 
 /// Whether Sympa takes the address (`Sympa::Regexps::email`), and no line of a file reads it otherwise.

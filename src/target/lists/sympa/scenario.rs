@@ -35,7 +35,7 @@ pub(super) fn files(list: &List) -> BTreeMap<&'static str, String> {
     let mut rules = String::from("title The rule of the old list\n\n");
     let mut add = |condition: &str, action: &str| {
         // Each sender is asked to confirm his post by the key that he is sent.
-        let ways = if action == "do_it" && list.confirm_posts {
+        let ways = if action == "do_it" && list.confirm_posts.value {
             vec![("smtp,dkim", "request_auth"), ("md5,smime", action)]
         } else {
             vec![(ANY, action)]
@@ -156,5 +156,10 @@ fn lines(entries: &[Sourced<Address>]) -> String {
 }
 
 fn is_plain(address: &Address) -> bool {
-    fits(address) && !address.local.as_bstr().contains(&b'*')
+    fits(address) && !is_wild(address)
+}
+
+/// Whether a line of a filter would take the address for others too.
+pub(super) fn is_wild(address: &Address) -> bool {
+    fits(address) && address.local.as_bstr().contains(&b'*')
 }

@@ -100,7 +100,7 @@ fn denied_senders_are_asked_about_first_and_digest_members_are_as_others() {
 #[test]
 fn posts_are_confirmed_by_their_senders_as_before() {
     let mut one = list("club@example.org", Posting::Anyone);
-    one.list.confirm_posts = true;
+    one.list.confirm_posts.value = true;
     assert_eq!(rules(one), ["true() smtp,dkim -> request_auth", "true() md5,smime -> do_it"]);
 }
 
@@ -318,15 +318,15 @@ fn nobody_is_put_in_or_out_by_others() {
         let wiring = Sympa.wiring(&[run(list)], &Design::default());
         wiring.lists[&list.list.address].ways.clone()
     };
-    assert_eq!(ways(&one)[&Command::SubscribeOther], Way::Word("+subscribe-$2"));
-    assert_eq!(ways(&one)[&Command::UnsubscribeOther], Way::Word("+unsubscribe-$2"));
-    assert_eq!(ways(&one)[&Command::DigestSubscribe], Way::Word("+subscribe"));
-    assert_eq!(ways(&one)[&Command::Get], Way::Word("+help"));
+    assert_eq!(ways(&one)[&Command::SubscribeOther], Way::Word("~subscribe-$2"));
+    assert_eq!(ways(&one)[&Command::UnsubscribeOther], Way::Word("~unsubscribe-$2"));
+    assert_eq!(ways(&one)[&Command::DigestSubscribe], Way::Word("~subscribe"));
+    assert_eq!(ways(&one)[&Command::Get], Way::Word("~help"));
     assert_eq!(ways(&one)[&Command::Bounce], Way::ThrownAway);
-    one.list.confirm_subscribe = false;
-    one.list.confirm_unsubscribe = false;
-    assert_eq!(ways(&one)[&Command::SubscribeOther], Way::Word("+help"));
-    assert_eq!(ways(&one)[&Command::UnsubscribeOther], Way::Word("+help"));
+    one.list.confirm_subscribe.value = false;
+    one.list.confirm_unsubscribe.value = false;
+    assert_eq!(ways(&one)[&Command::SubscribeOther], Way::Word("~help"));
+    assert_eq!(ways(&one)[&Command::UnsubscribeOther], Way::Word("~help"));
 }
 
 #[test]

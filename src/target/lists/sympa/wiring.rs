@@ -23,11 +23,11 @@ const SERVICES: &[Service] = &[
         line: "sympa unix - n n - - pipe",
         options: &["flags=Rhu user=sympa null_sender=", "argv=/usr/lib/sympa/bin/queue ${nexthop}"],
     },
-    // The delimiter is this service's alone: the tables hand words over as `list=domain+word`.
+    // The delimiter is this service's alone: the tables hand words over as `list=domain~word`.
     Service {
         line: "sympa-word unix - n n - - pipe",
         options: &[
-            "-o recipient_delimiter=+",
+            "-o recipient_delimiter=~",
             "flags=Rhu user=sympa null_sender=",
             "argv=/etc/postfix/unqmail/sympa-word ${sender} ${nexthop} ${extension}",
         ],
@@ -63,17 +63,20 @@ fn of(run: &Run<'_>) -> ListWiring {
     let list = &run.list.list;
     let ways = run.list.answers.iter();
     let way = |(command, answer): (&Command, &Answer)| {
-        (*command, way(*command, *answer, list.confirm_subscribe, list.confirm_unsubscribe))
+        (
+            *command,
+            way(*command, *answer, list.confirm_subscribe.value, list.confirm_unsubscribe.value),
+        )
     };
     let is_silent =
         !matches!(run.list.answers.get(&Command::Other), Some(Answer::Done | Answer::Help));
     let words = if is_silent { OWN_WORDS_OF_SILENT } else { OWN_WORDS };
-    ListWiring { ways: ways.map(way).collect(), ..with(&list.address, words, "+$1") }
+    ListWiring { ways: ways.map(way).collect(), ..with(&list.address, words, "~$1") }
 }
 
 /// The address that takes commands.
 fn of_robot(address: &Address) -> ListWiring {
-    with(address, OWN_WORDS_OF_ROBOT, "+robot-$1")
+    with(address, OWN_WORDS_OF_ROBOT, "~robot-$1")
 }
 
 fn with(address: &Address, words: &'static str, to: &'static str) -> ListWiring {
@@ -82,7 +85,7 @@ fn with(address: &Address, words: &'static str, to: &'static str) -> ListWiring 
         post: Post::Transport(hop(b"sympa:")),
         posters: None,
         taken: Some(Taken {
-            behind: r#"\+[^@"]*"#,
+            behind: r#"~[^@"]*"#,
             transport: hop(b"sympa-word:"),
             except: Vec::new(),
         }),
@@ -101,14 +104,14 @@ fn way(command: Command, answer: Answer, asks_joiners: bool, asks_leavers: bool)
         return way;
     }
     Way::Word(match (answer, command) {
-        (Answer::Done, Subscribe | DigestSubscribe) => "+subscribe",
-        (Answer::Done, Unsubscribe | DigestUnsubscribe) => "+unsubscribe",
+        (Answer::Done, Subscribe | DigestSubscribe) => "~subscribe",
+        (Answer::Done, Unsubscribe | DigestUnsubscribe) => "~unsubscribe",
         // Where Sympa asks nobody, anybody could put in or out anybody.
-        (Answer::Done, SubscribeOther | DigestSubscribeOther) if asks_joiners => "+subscribe-$2",
+        (Answer::Done, SubscribeOther | DigestSubscribeOther) if asks_joiners => "~subscribe-$2",
         (Answer::Done, UnsubscribeOther | DigestUnsubscribeOther) if asks_leavers => {
-            "+unsubscribe-$2"
+            "~unsubscribe-$2"
         }
-        (_, Command::Owner) => "+owner",
-        _ => "+help",
+        (_, Command::Owner) => "~owner",
+        _ => "~help",
     })
 }
