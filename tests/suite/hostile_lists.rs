@@ -115,6 +115,12 @@ fn nothing_of_a_member_file_becomes_a_line_of_another() {
                 assert!(!text.contains(['\u{1b}', '\0']), "{of}: {text}");
                 continue;
             }
+            if of.ends_with("mailman3/unqmail/lists.jsonl") {
+                // Texts are templates, and a `$` of the old one is two.
+                assert!(!text.replace("$$", "").contains("$("), "{of}: {text}");
+                assert!(!text.contains("\\u001b") && !text.contains("\\u0000"), "{of}: {text}");
+                continue;
+            }
             let evil = ["evil", "command@", "(id)", "carriage", "quoted", "\u{1b}"];
             for word in evil.iter().filter(|_| !of.ends_with("list.json")) {
                 assert!(!text.contains(word), "{manager}: {of} has {word:?}\n{text}");
