@@ -84,8 +84,8 @@ plugin {
 }
 pop3_no_flag_updates = yes
 END
-*) cat << END ;;
-!include /etc/dovecot/dovecot.conf
+# Its first line tells the version, and no include may come before that.
+*) cat /etc/dovecot/dovecot.conf - << END ;;
 passdb stage {
   driver = passwd-file
   master = yes

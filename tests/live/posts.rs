@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
 
 /// How long a list manager may take for something.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A message that somebody got.
 pub struct Copy {

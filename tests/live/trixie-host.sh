@@ -8,12 +8,12 @@ mount -t tmpfs -o mode=0755 tmpfs "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" "$work/root"
 cd "$work/root"
-mkdir -p ".$project" before
-mount --rbind "$project" ".$project"
 mount -t proc proc proc
 mount --rbind /dev dev
 mount -t tmpfs -o mode=0755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
+mkdir -p ".$project" before
+mount --rbind "$project" ".$project"
 # Not chroot: whoever enters the namespace later shall find himself here.
 pivot_root . before
 cd /
