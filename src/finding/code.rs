@@ -50,6 +50,7 @@ codes! {
     ALIAS_DEFERRED = "alias-deferred", Warning, "repair the .qmail file or the folder, or remove the address";
     ALIAS_FILE_ADOPTED = "alias-file-adopted", Note, "give the mailbox a password in etc/dovecot/unqmail/users if somebody shall read it";
     ALIAS_FILTER = "alias-filter", Warning, "write a Sieve script for the account";
+    ALIAS_FILTER_ADAPTED = "alias-filter-adapted", Note, "nothing to do; users change the rules over ManageSieve";
     ALIAS_INTO_FOLDER = "alias-into-folder", Warning, "write a Sieve script that files the mail";
     ALIAS_LINK_DANGLING = "alias-link-dangling", Warning, "remove the link, or restore what it led to";
     ALIAS_LOOP = "alias-loop", Warning, "remove the line that closes the loop";
@@ -139,6 +140,7 @@ codes! {
     SITE_ROUTE_ODD = "site-route-odd", Warning, "correct the line in smtproutes";
     SITE_SENDER_RULE_DROPPED = "site-sender-rule-dropped", Warning, "write the pattern into a check_sender_access table of type regexp";
     SITE_SETTING_DROPPED = "site-setting-dropped", Note, "set the like in main.cf if it is needed";
+    SITE_SPAM_FILTER = "site-spam-filter", Warning, "set up a spam filter as a milter, and take the mark off the lines in main.cf";
     SITE_TCPRULES_MALFORMED = "site-tcprules-malformed", Warning, "repair the line and run tcprules";
     SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";

@@ -82,6 +82,16 @@ impl DomainName {
 }
 
 impl Address {
+    /// Whether every program takes it as it stands: atoms of ASCII, at a plain domain (RFC 5322,
+    /// 3.2.3).
+    pub fn is_plain(&self) -> bool {
+        let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"!#$&'*+-/=?^_`{|}~".contains(b);
+        let local = self.local.as_bstr();
+        local.split_str(".").all(|part| !part.is_empty() && part.iter().all(is_part))
+            && !local.starts_with(b"-")
+            && self.domain.is_plain()
+    }
+
     /// Puts an address together from its parts.
     pub fn new<L: AsRef<[u8]>>(local: L, domain: &DomainName) -> Self {
         Self { local: LocalPart::new(local), domain: domain.clone() }

@@ -40,6 +40,11 @@ impl Word {
         }
     }
 
+    /// Whether no variable stands in it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    }
+
     /// Whether every variable in it is one by its name alone, as `$EXT` or `${EXT}`.
     pub(super) fn has_plain_variables(&self) -> bool {
         self.0.iter().all(|piece| match piece {

@@ -25,6 +25,8 @@ pub struct Control {
     pub default_delivery: Vec<Sourced<BString>>,
     /// The rules of `tcp.smtp`.
     pub clients: Vec<ClientRule>,
+    /// Files that only spam filters read.
+    pub spam_files: Vec<Origin>,
 }
 
 /// An entry of `virtualdomains`.

@@ -59,6 +59,8 @@ pub struct Design {
     pub copies: Vec<MailCopy>,
     /// Numeric ids of the users that own things.
     pub ids: Ids,
+    /// Something of the old server looked for spam: mail that is marked goes into a folder of its own.
+    pub files_spam: bool,
     /// Some message's name states a wrong size.
     pub wrong_sizes: bool,
     /// Some folder gives rights to others, or takes some from its owner.

@@ -1,7 +1,9 @@
 //! What is done with the mail of a mailbox before it is stored, in no language of any program.
 
+use super::pattern::Pattern;
 use super::responder::Reply;
 use super::{Address, Origin};
+use bstr::BString;
 
 /// The rules of a mailbox, in order. Mail that no rule has stored, sent on or thrown away goes into
 /// the INBOX.
@@ -13,13 +15,69 @@ pub struct Filter {
     pub origin: Origin,
 }
 
-/// One rule.
+/// One rule. A place is a folder of the mailbox, by the name of its directory, and the INBOX has
+/// none; where the rules were read, it is a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum Rule<Place = BString> {
     /// Whoever sent it is answered.
     Answer(Answer),
-    /// It is thrown away.
+    /// It is thrown away, unless another rule stores it.
     Discard,
+    /// It is stored.
+    Store {
+        /// Where.
+        into: Place,
+        /// It still goes where it would go without.
+        copy: bool,
+    },
+    /// It is sent on.
+    Send {
+        /// To whom.
+        to: Address,
+        /// It still goes where it would go without.
+        copy: bool,
+    },
+    /// It is refused, with this text.
+    Refuse(String),
+    /// Rules that depend on the message.
+    If {
+        /// What is asked.
+        test: Test,
+        /// What is done where it holds.
+        then: Vec<Self>,
+        /// What is done where it does not.
+        otherwise: Vec<Self>,
+    },
+    /// No rule after this one counts.
+    Stop,
+}
+
+/// A question about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Yes.
+    Always,
+    /// One of these fields is like one of these patterns.
+    Field {
+        /// Names in lower case.
+        names: Vec<String>,
+        /// The patterns.
+        patterns: Vec<Pattern>,
+        /// Capitals and small letters differ.
+        exact_case: bool,
+    },
+    /// This is one of the addresses in the fields for recipients.
+    Recipient(String),
+    /// It has more bytes.
+    Larger(u64),
+    /// It has fewer bytes.
+    Smaller(u64),
+    /// All of these.
+    All(Vec<Self>),
+    /// One of these.
+    Any(Vec<Self>),
+    /// Not this.
+    Not(Box<Self>),
 }
 
 /// An answer to whoever writes.
@@ -34,12 +92,64 @@ pub struct Answer {
     pub addresses: Vec<Address>,
 }
 
+impl<Place> Rule<Place> {
+    /// The same rule with its places named otherwise; fails where one of them is nameless.
+    ///
+    /// # Errors
+    /// What the naming fails with.
+    pub fn placed<Other, E>(
+        &self,
+        name: &mut impl FnMut(&Place) -> Result<Other, E>,
+    ) -> Result<Rule<Other>, E> {
+        Ok(match self {
+            Self::Answer(answer) => Rule::Answer(answer.clone()),
+            Self::Discard => Rule::Discard,
+            Self::Store { into, copy } => Rule::Store { into: name(into)?, copy: *copy },
+            Self::Send { to, copy } => Rule::Send { to: to.clone(), copy: *copy },
+            Self::Refuse(text) => Rule::Refuse(text.clone()),
+            Self::If { test, then, otherwise } => {
+                let test = test.clone();
+                let mut all = |rules: &[Self]| {
+                    let placed = rules.iter().map(|rule| rule.placed(&mut *name));
+                    placed.collect::<Result<Vec<_>, E>>()
+                };
+                Rule::If { test, then: all(then)?, otherwise: all(otherwise)? }
+            }
+            Self::Stop => Rule::Stop,
+        })
+    }
+
+    /// The rule and those within it.
+    pub fn each<'r>(&'r self, visit: &mut dyn FnMut(&'r Self)) {
+        visit(self);
+        if let Self::If { then, otherwise, .. } = self {
+            for rule in then.iter().chain(otherwise) {
+                rule.each(visit);
+            }
+        }
+    }
+}
+
 impl Filter {
     /// Its answers.
-    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
-        self.rules.iter().filter_map(|rule| match rule {
-            Rule::Answer(answer) => Some(answer),
-            Rule::Discard => None,
-        })
+    pub fn answers(&self) -> Vec<&Answer> {
+        let mut answers = Vec::new();
+        for rule in &self.rules {
+            rule.each(&mut |rule| {
+                if let Rule::Answer(answer) = rule {
+                    answers.push(answer);
+                }
+            });
+        }
+        answers
+    }
+
+    /// Those of its rules, at any depth, that send mail on.
+    pub fn sends(&self) -> usize {
+        let mut count = 0;
+        for rule in &self.rules {
+            rule.each(&mut |rule| count += usize::from(matches!(rule, Rule::Send { .. })));
+        }
+        count
     }
 }

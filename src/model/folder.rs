@@ -55,6 +55,33 @@ pub fn portable(name: &[u8]) -> BString {
     }
 }
 
+/// What a folder's name means, its leading dot included: modified UTF-7 is decoded, and what is none
+/// stands for itself.
+///
+/// ```
+/// use unqmail::model::folder::meant;
+/// assert_eq!(meant(b".Entw&APw-rfe.R&-D"), ".Entwürfe.R&D");
+/// ```
+pub fn meant(name: &[u8]) -> String {
+    let mut text = String::new();
+    let mut rest = name;
+    while let Some(at) = rest.find_byte(b'&') {
+        let (front, shifted) = rest.split_at(at);
+        text.push_str(&front.to_str_lossy());
+        let end = shifted.find_byte(b'-').unwrap_or(0);
+        let digits = shifted.get(1..end).unwrap_or_default();
+        let (decoded, length) =
+            match units(digits).and_then(|units| String::from_utf16(&units).ok()) {
+                _ if end == 1 => ("&".to_owned(), 2),
+                Some(decoded) if end > 1 => (decoded, end + 1),
+                _ => ("&".to_owned(), 1),
+            };
+        text.push_str(&decoded);
+        rest = shifted.get(length..).unwrap_or_default();
+    }
+    text + &rest.to_str_lossy()
+}
+
 /// Encodes text (RFC 3501 5.1.3).
 fn modified_utf7(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
@@ -116,6 +143,13 @@ fn is_printable(text: &[u8]) -> bool {
 
 /// Whether base64 digits hold whole UTF-16 units that need the shift.
 fn is_shifted(digits: &[u8]) -> bool {
+    let printable = |unit: &u16| (0x20..0x7f).contains(unit);
+    units(digits)
+        .is_some_and(|units| !units.iter().any(printable) && String::from_utf16(&units).is_ok())
+}
+
+/// The UTF-16 units that base64 digits hold; `None` where something is left over.
+fn units(digits: &[u8]) -> Option<Vec<u16>> {
     let mut bits: u32 = 0;
     let mut held = 0;
     let mut units = Vec::new();
@@ -126,7 +160,7 @@ fn is_shifted(digits: &[u8]) -> bool {
             b'0'..=b'9' => digit - b'0' + 52,
             b'+' => 62,
             b',' => 63,
-            _ => return false,
+            _ => return None,
         };
         bits = (bits << 6 | u32::from(value)) & 0x3f_ffff;
         held += 6;
@@ -136,19 +170,24 @@ fn is_shifted(digits: &[u8]) -> bool {
         }
     }
     let padding = bits & ((1 << held) - 1);
-    let printable = |unit: &u16| (0x20..0x7f).contains(unit);
-    held < 6 && padding == 0 && !units.iter().any(printable) && String::from_utf16(&units).is_ok()
+    (held < 6 && padding == 0).then_some(units)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_portable, portable};
+    use super::{is_portable, meant, portable};
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn what_is_made_portable_is(name in prop::collection::vec(any::<u8>(), 1..40)) {
             prop_assert!(is_portable(&portable(&name)), "{:?}", portable(&name));
+        }
+
+        #[test]
+        fn what_a_portable_name_means_is_made_portable_again(name in "\\.[a-z&é日😀.-]{1,20}") {
+            let name = portable(name.as_bytes());
+            prop_assert_eq!(portable(meant(&name).as_bytes()), name);
         }
 
         #[test]

@@ -6,6 +6,7 @@ use super::control::Control;
 use super::dot_qmail::DotFiles;
 use super::list::List;
 use super::responder::Reply;
+use super::sorter::{Sorter, Sorting};
 use super::store::Store;
 use super::unix::UnixUser;
 use super::{Address, Domain, DomainName, Origin, RelPath, Sourced};
@@ -35,6 +36,8 @@ pub struct Site {
     pub tested: BTreeMap<RelPath, Tested>,
     /// The answers of autoresponders, by the folder of the line that calls one and the file.
     pub replies: BTreeMap<(RelPath, RelPath), Reply>,
+    /// What programs that sort mail do, by the folder that they run in and how they are called.
+    pub sorters: BTreeMap<(RelPath, Sorter), Sorting>,
     /// Mail stores by their real path.
     pub stores: BTreeMap<RelPath, Store>,
     /// The real paths of stores that are known by another one.
@@ -81,6 +84,8 @@ pub struct Inside {
     pub has_maildir: bool,
     /// It may hold other folders.
     pub has_others: bool,
+    /// A spam filter has settings there.
+    pub has_spam_settings: bool,
     /// Its own permissions, and those of `tmp` and `new` in its `Maildir`, where all are folders and
     /// no link leads to any of them.
     pub maildir: Option<[Guard; 3]>,
@@ -88,8 +93,13 @@ pub struct Inside {
 
 impl Inside {
     /// Of a folder that could not be listed, or is not there.
-    pub const UNKNOWN: Self =
-        Self { is_real: false, has_maildir: true, has_others: true, maildir: None };
+    pub const UNKNOWN: Self = Self {
+        is_real: false,
+        has_maildir: true,
+        has_others: true,
+        has_spam_settings: false,
+        maildir: None,
+    };
 }
 
 /// An alias database.

@@ -14,6 +14,7 @@ const EXPLAINING: &[&str] = &[
     "alias-autoresponder",
     "alias-deferred",
     "alias-filter",
+    "alias-filter-adapted",
     "alias-into-folder",
     "alias-loop",
     "alias-name-unusable",

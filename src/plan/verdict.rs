@@ -1,6 +1,7 @@
 //! Whether the same becomes of mail for an address on both servers.
 
 use crate::model::command_address::Answer;
+use crate::model::condition::condition;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::{Address, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -59,7 +60,12 @@ pub(super) fn compare(
     if is_within && met.len() == old_effects.len() {
         return if renamed { Verdict::Adapted } else { Verdict::Same };
     }
-    let arrives = |effect: &Effect| !matches!(effect, Effect::Refused | Effect::Waits);
+    let arrives = |effect: &Effect| match effect {
+        Effect::Refused | Effect::Waits => false,
+        // It only decides, and keeps nothing.
+        Effect::Program(command) => condition(command).is_none(),
+        _ => true,
+    };
     let arrived = old_effects.iter().any(arrives);
     let would_arrive = || new.iter().map(new_effect).any(|effect| arrives(&effect));
     if arrived && !would_arrive() { Verdict::Lost } else { Verdict::Differs }

@@ -117,7 +117,7 @@ impl NewServer {
             let Some(user) = self.users.get(&account.to_bytes()) else { continue };
             let path = user.home.join(".dovecot.sieve");
             if let Some(text) = files(&path)? {
-                let fate = sieve::Script::read(&path, &text)?.fate();
+                let fate = sieve::Script::read(&path, &text)?.fate(account);
                 self.fates.insert(account.clone(), fate);
             }
         }

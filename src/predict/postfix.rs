@@ -71,6 +71,12 @@ impl NewServer {
         self.reach(recipient, &mut Trace(None), Some(foreseen))
     }
 
+    /// Whether mail that a script sends to an address stays on this host.
+    fn takes(&self, address: &Address) -> bool {
+        let classes = ["virtual_mailbox_domains", "virtual_alias_domains"];
+        !self.fates.is_empty() && classes.iter().any(|setting| self.is_in(setting, &address.domain))
+    }
+
     /// What smtpd(8) says to a client that is neither in `mynetworks` nor logged in, if it is no, or
     /// if the mail is only passed on. The outcomes are those of clients that may send anywhere.
     fn tell_outsiders(&self, address: &Address, steps: &mut Trace) {
@@ -120,11 +126,28 @@ impl NewServer {
         foreseen: Option<&mut Foreseen>,
     ) -> Outcomes {
         let address = self.completed(recipient);
-        let outcomes = match (self.refusal(&address, steps), foreseen) {
-            (Some(outcome), _) => Outcomes::from([outcome]),
-            (None, Some(foreseen)) => foreseen.expand(self, &address),
-            (None, None) => self.expand(&address, steps),
+        let refusal = self.refusal(&address, steps);
+        let mut foreseen = foreseen;
+        let mut expand = |address: &Address| match &mut foreseen {
+            Some(foreseen) => foreseen.expand(self, address),
+            None => self.expand(address, steps),
         };
+        let mut outcomes = match refusal {
+            Some(outcome) => Outcomes::from([outcome]),
+            None => expand(&address),
+        };
+        // What a script sends on comes back to Postfix, unless it goes elsewhere.
+        let mut followed = BTreeSet::new();
+        while let Some(sent) = outcomes.iter().find(|outcome| match outcome {
+            Outcome::Forward(to) => self.takes(to) && followed.insert(to.clone()),
+            _ => false,
+        }) {
+            let Outcome::Forward(to) = sent else { break };
+            let more = expand(to);
+            let all = outcomes.iter().filter(|outcome| *outcome != sent).chain(&*more);
+            let all: BTreeSet<Outcome> = all.cloned().collect();
+            outcomes = all.into_iter().collect();
+        }
         let name = address.to_lower().to_bytes();
         let counts = |outcome: &&Outcome| match outcome {
             // A script answers mail that names one of its addresses.

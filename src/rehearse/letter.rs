@@ -109,18 +109,20 @@ fn written(address: &BStr) -> BString {
     [b"\"", escaped.as_slice(), b"\"", domain].concat().into()
 }
 
-/// The id that a message had in the last queue it went through: that of the newest `Received` line
-/// which is not by an LMTP server.
-pub(super) fn queue_id(text: &[u8]) -> Option<BString> {
+/// The ids that a message had in queues, as far as they are its own: that of the newest `Received` line
+/// which is not by an LMTP server, and all older ones if it was a script that sent it on, which says so
+/// (`cmd-redirect.c` of Pigeonhole).
+pub(super) fn queue_ids(text: &[u8]) -> Vec<BString> {
     let head = text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text);
     let unfolded = head.replace("\n\t", " ").replace("\n ", " ");
+    let is_sent_on = unfolded.lines().any(|line| line.starts_with(b"X-Sieve: "));
     let received = unfolded.lines().filter(|line| line.starts_with(b"Received:"));
-    let mut ids = received.filter(|line| !line.contains_str(" with LMTP id ")).map(|line| {
+    let ids = received.filter(|line| !line.contains_str(" with LMTP id ")).filter_map(|line| {
         let (_, after) = line.split_once_str(" id ")?;
         let end = after.find_byteset(b" ;").unwrap_or(after.len());
         Some(BString::from(after.get(..end)?))
     });
-    ids.next()?
+    ids.take(if is_sent_on { usize::MAX } else { 1 }).collect()
 }
 
 /// The number of the message that a message is, repeats or answers.
@@ -142,7 +144,7 @@ pub(super) fn answered(text: &[u8]) -> Option<(usize, Address)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{answered, can_be_written, number, queue_id, written};
+    use super::{answered, can_be_written, number, queue_ids, written};
     use bstr::{BStr, ByteSlice as _};
 
     #[test]
@@ -158,8 +160,10 @@ mod tests {
     #[test]
     fn the_newest_queue_counts() {
         let text = b"Return-Path: <a@x>\nReceived: from mx\n\tby mx with LMTP id abc\n\tfor <b@x>;\nReceived: from c\n (c [1.2.3.4])\n\tby mx (Postfix) with ESMTP id 4F2A\n\tfor <b@x>; Sat\nReceived: by mx id OLD\n\nReceived: id no";
-        assert_eq!(queue_id(text).unwrap(), "4F2A");
-        assert_eq!(queue_id(b"Subject: id x\n\n"), None);
+        assert_eq!(queue_ids(text), ["4F2A"]);
+        let sent_on = [b"X-Sieve: Pigeonhole Sieve 0.5\n".as_slice(), text].concat();
+        assert_eq!(queue_ids(&sent_on), ["4F2A", "OLD"]);
+        assert!(queue_ids(b"Subject: id x\n\n").is_empty());
     }
 
     #[test]

@@ -315,8 +315,8 @@ impl Played {
         }
         // What was stored or sent belongs to a message, or was caused by one.
         let mut found = |text: &[u8], outcome: &mut dyn FnMut(&mut BTreeSet<Outcome>)| {
-            let id = letter::queue_id(text);
-            if let Some(number) = id.as_ref().and_then(|id| numbers.get(id.as_bstr())) {
+            let ids = letter::queue_ids(text);
+            if let Some(number) = ids.iter().find_map(|id| numbers.get(id.as_bstr())) {
                 outcome(&mut seen.entry(*number).or_default().0);
             } else if let Some(number) = letter::number(text) {
                 seen.entry(number).or_default().1 += 1;

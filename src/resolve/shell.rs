@@ -15,7 +15,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 const WRAPPERS: &[&str] = &["preline", "exec", "env", "nice"];
 
 /// Programs that hand the message on to the one behind them.
-const FILTERS: &[&str] = &["spamc", "spamassassin", "ifspamh"];
+const FILTERS: &[&str] = &["spamc", "spamassassin"];
 
 /// Programs that put a message into an account's mailbox.
 const DELIVERERS: &[&str] = &["vdelivermail", "deliver", "dovecot-lda"];
@@ -218,7 +218,10 @@ impl Shell<'_, '_> {
                 Some(script) => Ended { exits: false, ..self.run(&script) },
                 None => self.unknown(),
             },
-            (other, _) if WITHOUT_EFFECT.contains(&other) => Ended::default(),
+            // What a filter prints goes nowhere if nothing stands behind it.
+            (other, _) if WITHOUT_EFFECT.contains(&other) || FILTERS.contains(&other) => {
+                Ended::default()
+            }
             (other, _) if SEARCHES.contains(&other) => {
                 self.unknown();
                 Ended::with(1)

@@ -42,6 +42,9 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
     Home { mode: Some(stat.mode), files: files.into(), inside }
 }
 
+/// Folders of `SpamAssassin` and Razor.
+const SPAM_SETTINGS: &[&str] = &[".spamassassin", ".razor"];
+
 fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Inside {
     let is_maildir = |entry: &&Entry| entry.name == "Maildir";
     let maildir = entries.iter().find(is_maildir);
@@ -55,6 +58,7 @@ fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Insid
     Inside {
         is_real: folder.is_real,
         has_maildir: maildir.is_some(),
+        has_spam_settings: entries.iter().any(|e| SPAM_SETTINGS.iter().any(|name| e.name == *name)),
         has_others: entries.iter().any(|e| e.kind == Kind::Folder && !is_maildir(&e)),
         maildir: parts,
     }

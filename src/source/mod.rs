@@ -12,7 +12,11 @@ pub mod ezmlm;
 mod home;
 pub mod lines;
 pub mod mail;
+pub mod maildrop;
+mod owned;
+pub mod procmail;
 pub mod qmail;
+mod sorters;
 pub mod vpopmail;
 
 use crate::finding::{Disposition, Finding, Findings, code};
@@ -83,6 +87,8 @@ pub const SOURCES: &[&dyn Source] = &[
     &mail::Mail,
     &courier::Courier,
     &dot_qmail::DotQmail,
+    &maildrop::Maildrop,
+    &procmail::Procmail,
 ];
 
 /// Why a site cannot be read.

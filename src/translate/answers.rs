@@ -38,7 +38,9 @@ impl Translator<'_> {
         let answer = Answer { reply, seconds: called.window.max(1), addresses: vec![at.clone()] };
         let mut rules = vec![Rule::Answer(answer)];
         rules.extend((!stores).then_some(Rule::Discard));
-        self.design.filters.insert(mailbox.clone(), Filter { rules, origin: origin.clone() });
+        let filter = || Filter { rules: Vec::new(), origin: origin.clone() };
+        // An answer hangs on nothing that sorts the mail.
+        self.design.filters.entry(mailbox.clone()).or_insert_with(filter).rules.splice(0..0, rules);
         let finding = Finding::new(
             &code::ALIAS_ANSWER_ADAPTED,
             Disposition::Adapted,
@@ -52,7 +54,7 @@ impl Translator<'_> {
     }
 
     /// A mailbox that keeps nothing, named after the address if that is free.
-    fn add_robot(&mut self, at: &Address, origin: &Origin) -> Option<Address> {
+    pub(super) fn add_robot(&mut self, at: &Address, origin: &Origin) -> Option<Address> {
         let names = (0..10).map(|number| match number {
             0 => at.clone(),
             1 => Address::new([at.local.as_ref(), b"-robot"].concat(), &at.domain),

@@ -1,6 +1,7 @@
 //! Who may connect, who may relay, and which senders and recipients are refused.
 
 use super::Translator;
+use super::spam::is_for_spam;
 use crate::finding::{Disposition, code};
 use crate::model::design::{NetworkRule, RefusedClient};
 use crate::model::network::{Client, ClientRule};
@@ -77,7 +78,8 @@ impl Translator<'_> {
         let mut found = Vec::new();
         for rule in &self.site.control.clients {
             for (name, value) in &rule.variables {
-                let usual = HARMLESS.iter().any(|known| name == known);
+                let usual = HARMLESS.iter().any(|known| name == known)
+                    || is_for_spam(name.as_bstr(), value.as_bstr());
                 if !usual || (name == "RELAYCLIENT" && !value.is_empty()) {
                     found.push((
                         rule.origin.clone(),

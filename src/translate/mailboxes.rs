@@ -15,10 +15,6 @@ const WITHOUT_COUNTERPART: Restrictions = Restrictions(
     Restrictions::NO_PASSWORD_CHANGE.0
         | Restrictions::NO_RELAY.0
         | Restrictions::NO_DIALUP.0
-        | Restrictions::NO_SPAMASSASSIN.0
-        | Restrictions::DELETE_SPAM.0
-        | Restrictions::SPAM_ADMIN.0
-        | Restrictions::SPAM_EXPERT.0
         | Restrictions::NO_MAILDROP.0
         | Restrictions::DOMAIN_ADMIN.0,
 );

@@ -5,6 +5,7 @@ mod answers;
 mod asked;
 mod clients;
 mod domains;
+mod filters;
 mod lists;
 mod loops;
 mod mailboxes;
@@ -14,6 +15,7 @@ mod programs;
 mod routes;
 mod senders;
 mod server;
+mod spam;
 mod stores;
 mod system;
 
@@ -65,6 +67,7 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     translator.translate_clients();
     translator.translate_domains();
     translator.translate_mailboxes();
+    translator.translate_spam();
     translator.translate_lists();
     translator.translate_routes();
     translator.share_owners();

@@ -7,6 +7,7 @@ use crate::model::command::{preline, program_of};
 use crate::model::design::{DomainPattern, LocalPattern, Pattern, Pipe, Target, pipe_domain};
 use crate::model::{Address, Origin};
 use crate::policy::Decision;
+use crate::resolve::Act;
 use bstr::{BString, ByteSlice as _};
 
 /// Names that no program may run as: pipe(8) refuses two of them, and the third reads all hashes.
@@ -20,7 +21,7 @@ impl Translator<'_> {
         pattern: &Pattern,
         origin: &Origin,
         subject: &BString,
-        alone: bool,
+        acts: &[Act],
     ) -> Option<Target> {
         let program = program_of(command).to_str_lossy().into_owned();
         let (target, effect) = match self.policy.programs.get(&program)? {
@@ -42,12 +43,7 @@ impl Translator<'_> {
             }
             Decision::Drop(false) | Decision::Run(false) => return None,
         };
-        // One recipient's mail is no longer one delivery.
-        let effect = if alone {
-            effect
-        } else {
-            format!("{effect}; the lines beside it no longer depend on how it ends")
-        };
+        let effect = format!("{effect}{}", self.depending(origin, acts));
         let finding = Finding::new(
             &code::ALIAS_PROGRAM_DECIDED,
             Disposition::Adapted,

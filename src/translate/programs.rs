@@ -3,9 +3,10 @@
 use super::Translator;
 use crate::finding::{Disposition, Finding, code};
 use crate::model::design::{DomainPattern, LocalPattern, Pattern};
-use crate::model::{Address, Origin};
+use crate::model::{Address, Origin, shown};
 use crate::resolve::{Act, Action};
 use bstr::{BString, ByteSlice as _};
+use std::fmt::Write as _;
 
 /// Delivery agents that put mail into an account's own mailbox.
 const FILTERS: &[&str] = &["maildrop", "procmail", "deliver", "dovecot-lda"];
@@ -31,26 +32,54 @@ impl Translator<'_> {
         (is_filter && self.design.mailboxes.contains_key(&own)).then_some(own)
     }
 
-    pub(super) fn report_filter(&mut self, command: &BString, subject: &BString, origin: &Origin) {
-        let finding = Finding::new(
-            &code::ALIAS_FILTER,
-            Disposition::Dropped,
-            origin.clone(),
-            subject,
-            "a filter sorts the account's mail",
-            "all mail goes into the account's INBOX",
-        );
-        self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
+    /// What of a file hung on how a program ended: lines after it, and forwards before it, which are
+    /// sent only if nothing failed (dot-qmail(5)). Empty where nothing did.
+    pub(super) fn depending(&self, origin: &Origin, acts: &[Act]) -> String {
+        let of_file = || acts.iter().filter(|act| act.origin.file == origin.file);
+        let lines = |is_meant: &dyn Fn(&&Act) -> bool| {
+            let mut lines: Vec<u32> =
+                of_file().filter(is_meant).map(|act| act.origin.line).collect();
+            lines.sort_unstable();
+            lines.dedup();
+            let shown = lines.iter().map(|line| {
+                let text = self.line_of(&origin.at(*line), &BString::default());
+                format!("{line} ({})", shown(&text))
+            });
+            shown.collect::<Vec<String>>().join(", ")
+        };
+        let later = lines(&|act| act.origin.line > origin.line);
+        let earlier = lines(&|act| {
+            act.origin.line < origin.line && matches!(act.action, Action::Forward { .. })
+        });
+        let mut told = String::new();
+        if !later.is_empty() {
+            let _ = write!(told, "; exit 99 left out line {later}, any failure too");
+        }
+        if !earlier.is_empty() {
+            let _ = write!(told, "; a failure kept back line {earlier}");
+        }
+        if !told.is_empty() {
+            told.push_str(", and on the new server each is done whatever becomes of the program");
+        }
+        told
     }
 
-    pub(super) fn report_program(&mut self, command: &BString, subject: &BString, origin: &Origin) {
+    pub(super) fn report_program(
+        &mut self,
+        command: &BString,
+        subject: &BString,
+        origin: &Origin,
+        acts: &[Act],
+    ) {
+        let effect =
+            "the new server does not run it; mail that would go nowhere else is kept waiting (450)";
         let finding = Finding::new(
             &code::ALIAS_PROGRAM,
             Disposition::Manual,
             origin.clone(),
             subject,
             "mail is handed to a program",
-            "the new server does not run it; mail that would go nowhere else is kept waiting (450)",
+            format!("{effect}{}", self.depending(origin, acts)),
         );
         self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
     }

@@ -53,6 +53,10 @@ impl Translator<'_> {
         let origin =
             acts.first().map_or_else(|| Origin::file(&RelPath::new("")), |act| act.origin.clone());
         self.report_owner(acts, &subject);
+        if let Some(target) = self.decide(pattern, acts, &subject) {
+            let targets = [target].into();
+            return self.design.routes.push(Route { pattern: pattern.clone(), targets, origin });
+        }
         let mut targets = Vec::new();
         let (mut programs, mut replies, mut failures) = (0, Vec::new(), Vec::new());
         let (mut is_list, mut is_malformed) = (false, false);
@@ -93,15 +97,15 @@ impl Translator<'_> {
                 Action::Discard => targets.push(Target::Discard),
                 Action::Run(command) => {
                     if let Some(own) = self.filtered_into(pattern, command) {
-                        self.report_filter(command, &subject, &act.origin);
+                        self.sort(&own, command, &act.origin, acts, &subject);
                         targets.push(Target::Store(own));
                     } else if let Some(target) =
-                        self.decided(command, pattern, &act.origin, &subject, acts.len() == 1)
+                        self.decided(command, pattern, &act.origin, &subject, acts)
                     {
                         targets.push(target);
                     } else {
                         programs += 1;
-                        self.report_program(command, &subject, &act.origin);
+                        self.report_program(command, &subject, &act.origin, acts);
                     }
                 }
                 Action::Reply(_) => replies.push(act),

@@ -20,6 +20,7 @@ mod support;
 mod aliases;
 mod answers;
 mod delivery;
+mod filters;
 mod late;
 mod lists;
 mod logins;

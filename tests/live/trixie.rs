@@ -3,6 +3,7 @@
 //! `UNQMAIL_WITHOUT_DOVECOT_24` is set.
 
 use crate::answers;
+use crate::filters;
 use crate::late;
 use crate::mailboxes::{compare_all, opened};
 use crate::mlmmj;
@@ -332,4 +333,24 @@ fn a_sender_is_answered_once_by_dovecot_2_4() {
     assert_eq!(answers.matches("Back söon.").count(), 1, "{answers}\n{said}");
     assert_eq!(answers.matches("Nine to five.").count(), 1, "{answers}\n{said}");
     assert_eq!(stored, 2);
+}
+
+#[test]
+fn every_script_is_one_for_sievec_of_dovecot_2_4() {
+    let Some(tree) = tree() else { return };
+    let (manifest, mut mailboxes) = filters::every_case();
+    let manifest = manifest + &answers::site();
+    mailboxes.extend(["joe", "hours", "prices"].map(|user| format!("a.example/{user}")));
+    let laid = Laid::small_with(&manifest, "[new]\ndovecot = \"2.4\"\n").migrated();
+    quiet(&laid.target);
+    let trixie = Trixie::start(&tree, &laid.target);
+    let scripts = mailboxes.iter().map(|mailbox| format!("/var/vmail/{mailbox}/.dovecot.sieve"));
+    for script in scripts.chain(["/etc/dovecot/unqmail-spam.sieve".to_owned()]) {
+        let mut sievec = Command::new("chroot");
+        let sievec = sievec.arg(trixie.root()).args(["sievec", &script, "/tmp/script.svbin"]);
+        let ran = sievec.output().unwrap();
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{script}: {ran:?}");
+    }
+    let said = trixie.end();
+    assert!(!said.contains("Error:"), "{said}");
 }

@@ -47,7 +47,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// The parts of a module that must not know each other.
 const STRANGERS: &[(&str, &[&str])] = &[
-    ("source", &["courier", "dot_qmail", "ezmlm", "mail", "qmail", "vpopmail"]),
+    (
+        "source",
+        &["courier", "dot_qmail", "ezmlm", "mail", "maildrop", "procmail", "qmail", "vpopmail"],
+    ),
     ("target", &["dovecot", "host", "lists", "postfix"]),
     ("target/lists", &["alias", "mailman", "mlmmj", "sympa"]),
 ];

@@ -1,16 +1,11 @@
 //! What the programs in `.qmail` files read: the answers of autoresponders.
-//!
-//! A line can name any file, and this program reads as root: what the owner of the line's folder
-//! could not read, the old server's program could not either, and is left alone.
 
 mod charset;
 mod reply;
 
-use super::access::{Access, guard};
-use super::{Error, Reading, Source};
-use crate::fsys::root::Root;
+use super::access::Access;
+use super::{Error, Reading, Source, owned};
 use crate::model::RelPath;
-use crate::model::access::READ;
 use crate::model::responder::{Reply, responder};
 use bstr::BString;
 use rayon::prelude::*;
@@ -49,22 +44,13 @@ fn replies(reading: &Reading<'_>) -> BTreeMap<(RelPath, RelPath), Reply> {
         entry.targets.iter().filter_map(move |line| named(&folder, line))
     }));
     let mut access = Access::new(reading.root);
-    let mut own = Vec::new();
-    for named in named_files {
-        let Some(real) = reading.root.real(&named.1).ok() else { continue };
-        if site.owners_lost {
-            own.extend(real.starts_with(&named.0).then_some((named, real, None)));
-            continue;
-        }
-        let Some(owner) = reading.root.stat(&named.0).ok().flatten() else { continue };
-        // A program never runs as root, whoever owns the folder.
-        let reader = (if owner.uid == 0 { u32::MAX } else { owner.uid }, owner.gid);
-        let is_open =
-            access.way_into(&real.parent()).iter().all(|need| need.is_met(reader.0, reader.1));
-        own.extend(is_open.then_some((named, real, Some(reader))));
-    }
-    let read = own.into_par_iter().filter_map(|(named, real, reader)| {
-        let reply = read(reading.root, &real, reader)?;
+    let found = named_files.into_iter().filter_map(|named| {
+        let file = owned::find(reading, &mut access, &named.0, &named.1)?;
+        Some((named, file))
+    });
+    let found: Vec<_> = found.collect();
+    let read = found.into_par_iter().filter_map(|(named, file)| {
+        let reply = reply::parse(&file.read(reading.root, LARGEST)?)?;
         Some((named, reply))
     });
     read.collect()
@@ -73,39 +59,4 @@ fn replies(reading: &Reading<'_>) -> BTreeMap<(RelPath, RelPath), Reply> {
 fn named(folder: &RelPath, line: &BString) -> Option<(RelPath, RelPath)> {
     let called = responder(line.strip_prefix(b"|")?)?;
     Some((folder.clone(), folder.join(&called.message)))
-}
-
-/// The answer in a file at its real path, if this user and group may read it. Asked of what was
-/// opened, and no link is followed any more: its owner may put another file there at any moment.
-fn read(root: &Root, real: &RelPath, reader: Option<(u32, u32)>) -> Option<Reply> {
-    let folder = root.real_folder(&real.parent()).ok()?;
-    let (bytes, stat) = root.read_in(&folder, real.file_name(), LARGEST).ok()?;
-    if reader.is_some_and(|(uid, gid)| !guard(&stat).grants(uid, gid, READ)) {
-        return None;
-    }
-    reply::parse(&bytes)
-}
-
-#[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
-mod tests {
-    use super::{RelPath, Root, read};
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-
-    #[test]
-    fn a_link_or_a_closed_file_in_the_place_of_an_answer_is_not_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        fs::write(at("message"), "Away.\n").unwrap();
-        fs::write(at("closed"), "Secret.\n").unwrap();
-        fs::set_permissions(at("closed"), Permissions::from_mode(0o0)).unwrap();
-        symlink("message", at("link")).unwrap();
-        let owner = fs::metadata(at("message")).unwrap();
-        let root = Root::open(dir.path()).unwrap();
-        let told = |name: &str| {
-            read(&root, &RelPath::new(name), Some((owner.uid().max(1), owner.gid()))).is_some()
-        };
-        assert_eq!(["message", "closed", "link"].map(told), [true, false, false]);
-    }
 }

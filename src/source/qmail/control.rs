@@ -67,6 +67,9 @@ const OTHERS: &[&str] = &[
     "virtualdomains",
 ];
 
+/// What the names of files begin with that simscan and its kin read.
+const SPAM_FILES: &[&[u8]] = &[b"simcontrol", b"simversions", b"ssattach", b"spam"];
+
 /// Lists in which a carriage return at the end makes an entry that never matches.
 const CARRIAGE_RETURN: &str = "a carriage return ends the line, as in a file from Windows";
 
@@ -93,8 +96,10 @@ pub(super) fn read(reading: &mut Reading<'_>, scripts: &[(RelPath, Vec<u8>)]) ->
         let known = FILES.iter().any(|(file, _)| name == file)
             || OTHERS.iter().any(|file| name == file)
             || name.ends_with(b".lock");
-        if !known {
-            let path = folder.join(name);
+        let path = folder.join(name);
+        if SPAM_FILES.iter().any(|front| name.starts_with(front)) {
+            reading.site.control.spam_files.push(Origin::file(&path));
+        } else if !known {
             let what = if entry.kind == Kind::Folder { "folder" } else { "file" };
             reading.findings.push(Finding::new(
                 &code::SITE_CONTROL_UNKNOWN,

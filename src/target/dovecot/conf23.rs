@@ -1,6 +1,6 @@
 //! `dovecot.conf` for Dovecot 2.3.
 
-use super::Shared;
+use super::{MOST_SENDS, Shared};
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
@@ -14,6 +14,8 @@ pub(super) fn render(design: &Design) -> String {
         name_bytes,
         sizes,
         counts_seconds,
+        most_sends,
+        files_spam,
     } = Shared::new(design);
     let driver = if design.grants {
         "  # Rights of folders lie in dovecot-acl.\n  acl = vfile\n"
@@ -26,6 +28,17 @@ pub(super) fn render(design: &Design) -> String {
         "\n  # Some scripts answer more than once in a day.\n  sieve_extensions = +vacation-seconds\n  sieve_vacation_min_period = 1s"
     } else {
         ""
+    };
+    let spam = if files_spam {
+        "\n  # Before the scripts of users.\n  sieve_before = /etc/dovecot/unqmail-spam.sieve"
+    } else {
+        ""
+    };
+    let sends = match most_sends {
+        0..=MOST_SENDS => String::new(),
+        more => format!(
+            "\n  # Some script sends mail to more than {MOST_SENDS} addresses.\n  sieve_max_redirects = {more}"
+        ),
     };
     format!(
         r#"# Dovecot 2.3, complete: it replaces the distribution's files, which would let Unix users in.
@@ -128,7 +141,7 @@ plugin {{
   quota_rule2 = INBOX.Trash:ignore
   quota_rule3 = INBOX.Trash.*:ignore
   quota_grace = 0
-{driver}  sieve = file:~/sieve;active=~/.dovecot.sieve{seconds}
+{driver}  sieve = file:~/sieve;active=~/.dovecot.sieve{spam}{seconds}{sends}
 }}
 
 # Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.

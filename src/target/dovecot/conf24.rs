@@ -1,6 +1,6 @@
 //! `dovecot.conf` for Dovecot 2.4.
 
-use super::Shared;
+use super::{MOST_SENDS, Shared};
 use crate::model::design::Design;
 
 pub(super) fn render(design: &Design) -> String {
@@ -14,6 +14,8 @@ pub(super) fn render(design: &Design) -> String {
         name_bytes,
         sizes,
         counts_seconds,
+        most_sends,
+        files_spam,
     } = Shared::new(design);
     let plaintext = if design.login.plaintext { "yes" } else { "no" };
     let weak = if design.login.weak_hashes {
@@ -36,6 +38,17 @@ pub(super) fn render(design: &Design) -> String {
         "# Some scripts answer more than once in a day.\nsieve_extensions {\n  vacation-seconds = yes\n}\nsieve_vacation_min_period = 1s\n"
     } else {
         ""
+    };
+    let spam = if files_spam {
+        "# Before the scripts of users.\nsieve_script spam {\n  type = before\n  driver = file\n  path = /etc/dovecot/unqmail-spam.sieve\n}\n"
+    } else {
+        ""
+    };
+    let sends = match most_sends {
+        0..=MOST_SENDS => String::new(),
+        more => format!(
+            "# Some script sends mail to more than {MOST_SENDS} addresses.\nsieve_max_redirects = {more}\n"
+        ),
     };
     format!(
         r#"# Dovecot 2.4, complete: it replaces the distribution's files, which would let Unix users in.
@@ -168,7 +181,7 @@ sieve_script personal {{
   path = ~/sieve
   active_path = ~/.dovecot.sieve
 }}
-{seconds}
+{spam}{seconds}{sends}
 # Sockets for Postfix, whose queue folder must be there: `postfix check` makes it.
 service lmtp {{
   unix_listener /var/spool/postfix/private/dovecot-lmtp {{

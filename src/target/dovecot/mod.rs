@@ -69,6 +69,7 @@ impl Target for Dovecot {
             files.push(secret(&format!("deny-{name}"), text));
         }
         files.extend(sieve::artifacts(design));
+        files.extend(sieve::spam(design));
         report_weak_hashes(design, findings);
     }
 }
@@ -76,6 +77,9 @@ impl Target for Dovecot {
 /// One wrong size would break a whole mailbox for POP3.
 const WRONG_SIZES: &str =
     "# The names of some messages state a wrong size.\nmaildir_broken_filename_sizes = yes\n";
+
+/// So many redirections of a message Pigeonhole takes unless told otherwise.
+const MOST_SENDS: usize = 4;
 
 /// What both versions say in their own words.
 struct Shared {
@@ -90,6 +94,10 @@ struct Shared {
     sizes: &'static str,
     /// Some script answers more than once in a day.
     counts_seconds: bool,
+    /// The most addresses that a script sends mail on to.
+    most_sends: usize,
+    /// A script goes before those of users.
+    files_spam: bool,
 }
 
 impl Shared {
@@ -112,6 +120,8 @@ impl Shared {
             name_bytes: LOGIN_NAME_BYTES,
             sizes: if design.wrong_sizes { WRONG_SIZES } else { "" },
             counts_seconds: sieve::counts_seconds(design),
+            most_sends: sieve::most_sends(design),
+            files_spam: design.files_spam,
         }
     }
 }

@@ -25,6 +25,9 @@ impl Group {
 const SELF_MADE: (&str, &str) =
     ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key");
 
+/// Where a spam filter goes, once there is one.
+const MILTER: &str = "The old server looked for spam. Nothing does here until a filter runs that speaks the milter\n# protocol, as rspamd or spamass-milter; name its socket, and take the marks off.\n#smtpd_milters = inet:127.0.0.1:11332\n#milter_default_action = accept";
+
 /// All settings, in reading order.
 pub(super) fn settings(
     design: &Design,
@@ -122,6 +125,9 @@ pub(super) fn settings(
         .filter(|helo| helo.iter().all(|b| b.is_ascii_alphanumeric() || b".-".contains(b)))
     {
         groups.push(Group::new("The name it gives itself.", vec![("smtp_helo_name", text(helo))]));
+    }
+    if design.files_spam {
+        groups.push(Group::new(MILTER, Vec::new()));
     }
     if !tables.classes.is_empty() {
         groups.push(Group {

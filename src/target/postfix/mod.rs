@@ -40,7 +40,7 @@ impl Target for Postfix {
         let services = master_cf::services(design, wiring);
         files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
         files.push(scripts::postconf(&settings, &services));
-        files.push(scripts::build_tables(choices, &tables));
+        files.push(scripts::build_tables(choices, &tables, design.files_spam));
         files.extend(pipes::artifacts(design));
         files.extend(tables.artifacts());
     }

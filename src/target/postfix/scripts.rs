@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 /// `build-tables`: compiles every table, and stops at the first word of complaint, because
 /// postmap(1) leaves bad lines out and still succeeds.
-pub(super) fn build_tables(choices: Choices, tables: &Tables) -> Artifact {
+pub(super) fn build_tables(choices: Choices, tables: &Tables, files_spam: bool) -> Artifact {
     let kind = choices.map_type.name();
     let mut text = String::from(
         "#!/bin/sh\n# Compiles Postfix's tables and gives the files with hashes to the programs that read them.\n# Written by unqmail. Run it as root, again after each change of a table.\nset -eu\ncd \"$(dirname \"$0\")\"\n",
@@ -26,6 +26,11 @@ pub(super) fn build_tables(choices: Choices, tables: &Tables) -> Artifact {
     text.push_str(
         "if getent group dovecot >/dev/null; then\n    for file in ../../dovecot/unqmail/*; do\n        chgrp dovecot \"$file\"\n        chmod 0640 \"$file\"\n    done\nfi\n",
     );
+    if files_spam {
+        text.push_str(
+            "if command -v sievec >/dev/null; then\n    sievec ../../dovecot/unqmail-spam.sieve\nfi\n",
+        );
+    }
     script("build-tables", text)
 }
 

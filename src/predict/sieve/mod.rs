@@ -1,10 +1,15 @@
 //! Reads a Sieve script as RFC 5228 has it, and tells what it does with an ordinary message: a small
-//! one with none of the fields that scripts look for.
+//! one from somebody unknown to the account, with the fields that every message has.
+
+mod message;
+mod run;
 
 use super::Error;
+use crate::model::folder::portable;
 use crate::model::outcome::Outcome;
 use crate::model::{Address, RelPath};
 use bstr::{BString, ByteSlice as _};
+use message::Message;
 use std::collections::BTreeSet;
 
 /// What a script does with a message.
@@ -30,10 +35,11 @@ impl Fate {
     /// The same as outcomes for an account whose INBOX is this Maildir. Whether it is answered hangs
     /// on whom the message names as its recipient: see [`Fate::answers`].
     pub(super) fn outcomes(&self, account: &Address, inbox: &RelPath) -> Vec<Outcome> {
+        // Scripts have names in UTF-8, directories in modified UTF-7.
         let folder = |name: &BString| match name.strip_prefix(b"INBOX.") {
             _ if name == "INBOX" => inbox.clone(),
-            Some(name) => inbox.join([b".", name].concat()),
-            None => inbox.join([b".", name.as_slice()].concat()),
+            Some(name) => inbox.join(portable(&[b".", name].concat())),
+            None => inbox.join(portable(&[b".", name.as_slice()].concat())),
         };
         let stored = self
             .folders
@@ -68,7 +74,7 @@ struct Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Argument {
     Tag(String),
-    Number,
+    Number(u64),
     Strings(Vec<BString>),
 }
 
@@ -76,7 +82,7 @@ enum Argument {
 enum Token {
     Word(String),
     Tag(String),
-    Number,
+    Number(u64),
     Text(BString),
     Sign(u8),
 }
@@ -101,83 +107,36 @@ impl Script {
         Ok(Self { commands })
     }
 
-    pub(super) fn fate(&self) -> Fate {
-        let mut run = Run { fate: Fate::default(), keeps: true };
-        run.all(&self.commands);
-        if run.keeps {
-            run.fate.folders.insert("INBOX".into());
-        }
-        run.fate
-    }
-}
-
-struct Run {
-    fate: Fate,
-    /// Nothing has cancelled the implicit keep.
-    keeps: bool,
-}
-
-impl Run {
-    /// Runs commands; `false` where the script has stopped.
-    fn all(&mut self, commands: &[Command]) -> bool {
-        let mut decided = true;
-        for command in commands {
-            match command.name.as_str() {
-                "if" | "elsif" | "else" => {
-                    if command.name == "if" {
-                        decided = false;
-                    }
-                    let holds = command.tests.first().is_none_or(holds);
-                    if !decided && holds {
-                        decided = true;
-                        if !self.all(&command.block) {
-                            return false;
-                        }
-                    }
-                }
-                "stop" => return false,
-                "keep" => drop(self.fate.folders.insert("INBOX".into())),
-                "discard" => self.keeps = false,
-                "fileinto" => {
-                    self.keeps &= command.has(":copy");
-                    self.fate.folders.extend(command.strings().next().cloned());
-                }
-                "redirect" => {
-                    self.keeps &= command.has(":copy");
-                    let to = command.strings().next().and_then(|to| Address::parse(to));
-                    self.fate.redirects.extend(to);
-                }
-                "reject" | "ereject" => {
-                    self.keeps = false;
-                    self.fate.refusal = command.strings().next().cloned();
-                }
-                "vacation" => {
-                    let own = command.after(":addresses");
-                    let lower = own.iter().map(|to| to.to_ascii_lowercase().into());
-                    self.fate.answers.get_or_insert_default().extend(lower);
-                }
-                _ => {}
-            }
-        }
-        true
-    }
-}
-
-/// Whether a test holds for an ordinary message.
-fn holds(test: &Command) -> bool {
-    match test.name.as_str() {
-        "true" => true,
-        "not" => !test.tests.first().is_none_or(holds),
-        "allof" => test.tests.iter().all(holds),
-        "anyof" => test.tests.iter().any(holds),
-        "size" => test.has(":under"),
-        _ => false,
+    /// What becomes of an ordinary message to the account.
+    pub(super) fn fate(&self, account: &Address) -> Fate {
+        run::fate(&self.commands, &Message::ordinary(account))
     }
 }
 
 impl Command {
     fn has(&self, tag: &str) -> bool {
         self.arguments.iter().any(|argument| matches!(argument, Argument::Tag(own) if own == tag))
+    }
+
+    /// The lists of strings that stand behind all tags: of a test those that name fields, and what
+    /// they are held against.
+    fn lists(&self) -> impl Iterator<Item = &Vec<BString>> {
+        let is_comparator =
+            |at: usize| self.arguments.get(at) == Some(&Argument::Tag(":comparator".to_owned()));
+        self.arguments.iter().enumerate().filter_map(move |(at, argument)| match argument {
+            Argument::Strings(_) if at.checked_sub(1).is_some_and(is_comparator) => None,
+            Argument::Strings(strings) => Some(strings),
+            _ => None,
+        })
+    }
+
+    fn number(&self) -> u64 {
+        let mut last = self.arguments.iter().rev();
+        let number = last.find_map(|argument| match argument {
+            Argument::Number(number) => Some(*number),
+            _ => None,
+        });
+        number.unwrap_or_default()
     }
 
     /// The strings that stand alone, and not behind a tag that takes some.
@@ -240,7 +199,7 @@ impl Reader<'_> {
         while let Some(token) = self.tokens.first() {
             let argument = match token {
                 Token::Tag(tag) => Argument::Tag(tag.clone()),
-                Token::Number => Argument::Number,
+                Token::Number(number) => Argument::Number(*number),
                 Token::Text(text) => Argument::Strings(vec![text.clone()]),
                 Token::Sign(b'[') => {
                     self.take(b'[');
@@ -314,8 +273,9 @@ fn tokens(text: &[u8]) -> Result<Vec<Token>, (u32, &'static str)> {
                 rest = end;
             }
             b'0'..=b'9' => {
-                let (_, end) = word(rest);
-                tokens.push(Token::Number);
+                let (digits, end) = word(rest);
+                let number = number(&digits).ok_or((line_of(rest), "no number"))?;
+                tokens.push(Token::Number(number));
                 rest = end;
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
@@ -344,6 +304,17 @@ fn word(text: &[u8]) -> (String, &[u8]) {
     let length = text.iter().take_while(|byte| is_part(byte)).count();
     let (name, rest) = text.split_at_checked(length).unwrap_or((text, b""));
     (name.to_str_lossy().to_ascii_lowercase(), rest)
+}
+
+/// A number, which may end in `K`, `M` or `G` (RFC 5228, 2.4.1).
+fn number(digits: &str) -> Option<u64> {
+    let (digits, unit) = match digits.strip_suffix(['k', 'm', 'g']) {
+        Some(front) if digits.ends_with('k') => (front, 1 << 10),
+        Some(front) if digits.ends_with('m') => (front, 1 << 20),
+        Some(front) => (front, 1 << 30),
+        None => (digits, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn string(text: &[u8]) -> Option<(BString, &[u8])> {
@@ -386,11 +357,12 @@ fn multi_line(text: &[u8]) -> Option<(BString, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::{Fate, Script};
-    use crate::model::RelPath;
+    use crate::model::{Address, RelPath};
     use proptest::prelude::*;
 
     fn fate(script: &str) -> Fate {
-        Script::read(&RelPath::new("s"), script.as_bytes()).unwrap().fate()
+        let account = Address::parse(b"joe@a.example").unwrap();
+        Script::read(&RelPath::new("s"), script.as_bytes()).unwrap().fate(&account)
     }
 
     fn folders(script: &str) -> Vec<String> {
@@ -418,6 +390,34 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_every_message_has_are_looked_at() {
+        for (test, holds) in [
+            ("header :is [\"x-y\", \"SUBJECT\"] \"rehearsal\"", true),
+            ("header :comparator \"i;octet\" :is \"subject\" \"rehearsal\"", false),
+            ("header :contains \"x-spam-flag\" \"\"", false),
+            ("header :matches \"to\" \"*joe@?.exa*\"", true),
+            ("header :matches \"to\" \"joe\\\\*\"", false),
+            ("header :regex \"subject\" \"^re[gh]e.*l$\"", true),
+            ("address :is [\"to\", \"cc\"] \"JOE@a.example\"", true),
+            ("address :domain :is \"from\" \"a.example\"", false),
+            ("exists [\"from\", \"to\"]", true),
+            ("exists [\"from\", \"list-id\"]", false),
+            ("size :over 1K", false),
+            ("size :under 10K", true),
+        ] {
+            let script = format!("if {test} {{ discard; }}");
+            assert_eq!(folders(&script).is_empty(), holds, "{test}");
+        }
+    }
+
+    #[test]
+    fn folders_have_the_names_of_their_directories() {
+        let account = Address::parse(b"joe@a.example").unwrap();
+        let outcomes = fate("fileinto \"INBOX.Spä&m\";").outcomes(&account, &RelPath::new("m"));
+        assert!(outcomes[0].to_string().contains("m/.Sp&AOQ-&-m"), "{}", outcomes[0]);
+    }
+
+    #[test]
     fn answers_are_given_for_some_addresses() {
         let script = "vacation :days 1 :subject \"a\\\"\" :addresses [\"A@x\", \"b@x\"] text: # c\nHi;\n..\n.\n;\ndiscard;\n";
         let fate = fate(script);
@@ -440,7 +440,7 @@ mod tests {
         #[test]
         fn any_script_is_read(script in "[a-z \"\\\\:;{}()\\[\\],.\n#/*0-9]*") {
             if let Ok(script) = Script::read(&RelPath::new("s"), script.as_bytes()) {
-                drop(script.fate());
+                drop(script.fate(&Address::default()));
             }
         }
     }
