@@ -144,6 +144,12 @@ impl Filter {
         answers
     }
 
+    /// Whether some mail would be refused after it was stored, sent on or answered: no script may do
+    /// both (RFC 5429, 2.2).
+    pub fn contradicts_itself(&self) -> bool {
+        contradict(&self.rules, false).is_none()
+    }
+
     /// Those of its rules, at any depth, that send mail on.
     pub fn sends(&self) -> usize {
         let mut count = 0;
@@ -151,5 +157,46 @@ impl Filter {
             rule.each(&mut |rule| count += usize::from(matches!(rule, Rule::Send { .. })));
         }
         count
+    }
+}
+
+/// Whether something was done with the mail by the end of the rules, where it may have been before;
+/// `None` where they refuse it then.
+fn contradict(rules: &[Rule], before: bool) -> Option<bool> {
+    let mut done = before;
+    for rule in rules {
+        match rule {
+            Rule::Answer(_) | Rule::Store { .. } | Rule::Send { .. } => done = true,
+            Rule::Refuse(_) if done => return None,
+            Rule::If { then, otherwise, .. } => {
+                done = contradict(then, done)? | contradict(otherwise, done)?;
+            }
+            // What is done in a branch that ends here is done to no other mail.
+            Rule::Stop => return Some(before),
+            Rule::Refuse(_) | Rule::Discard => {}
+        }
+    }
+    Some(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filter, Rule, Test};
+    use crate::model::{Origin, RelPath};
+
+    #[test]
+    fn mail_is_not_refused_after_something_was_done_with_it() {
+        let store = |copy| Rule::Store { into: "".into(), copy };
+        let refuse = || Rule::Refuse("no".into());
+        let branch = |then| Rule::If { test: Test::Larger(1), then, otherwise: Vec::new() };
+        for (rules, contradicts) in [
+            (vec![store(true), branch(vec![refuse()])], true),
+            (vec![branch(vec![store(true)]), refuse()], true),
+            (vec![branch(vec![store(false), Rule::Stop]), refuse()], false),
+            (vec![branch(vec![refuse(), Rule::Stop]), store(false)], false),
+        ] {
+            let filter = Filter { rules, origin: Origin::file(&RelPath::new("f")) };
+            assert_eq!(filter.contradicts_itself(), contradicts, "{filter:?}");
+        }
     }
 }

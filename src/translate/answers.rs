@@ -38,9 +38,15 @@ impl Translator<'_> {
         let answer = Answer { reply, seconds: called.window.max(1), addresses: vec![at.clone()] };
         let mut rules = vec![Rule::Answer(answer)];
         rules.extend((!stores).then_some(Rule::Discard));
-        let filter = || Filter { rules: Vec::new(), origin: origin.clone() };
         // An answer hangs on nothing that sorts the mail.
-        self.design.filters.entry(mailbox.clone()).or_insert_with(filter).rules.splice(0..0, rules);
+        rules.extend(
+            self.design.filters.get(&mailbox).into_iter().flat_map(|own| own.rules.clone()),
+        );
+        let filter = Filter { rules, origin: origin.clone() };
+        if filter.contradicts_itself() {
+            return None;
+        }
+        self.design.filters.insert(mailbox.clone(), filter);
         let finding = Finding::new(
             &code::ALIAS_ANSWER_ADAPTED,
             Disposition::Adapted,

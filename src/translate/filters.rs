@@ -67,9 +67,14 @@ impl Translator<'_> {
             rules.insert(0, Rule::Store { into: BString::default(), copy: true });
         }
         let filter = Filter { rules, origin: sorting.origin.clone() };
-        if filter.sends() > MOST_SENDS {
+        let too_much = match () {
+            () if filter.contradicts_itself() => Some("it refuses mail that it also delivers"),
+            () if filter.sends() > MOST_SENDS => Some("it sends mail to too many addresses"),
+            () => None,
+        };
+        if let Some(why) = too_much {
             let at = Statement { origin: sorting.origin.clone(), text: BString::default() };
-            return self.report_filter(&at, subject, "it sends mail to too many addresses");
+            return self.report_filter(&at, subject, why);
         }
         self.design.filters.insert(own.clone(), filter);
         self.report_sorted(origin, command, subject);
@@ -129,7 +134,7 @@ impl Translator<'_> {
         rules.push(Rule::Discard);
         let origin = first.origin.clone();
         let filter = Filter { rules, origin: origin.clone() };
-        if filter.rules.len() == 1 || filter.sends() > MOST_SENDS {
+        if filter.contradicts_itself() || filter.sends() > MOST_SENDS {
             return None;
         }
         let has_mailbox = self.design.mailboxes.contains_key(&at);

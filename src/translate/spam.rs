@@ -79,7 +79,7 @@ impl Translator<'_> {
         let told = kinds.iter().filter(|(_, places)| !places.is_empty()).map(|(kind, places)| {
             let shown: Vec<String> = places.iter().take(SHOWN).map(ToString::to_string).collect();
             let more = if places.len() > SHOWN { ", ..." } else { "" };
-            format!("{} {kind} ({}{more})", places.len(), shown.join(", "))
+            format!("{kind}: {} ({}{more})", places.len(), shown.join(", "))
         });
         let told: Vec<String> = told.collect();
         self.design.files_spam = true;
@@ -88,7 +88,7 @@ impl Translator<'_> {
             Disposition::Adapted,
             &first,
             "spam filter",
-            format!("spam is looked for in {all} places: {}", told.join(", ")),
+            format!("spam was looked for; places: {all}; {}", told.join("; ")),
             "nothing looks for it any more; main.cf names a milter in a remark, and mail with `X-Spam-Flag: YES` goes into the folder Spam, or Junk",
         );
     }

@@ -4,7 +4,7 @@
 use crate::stage;
 use crate::support::{Laid, files_under, project, read, unqmail};
 use crate::wire::{HERE, send};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -65,9 +65,9 @@ pub fn every_case() -> (String, Vec<String>) {
 }
 
 /// Subjects of what lies in each folder of a mailbox; the INBOX has no name.
-fn sorted(stage: &Stage, mailbox: &str) -> BTreeMap<String, String> {
+fn sorted(stage: &Stage, mailbox: &str) -> BTreeSet<(String, String)> {
     let maildir = stage.root().join("var/vmail").join(mailbox).join("Maildir");
-    let mut found = BTreeMap::new();
+    let mut found = BTreeSet::new();
     let folders = fs::read_dir(&maildir).into_iter().flatten().flatten();
     let names = folders.map(|entry| entry.file_name().into_string().unwrap());
     let names = names.filter(|name| name.starts_with('.')).chain([String::new()]);
@@ -77,7 +77,7 @@ fn sorted(stage: &Stage, mailbox: &str) -> BTreeMap<String, String> {
             let text = fs::read(message.path()).unwrap_or_default();
             let text = String::from_utf8_lossy(&text).into_owned();
             let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
-            found.insert(subject.unwrap_or_default().to_owned(), name.clone());
+            found.insert((subject.unwrap_or_default().to_owned(), name.clone()));
         }
     }
     found
@@ -101,7 +101,7 @@ file {D}/joe/mailfilter
 | |condredirect bob@far.example grep -q '^Subject:.*URGENT'
 | /{D}/eve/Maildir/
 file {D}/eve/.qmail
-| |spamc -f | /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox
+| |/usr/bin/spamc
 | /{D}/eve/Maildir/
 owner 0:0
 file etc/passwd
@@ -119,7 +119,7 @@ file home/ann/.qmail
 file home/ann/.procmailrc
 {}",
         lines(
-            "cc \"!bob@far.example\"\nif (/^Subject: lost/)\n{\n  to \"/dev/null\"\n}\nif (/^Subject:.*\\[Club\\]/ && $SIZE < 100000)\n  to \"Maildir/.Envoy&AOk-s.Club/\"\nif (/^Subject: no/)\n{\n  echo \"Not \\\"now\\\"\"\n  EXITCODE=100\n  exit\n}\nto \"Maildir\""
+            "if (/^Subject: no/)\n{\n  echo \"Not \\\"now\\\"\"\n  EXITCODE=100\n  exit\n}\ncc \"!bob@far.example\"\nif (/^Subject: lost/)\n{\n  to \"/dev/null\"\n}\nif (/^Subject:.*\\[Club\\]/ && $SIZE < 100000)\n  to \"Maildir/.Envoy&AOk-s.Club/\"\nto \"Maildir\""
         ),
         lines(
             "MAILDIR=$HOME/Maildir\nDEFAULT=$MAILDIR/\n:0 c\n* ^TO_ann@mx\\.example\n.Copies/\n\n:0:\n* ^Subject:.*(sale|offer)\n.Offers/"
@@ -151,31 +151,42 @@ fn mail_goes_where_filters_of_the_old_server_put_it() {
     let has = |mailbox: &str, want: &[(&str, &str)]| {
         let want =
             want.iter().map(|(subject, folder)| ((*subject).to_owned(), (*folder).to_owned()));
-        let want: BTreeMap<String, String> = want.collect();
+        let want: BTreeSet<(String, String)> = want.collect();
         wait_for(&stage, &format!("{mailbox}: {:?}", sorted(&stage, mailbox)), || {
             sorted(&stage, mailbox) == want
         });
     };
     has("a.example/joe", &[("plain", ""), ("a [club] b", ".Envoy&AOk-s.Club"), ("bad", ".Junk")]);
     has("a.example/eve", &[("calm", "")]);
-    has("mx.example/ann", &[("plain", ""), ("a SALE", ".Offers"), ("bad", ".Spam")]);
+    has(
+        "mx.example/ann",
+        &[
+            ("plain", ""),
+            ("plain", ".Copies"),
+            ("a SALE", ".Copies"),
+            ("a SALE", ".Offers"),
+            ("bad", ".Spam"),
+        ],
+    );
+    let mut posted = Vec::new();
+    let begun = Instant::now();
+    // Four copies, and what tells the sender that one was refused.
+    while posted.len() < 5 && begun.elapsed() < Duration::from_mins(1) {
+        posted.extend(stage.take_posted());
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let mut to_bob = Vec::new();
-    wait_for(&stage, "five go to bob, and a bounce to the sender", || {
-        to_bob.len() < usize::MAX
-            && stage.log().iter().filter(|l| l.contains("status=sent")).count() > 11
-    });
-    std::thread::sleep(Duration::from_secs(1));
-    for posted in stage.take_posted() {
-        let text = String::from_utf8_lossy(&posted.text).into_owned();
-        if posted.recipients == [b"bob@far.example".to_vec()] {
+    for one in posted {
+        let text = String::from_utf8_lossy(&one.text).into_owned();
+        if one.recipients == [b"bob@far.example".to_vec()] {
             let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
             to_bob.push(subject.unwrap().to_owned());
-        } else if posted.recipients == [b"p@far.example".to_vec()] {
+        } else if one.recipients == [b"p@far.example".to_vec()] {
             assert!(text.contains("Not \"now\""), "{text}");
         }
     }
     to_bob.sort();
-    assert_eq!(to_bob, ["a [club] b", "lost", "no", "plain", "very URGENT"]);
+    assert_eq!(to_bob, ["a [club] b", "lost", "plain", "very URGENT"]);
 }
 
 #[test]
