@@ -113,7 +113,7 @@ fn written(address: &BStr) -> BString {
 /// which is not by an LMTP server, and all older ones if it was a script that sent it on, which says so
 /// (`cmd-redirect.c` of Pigeonhole).
 pub(super) fn queue_ids(text: &[u8]) -> Vec<BString> {
-    let head = text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text);
+    let head = head(text);
     let unfolded = head.replace("\n\t", " ").replace("\n ", " ");
     let is_sent_on = unfolded.lines().any(|line| line.starts_with(b"X-Sieve: "));
     let received = unfolded.lines().filter(|line| line.starts_with(b"Received:"));
@@ -132,9 +132,21 @@ pub(super) fn number(text: &[u8]) -> Option<usize> {
     number.to_str().ok()?.parse().ok()
 }
 
+fn head(text: &[u8]) -> &[u8] {
+    text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// The number of the message that a script has refused: it tells the sender by a message of its own
+/// (`ext-reject.c` of Pigeonhole).
+pub(super) fn refused(text: &[u8]) -> Option<usize> {
+    let mark = b"Auto-Submitted: auto-replied (rejected)";
+    let is_refusal = head(text).lines().any(|line| line.starts_with(mark));
+    is_refusal.then(|| number(text)).flatten()
+}
+
 /// The number of the message that a script has answered, and who answers (RFC 3834, 5).
 pub(super) fn answered(text: &[u8]) -> Option<(usize, Address)> {
-    let head = text.find("\n\n").and_then(|end| text.get(..end)).unwrap_or(text);
+    let head = head(text);
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name.as_bytes()));
     field("Auto-Submitted: ").filter(|value| value.starts_with(b"auto-replied (vacation)"))?;
     let from = field("From: ")?;
@@ -144,7 +156,7 @@ pub(super) fn answered(text: &[u8]) -> Option<(usize, Address)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{answered, can_be_written, number, queue_ids, written};
+    use super::{answered, can_be_written, number, queue_ids, refused, written};
     use bstr::{BStr, ByteSlice as _};
 
     #[test]
@@ -177,5 +189,7 @@ mod tests {
         let (number, from) = answered(text).unwrap();
         assert_eq!((number, from.to_string()), (7, "eve@a.example".to_owned()));
         assert_eq!(answered(&text.replace("(vacation)", "")), None);
+        assert_eq!(refused(&text.replace("(vacation)", "(rejected)")), Some(7));
+        assert_eq!(refused(text), None);
     }
 }

@@ -313,6 +313,10 @@ impl Played {
         for (number, from) in self.posted.iter().filter_map(|one| letter::answered(&one.text)) {
             seen.entry(number).or_default().0.insert(Outcome::Reply(from));
         }
+        for number in self.posted.iter().filter_map(|one| letter::refused(&one.text)) {
+            let refused = Outcome::Reject("a script refuses it".into());
+            seen.entry(number).or_default().0.insert(refused);
+        }
         // What was stored or sent belongs to a message, or was caused by one.
         let mut found = |text: &[u8], outcome: &mut dyn FnMut(&mut BTreeSet<Outcome>)| {
             let ids = letter::queue_ids(text);
