@@ -76,6 +76,18 @@ impl Translator<'_> {
             let at = Statement { origin: sorting.origin.clone(), text: BString::default() };
             return self.report_filter(&at, subject, why);
         }
+        if filter.rules.is_empty() {
+            let finding = Finding::new(
+                &code::ALIAS_FILTER_ADAPTED,
+                Disposition::Adapted,
+                origin.clone(),
+                subject,
+                "mail goes through a filter that has no rules",
+                "it goes into the account's INBOX, as before",
+            );
+            self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
+            return;
+        }
         self.design.filters.insert(own.clone(), filter);
         self.report_sorted(origin, command, subject);
     }

@@ -93,6 +93,15 @@ fn each_construct_becomes_what_its_case_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_user_without_rules_has_a_mailbox_and_no_script() {
+    let (manifest, mailbox) = site("procmail", b"");
+    let laid = Laid::small(&manifest.replace("/.procmailrc", "/.other")).migrated();
+    let explained = laid.explain(&["ann@mx.example"]);
+    assert!(explained.all().contains("alias-filter-adapted"), "{}", explained.all());
+    assert!(!laid.target.join("var/vmail").join(mailbox).join(".dovecot.sieve").exists());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

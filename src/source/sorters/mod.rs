@@ -94,6 +94,7 @@ pub(super) fn find(
     let by_home: BTreeMap<&RelPath, &UnixUser> = users().map(|user| (&user.home, user)).collect();
     let domain = site.control.complete_host(None);
     let mut access = Access::new(reading.root);
+    let mut plain = Vec::new();
     let found = calls.into_iter().filter_map(|(folder, called)| {
         let user = by_home.get(&folder).map(|user| (user.home.clone(), user.name.clone()));
         let path = match (&called.file, program) {
@@ -105,6 +106,16 @@ pub(super) fn find(
             (Some(file), _) => user.as_ref()?.0.join(file),
             (None, _) => user.as_ref()?.0.join(usual.user),
         };
+        let is_missing = || reading.root.stat(&path).is_ok_and(|stat| stat.is_none());
+        if called.file.is_none() && is_missing() {
+            // Without rules of his own a user's mail goes into his mailbox.
+            let (rules, marks_spam) = (Ok(Vec::new()), Vec::new());
+            plain.push((
+                (folder, called),
+                Sorting { rules, marks_spam, origin: Origin::file(&path) },
+            ));
+            return None;
+        }
         let file = owned::find(reading, &mut access, &folder, &path)?;
         let runner = Runner { folder: folder.clone(), user, domain: domain.clone() };
         Some(((folder, called), path, file, runner))
@@ -134,6 +145,7 @@ pub(super) fn find(
         Some((call, Sorting { rules, marks_spam, origin }))
     });
     let mut sorted: BTreeMap<_, _> = sorted.collect();
+    sorted.extend(plain);
     let host = Origin::file(&RelPath::new(usual.host));
     let text = reading.root.read_if_there(&host.file, LARGEST).ok().flatten().unwrap_or_default();
     let mut lines = (1..).zip(text.lines()).map(|(line, text)| (line, text.trim_ascii()));
