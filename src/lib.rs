@@ -26,6 +26,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod database;
 pub mod finding;
 pub mod fsys;
 pub mod mail;

@@ -55,6 +55,8 @@ pub struct New {
     pub dovecot: Option<Dovecot>,
     /// The kind of Postfix's lookup tables.
     pub map_type: MapType,
+    /// Where accounts and aliases are kept.
+    pub backend: Backend,
     /// User and group that own all mail.
     pub mail_ids: [u32; 2],
     /// User and group that own all lists.
@@ -85,6 +87,17 @@ pub enum MapType {
     Hash,
     /// The text itself, read at start.
     Texthash,
+}
+
+/// Where accounts and aliases are kept on the new server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// In files, which the sysadmin edits.
+    #[default]
+    Files,
+    /// In an SQLite database, which a web panel edits.
+    Sqlite,
 }
 
 /// Certificates, by path on the new host.
@@ -160,6 +173,7 @@ impl Default for New {
         Self {
             dovecot: None,
             map_type: MapType::default(),
+            backend: Backend::default(),
             mail_ids: mail.into(),
             list_ids: lists.into(),
         }

@@ -346,11 +346,7 @@ impl Owners {
     /// Groups are looked up on the target, else on this host; where neither knows them, root keeps
     /// the files to itself until `build-tables` gives them away.
     fn new(plan: &Plan, tree: &Tree) -> Self {
-        let group = |name: &str| {
-            let here = Root::open(Path::new("/")).ok();
-            let roots = std::iter::once(tree.root()).chain(here.as_ref());
-            roots.into_iter().find_map(|root| group_id(root, name))
-        };
+        let group = |name: &str| id_of(tree, "etc/group", name);
         let Ids { mail, lists } = plan.design.ids;
         let homes = plan.owned().into_iter().map(|(home, _)| home).collect();
         Self { lists, mail, homes, dovecot: group("dovecot"), postfix: group("postfix") }
@@ -377,8 +373,15 @@ impl Owners {
     }
 }
 
-fn group_id(root: &Root, name: &str) -> Option<u32> {
-    let bytes = root.read(&RelPath::new("etc/group"), LARGEST).ok()?;
+/// The number of a user (`etc/passwd`) or group (`etc/group`), on the target or else on this host.
+pub(super) fn id_of(tree: &Tree, file: &str, name: &str) -> Option<u32> {
+    let here = Root::open(Path::new("/")).ok();
+    let roots = std::iter::once(tree.root()).chain(here.as_ref());
+    roots.into_iter().find_map(|root| id_beneath(root, file, name))
+}
+
+fn id_beneath(root: &Root, file: &str, name: &str) -> Option<u32> {
+    let bytes = root.read(&RelPath::new(file), LARGEST).ok()?;
     bytes.lines().find_map(|line| {
         let mut fields = line.split(|&b| b == b':');
         if fields.next()? != name.as_bytes() {

@@ -2,6 +2,7 @@
 //! date, a run that was killed is completed by the next one, and where nothing has changed nothing
 //! is written.
 
+mod accounts;
 mod commit;
 mod files;
 mod journal;
@@ -40,6 +41,8 @@ pub struct Applied {
     pub written: usize,
     /// Files of an earlier run that are in the plan no more, and are removed.
     pub removed: usize,
+    /// Rows of the database that were written or removed.
+    pub rows: usize,
     /// Files that were right already.
     pub unchanged: usize,
     /// What became of the messages.
@@ -61,7 +64,11 @@ pub struct Applied {
 impl Applied {
     /// Whether the target changed.
     pub fn changed(&self) -> bool {
-        self.written > 0 || self.removed > 0 || self.posts > 0 || self.moved.changed()
+        self.written > 0
+            || self.rows > 0
+            || self.removed > 0
+            || self.posts > 0
+            || self.moved.changed()
     }
 
     /// How long the mail of a pass with nothing new would take: this one without the time in which
@@ -166,6 +173,7 @@ pub fn apply(
     let mut journal = Journal::open(tree, &state.join("journal.jsonl"))?;
     let mut applied = Applied { without_owners: !tree.may_chown(), ..Applied::default() };
     if options.pass != Pass::Late {
+        accounts::load(plan, tree, &mut applied)?;
         files::write(plan, tree, &mut journal, &mut applied)?;
     }
     let job = Job {

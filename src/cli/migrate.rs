@@ -154,6 +154,9 @@ pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> an
             size(moved.bytes),
             counted(applied.posts, "archived post", "archived posts"),
         )?;
+        if applied.rows > 0 {
+            writeln!(out, "In the database: {}.", counted(applied.rows, "row", "rows"))?;
+        }
         if moved.shared > 0 {
             writeln!(
                 out,

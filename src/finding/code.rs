@@ -67,6 +67,9 @@ codes! {
     ALIAS_TARGET_MALFORMED = "alias-target-malformed", Warning, "correct the address or remove the line";
     ALIAS_TARGET_VARIES = "alias-target-varies", Error, "write out the addresses that are in use, each with a .qmail file of its own, and plan again";
     ALIAS_UNREACHABLE = "alias-unreachable", Note, "rename the file to lower case and `:` for `.` if the address is wanted";
+    DATABASE_ROW_CONFLICTING = "database-row-conflicting", Warning, "make the change by hand in the web panel, or remove the row and run migrate again";
+    DATABASE_ROW_EDITED = "database-row-edited", Note, "nothing to do";
+    DATABASE_VALUE_UNFIT = "database-value-unfit", Error, "shorten or rename it on the old server, then plan again";
     DOMAIN_ALIAS_DANGLING = "domain-alias-dangling", Warning, "add the domain it is an alias of, or remove the alias with vdeldomain";
     DOMAIN_BACKEND_UNREAD = "domain-backend-unread", Error, "make a vpasswd file with vconvert on the old server, then plan again";
     DOMAIN_CATCHES_ALL = "domain-catches-all", Warning, "name the domains that are meant in virtualdomains";

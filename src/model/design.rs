@@ -67,6 +67,8 @@ pub struct Design {
     pub grants: bool,
     /// The program whose POP3 clients shall find their mail again.
     pub pop3: Pop3,
+    /// What the owners of a domain manage by themselves.
+    pub managed: BTreeMap<DomainName, Management>,
 }
 
 /// The host and its limits; `None` leaves the new program's default.
@@ -306,6 +308,19 @@ pub enum RefusedClient {
     Network(Network, bool),
     /// By host name; a leading dot stands for everything under it.
     Host(BString, bool),
+}
+
+/// Who manages the accounts and aliases of a domain, and how many there may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Management {
+    /// The mailboxes of those who do.
+    pub administrators: Vec<Address>,
+    /// How many accounts there may be; `None` is no limit.
+    pub accounts: Option<u64>,
+    /// How many aliases and forwards there may be; `None` is no limit.
+    pub aliases: Option<u64>,
+    /// What all mailboxes together may hold, in MiB; 0 is no limit.
+    pub megabytes: u64,
 }
 
 /// How people log in.

@@ -32,6 +32,7 @@ pub mod restrictions;
 pub mod script;
 pub mod search;
 pub mod seen;
+pub mod sheet;
 pub mod shown;
 pub mod site;
 pub mod sorter;

@@ -16,8 +16,10 @@ pub use cost::{Cost, Room};
 pub use counted::Counted;
 pub use listed::{Compared, Kept, Listed};
 
+use crate::database;
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
+use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::command::program_of;
 use crate::model::design::{Design, DomainPattern, MailCopy, Role};
@@ -26,14 +28,15 @@ use crate::model::password::Scheme;
 use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
 use crate::model::seen::Memory;
+use crate::model::sheet::Sheet;
 use crate::model::site::Site;
 use crate::model::store::Store;
 use crate::model::{Account, Address, DomainName, Origin, RelPath};
-use crate::policy::{Dovecot, Policy};
+use crate::policy::{Dovecot, New, Policy};
 use crate::predict::{self, Files, NewServer};
 use crate::resolve::Resolver;
 use crate::source::{self, Layout};
-use crate::target::{self, Artifact, Choices, Content};
+use crate::target::{self, Artifact, Choices, Content, Emitted};
 use crate::translate;
 use bstr::{BStr, BString};
 use explained::Explained;
@@ -50,6 +53,8 @@ pub struct Plan {
     pub design: Design,
     /// The files of its programs, sorted by path.
     pub artifacts: Vec<Artifact>,
+    /// The rows of its database, where one is chosen.
+    pub tables: Vec<Sheet>,
     /// What a person should know, most serious first.
     pub findings: Findings,
     /// The new server as its files tell it.
@@ -152,13 +157,14 @@ impl Plan {
     ) -> Result<Self, Error> {
         let (mut design, more) = translate::translate(&site, &policy);
         findings.append(more);
-        let choices = Choices { dovecot, map_type: policy.new.map_type };
-        let (artifacts, more) = target::emit(&design, choices);
+        let New { map_type, backend, .. } = policy.new;
+        let choices = Choices { dovecot, map_type, backend };
+        let Emitted { files: artifacts, tables, findings: more } = target::emit(&design, choices);
         findings.append(more);
         findings.shrink_to_fit();
         // They are in the files now, and there may be a million.
         design.routes = Vec::new();
-        let new = read_back(&design, &artifacts)?;
+        let new = read_back(&design, &artifacts, &tables)?;
         Ok(Self {
             explained: Explained::new(&findings),
             locals: site.control.locals().into_iter().map(|local| local.value).collect(),
@@ -167,6 +173,7 @@ impl Plan {
             site,
             design,
             artifacts,
+            tables,
             findings,
             new,
             policy,
@@ -189,7 +196,22 @@ impl Plan {
     /// Where a file is missing or holds a line that its program would refuse.
     pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
         const LARGEST: u64 = 1 << 30;
-        read_new(&self.design, &|path| Ok(target.read_if_there(path, LARGEST)?.map(Arc::new)))
+        let tables = self.read_tables(target).map_err(fsys::Error::from)?.unwrap_or_default();
+        read_new(&self.design, &|path| match table_at(path, &tables) {
+            Some(table) => Ok(Some(table)),
+            None => Ok(target.read_if_there(path, LARGEST)?.map(Arc::new)),
+        })
+    }
+
+    /// The rows of a target's database; nothing where none is chosen or there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read_tables(&self, target: &Root) -> Result<Option<Vec<Sheet>>, database::Error> {
+        if self.tables.is_empty() {
+            return Ok(None);
+        }
+        database::read(target, &RelPath::new(target::sql::FILE), &self.tables)
     }
 
     /// Whether sender and reader notice no difference between what a server did and what was
@@ -412,16 +434,29 @@ fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
 }
 
 /// Reads the planned files as the programs will.
-fn read_back(design: &Design, artifacts: &[Artifact]) -> Result<NewServer, predict::Error> {
+fn read_back(
+    design: &Design,
+    artifacts: &[Artifact],
+    tables: &[Sheet],
+) -> Result<NewServer, predict::Error> {
     let by_path: BTreeMap<&RelPath, &Artifact> =
         artifacts.iter().map(|file| (&file.path, file)).collect();
     read_new(design, &|path| {
+        if let Some(table) = table_at(path, tables) {
+            return Ok(Some(table));
+        }
         let file = by_path.get(path).and_then(|file| match &file.content {
             Content::Link(target) => by_path.get(&path.parent().join(target.as_ref())),
             Content::File(_) | Content::Folder => Some(file),
         });
         Ok(file.map(|file| file.shared()))
     })
+}
+
+/// A table of the database under the path by which it is asked for.
+fn table_at(path: &RelPath, tables: &[Sheet]) -> Option<Arc<Vec<u8>>> {
+    let name = path.strip_prefix(&RelPath::new(predict::TABLES))?;
+    tables.iter().find(|sheet| name == sheet.form.table).map(Sheet::shared)
 }
 
 /// The scripts of mailboxes that none was planned for are not looked for: there may be a million.

@@ -1,5 +1,6 @@
 //! The lookup tables that `main.cf` names (`DATABASE_README`), and what they are asked.
 
+use super::database;
 use super::main_cf::words;
 use super::regexp::Patterns;
 use super::table::Table;
@@ -144,6 +145,12 @@ impl Map {
             Ok((path, text))
         };
         match word.split_once(':') {
+            Some(("proxy", inner)) => {
+                let path = inner.split_once(':').map(|(_, path)| path).unwrap_or_default();
+                let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
+                let answers = database::answers(&path, files)?;
+                Ok(Self::Table(Table::parse(&path, &answers)?))
+            }
             Some(("lmdb" | "cdb" | "hash" | "texthash", path)) => {
                 let (path, text) = file(path)?;
                 Ok(Self::Table(Table::parse(&path, &text)?))

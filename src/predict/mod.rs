@@ -5,6 +5,7 @@
 //! reads what was written as those programs read it, and follows their rules.
 
 mod access;
+mod database;
 mod dovecot;
 mod expand;
 mod forms;
@@ -36,8 +37,13 @@ use bstr::BString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Gives the files of the new server; `None` where there is none.
+/// Gives the files of the new server; `None` where there is none. What lies in a folder `database` are
+/// tables of its database, see [`TABLES`].
 pub type Files<'a> = dyn Fn(&RelPath) -> Result<Option<Arc<Vec<u8>>>, Error> + 'a;
+
+/// The folder of files that stand for tables of a database: the names of the columns, then a row a line,
+/// divided by tabs.
+pub const TABLES: &str = database::FOLDER;
 
 /// Why the new server's files cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +94,14 @@ impl NewServer {
         let settings = main_cf::parse(&path, &text)?;
         let maps = maps::Maps::read(&settings, files)?;
         let posters = posters::Posters::read(&settings, files)?;
-        let path = RelPath::new("etc/dovecot/unqmail/users");
-        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
-        let users = Users::read(&path, &text)?;
+        let stored = RelPath::new(database::DOVECOT);
+        let users = if let Some(conf) = files(&stored)? {
+            Users::read(&stored, &database::users(&conf, files)?)?
+        } else {
+            let path = RelPath::new("etc/dovecot/unqmail/users");
+            let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+            Users::read(&path, &text)?
+        };
         let mut spools = BTreeMap::new();
         for name in maps.next_hops("mlmmj") {
             let folder = RelPath::new("var/spool/mlmmj").join(name);

@@ -48,8 +48,14 @@ const NEEDED: &[(&str, &str)] = &[
 ];
 
 /// The same for a target that has a file: it, the program and its package.
-const NEEDED_FOR: &[(&str, &str, &str)] =
-    &[("etc/postfix/unqmail/sympa-word", "/usr/lib/sympa/bin/queue", "sympa")];
+const NEEDED_FOR: &[(&str, &str, &str)] = &[
+    ("etc/postfix/unqmail/sympa-word", "/usr/lib/sympa/bin/queue", "sympa"),
+    (SQLITE, "/usr/lib/postfix/postfix-sqlite.so", "postfix-sqlite"),
+    (SQLITE, "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so", "dovecot-sqlite"),
+];
+
+/// A database of accounts.
+const SQLITE: &str = "var/lib/unqmail-accounts/accounts.sqlite";
 
 /// Servers that run on a target.
 #[derive(Debug)]

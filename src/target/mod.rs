@@ -1,16 +1,19 @@
 //! Emitters: a [`Design`] becomes the files of the new server. Pure; each is a folder, none knows
 //! a source, and none imports another.
 
+mod database;
 pub mod dovecot;
 pub mod host;
 pub mod lists;
 pub mod postfix;
+pub mod sql;
 pub mod wiring;
 
 use crate::finding::Findings;
 use crate::model::RelPath;
 use crate::model::design::Design;
-use crate::policy::{Dovecot, MapType};
+use crate::model::sheet::Sheet;
+use crate::policy::{Backend, Dovecot, MapType};
 use std::borrow::Cow;
 use std::sync::Arc;
 use wiring::Wiring;
@@ -75,6 +78,8 @@ pub struct Choices {
     pub dovecot: Dovecot,
     /// The kind of Postfix's lookup tables.
     pub map_type: MapType,
+    /// Where accounts and aliases are kept.
+    pub backend: Backend,
 }
 
 /// A program of the new server whose files are written.
@@ -96,15 +101,27 @@ pub trait Target: Sync {
 pub const TARGETS: &[&dyn Target] =
     &[&postfix::Postfix, &dovecot::Dovecot, &lists::Lists, &host::Host];
 
-/// Emits all files, sorted by path.
-pub fn emit(design: &Design, choices: Choices) -> (Vec<Artifact>, Findings) {
+/// All that is written.
+#[derive(Debug, Default)]
+pub struct Emitted {
+    /// Files, sorted by path.
+    pub files: Vec<Artifact>,
+    /// The rows of the database, where one is chosen, in the order of their writing.
+    pub tables: Vec<Sheet>,
+    /// What a person should know of it.
+    pub findings: Findings,
+}
+
+/// Emits everything.
+pub fn emit(design: &Design, choices: Choices) -> Emitted {
     let (mut files, mut findings) = (Vec::new(), Findings::default());
     let wiring = lists::wiring(design);
     for target in TARGETS {
         target.emit(design, choices, &wiring, &mut files, &mut findings);
     }
+    let tables = database::divide(design, choices, &mut files, &mut findings);
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    (files, findings)
+    Emitted { files, tables, findings }
 }
 
 impl Content {

@@ -6,6 +6,7 @@ use crate::model::design::{Denied, Mailbox};
 use crate::model::password::{Password, Scheme, Secret};
 use crate::model::restrictions::Restrictions;
 use crate::model::{Account, Address, Domain, DomainName, LocalPart, Origin, RelPath};
+use crate::policy::Backend;
 use crate::resolve::{Act, Action};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
@@ -105,7 +106,12 @@ impl Translator<'_> {
     }
 
     fn report_restrictions(&mut self, account: &Account, address: &Address) {
-        let dropped = Restrictions(account.restrictions.0 & WITHOUT_COUNTERPART.0);
+        // Who administers a domain can go on where there is something to administer it with.
+        let kept = match self.policy.new.backend {
+            Backend::Files => Restrictions::default(),
+            Backend::Sqlite => Restrictions::DOMAIN_ADMIN,
+        };
+        let dropped = Restrictions(account.restrictions.0 & WITHOUT_COUNTERPART.0 & !kept.0);
         let unknown = account.restrictions.unknown();
         if dropped != Restrictions::default() {
             self.find(

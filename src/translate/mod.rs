@@ -9,6 +9,7 @@ mod filters;
 mod lists;
 mod loops;
 mod mailboxes;
+mod managers;
 mod pipes;
 mod pop3;
 mod programs;
@@ -68,6 +69,7 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     translator.translate_domains();
     translator.translate_mailboxes();
     translator.translate_spam();
+    translator.translate_managers();
     translator.translate_lists();
     translator.translate_routes();
     translator.share_owners();

@@ -2,12 +2,15 @@
 
 use super::Verified;
 use crate::fsys::{self, root::Root};
+use crate::model::sheet::Sheet;
 use crate::plan::Plan;
+use crate::target::sql::FILE;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) -> fsys::Result<()> {
+    check_rows(plan, target, verified);
     for file in &plan.artifacts {
         verified.count("files", 1);
         let there = target.stat_link(&file.path)?;
@@ -53,5 +56,36 @@ fn compare(file: &Artifact, wanted: &[u8], found: &[u8], verified: &mut Verified
     }
     if wanted == found {
         verified.differ("file", subject, "rows in the planned order", "another order");
+    }
+}
+
+/// The rows of the database, by their keys: a row that differs is told without what is in it, for it
+/// may hold a hash.
+fn check_rows(plan: &Plan, target: &Root, verified: &mut Verified) {
+    if plan.tables.is_empty() {
+        return;
+    }
+    let found = match plan.read_tables(target) {
+        Ok(Some(found)) => found,
+        Ok(None) => return verified.differ("file", FILE, "there", "missing"),
+        Err(error) => return verified.differ("file", FILE, "readable", error.to_string()),
+    };
+    for (wanted, found) in plan.tables.iter().zip(&found) {
+        let by_key = |sheet: &'_ Sheet| -> BTreeMap<String, String> {
+            sheet.lines().map(|line| (sheet.key(line).to_owned(), line.to_owned())).collect()
+        };
+        let (planned, there) = (by_key(wanted), by_key(found));
+        verified.count("rows", planned.len());
+        let subject = |key: &str| format!("{}: {key}", wanted.form.table);
+        for (key, line) in &planned {
+            match there.get(key) {
+                Some(found) if found == line => {}
+                Some(_) => verified.differ("row", subject(key), "as planned", "changed"),
+                None => verified.differ("row", subject(key), "there", "missing"),
+            }
+        }
+        for key in there.keys().filter(|key| !planned.contains_key(*key)) {
+            verified.differ("row", subject(key), "missing", "there");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Whoever could log in still can, with the old password, and nobody else.
 
 use crate::stage;
-use crate::support::{Laid, migrated_atelier};
+use crate::support::{Atelier, Laid, atelier_in, migrated_atelier};
 use crate::wire::{HERE, Line, imap_login, outside, pop3_login, smtp_login};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use unqmail::stage::Stage;
@@ -58,6 +59,16 @@ fn differing(stage: &Stage, tries: &[Try]) -> Vec<String> {
 #[test]
 fn everybody_of_the_real_site_logs_in_as_before_and_nobody_else() {
     let Some((atelier, target)) = migrated_atelier() else { return };
+    everybody_logs_in(atelier, target);
+}
+
+#[test]
+fn everybody_of_the_real_site_logs_in_by_a_database_as_before() {
+    let Some((atelier, target)) = atelier_in("sqlite") else { return };
+    everybody_logs_in(atelier, target.path());
+}
+
+fn everybody_logs_in(atelier: &Atelier, target: &Path) {
     let stage = stage(target);
     let mut tries = Vec::new();
     for truth in atelier.truth("users") {
@@ -117,7 +128,16 @@ fn a_wrong_size_in_a_name_breaks_no_mailbox() {
 
 #[test]
 fn the_bundled_site_s_people_log_in_by_every_name_they_had() {
-    let laid = Laid::larch().migrated();
+    people_log_in(Laid::larch());
+}
+
+#[test]
+fn the_bundled_site_s_people_log_in_by_a_database_by_every_name_they_had() {
+    people_log_in(Laid::larch_in("sqlite"));
+}
+
+fn people_log_in(laid: Laid) {
+    let laid = laid.migrated();
     let stage = stage(&laid.target);
     let all = [true; 4];
     let none = [false; 4];

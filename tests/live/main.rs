@@ -7,6 +7,7 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::format_push_string,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ mod support;
 
 mod aliases;
 mod answers;
+mod database;
 mod delivery;
 mod filters;
 mod late;

@@ -273,6 +273,15 @@ fn deliver(socket: &Path, to: &str, lines: usize) -> String {
 
 #[test]
 fn limits_are_kept_by_dovecot_2_4() {
+    limits_are_kept("files");
+}
+
+#[test]
+fn limits_in_a_database_are_kept_by_dovecot_2_4() {
+    limits_are_kept("sqlite");
+}
+
+fn limits_are_kept(backend: &str) {
     let Some(tree) = tree() else { return };
     let d = "home/vpopmail/domains/a.example";
     let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
@@ -285,7 +294,8 @@ message {d}/joe/Maildir/cur/2.a:2,S Two
 message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
 "
     );
-    let laid = Laid::new(&manifest, "[new]\ndovecot = \"2.4\"\n").migrated();
+    let settings = format!("[new]\ndovecot = \"2.4\"\nbackend = \"{backend}\"\n");
+    let laid = Laid::new(&manifest, &settings).migrated();
     quiet(&laid.target);
     let trixie = Trixie::start(&tree, &laid.target);
     let quota = |user: &str| {

@@ -24,7 +24,8 @@ chroot "$work/root" sh -c '
     groupadd -g 5000 vmail && useradd -M -u 5000 -g 5000 -s /usr/sbin/nologin vmail
     groupadd -r postfix && useradd -r -M -g postfix -s /usr/sbin/nologin postfix
     mkdir -p /var/spool/postfix/private
-    chgrp dovecot /etc/dovecot/unqmail/*' > /dev/null
+    chgrp dovecot /etc/dovecot/unqmail/*
+    [ ! -d /var/lib/unqmail-accounts ] || chgrp -R postfix /var/lib/unqmail-accounts' > /dev/null
 chroot "$work/root" dovecot < /dev/null > "$work/root/run/said" 2>&1
 echo started
 while read -r _; do :; done

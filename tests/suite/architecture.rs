@@ -8,6 +8,7 @@ use unqmail::model::design::ListManager;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("fsys", &["model"]),
+    ("database", &["fsys", "model"]),
     ("finding", &["model"]),
     ("policy", &["finding", "model"]),
     ("source", &["finding", "fsys", "model"]),
@@ -18,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
+            "database",
             "finding",
             "fsys",
             "model",
@@ -30,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("mail", &["fsys", "model", "source", "target"]),
-    ("apply", &["finding", "fsys", "mail", "model", "plan", "target"]),
+    ("apply", &["database", "finding", "fsys", "mail", "model", "plan", "target"]),
     ("verify", &["fsys", "mail", "model", "plan", "predict", "source", "target"]),
     ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage", "verify"]),
     ("report", &["finding", "model", "plan", "rehearse", "resolve", "verify"]),
@@ -51,7 +53,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
         "source",
         &["courier", "dot_qmail", "ezmlm", "mail", "maildrop", "procmail", "qmail", "vpopmail"],
     ),
-    ("target", &["dovecot", "host", "lists", "postfix"]),
+    ("target", &["database", "dovecot", "host", "lists", "postfix"]),
     ("target/lists", &["alias", "mailman", "mlmmj", "sympa"]),
 ];
 
@@ -65,6 +67,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::env::", &["cli", "stage"]),
     ("std::process::Command", &["cli", "stage"]),
     ("rustix::fs", &["fsys", "stage"]),
+    ("rusqlite::", &["database"]),
     ("SystemTime", &[]),
 ];
 

@@ -13,7 +13,7 @@ fn expect() -> PathBuf {
 }
 
 /// Compares bytes with a kept file, or keeps them.
-fn same_as(path: &Path, bytes: &[u8]) {
+pub fn same_as(path: &Path, bytes: &[u8]) {
     if std::env::var_os("UNQMAIL_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         return fs::write(path, bytes).unwrap();

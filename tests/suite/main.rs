@@ -24,6 +24,7 @@ mod atelier;
 mod cli;
 mod clients;
 mod crash;
+mod database;
 mod filters;
 mod golden;
 mod hostile;

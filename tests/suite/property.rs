@@ -10,7 +10,7 @@ use unqmail::fsys::root::Root;
 use unqmail::fsys::tree::Tree;
 use unqmail::model::outcome::Verdict;
 use unqmail::plan::{AddressRow, Plan};
-use unqmail::policy::{Dovecot, Policy};
+use unqmail::policy::{Backend, Dovecot, Policy};
 use unqmail::{report, sample};
 
 const D: &str = "home/vpopmail/domains/a.example";
@@ -234,16 +234,25 @@ fn manifest(pieces: &[Piece]) -> String {
     kept.join("\n") + "\n" + &more
 }
 
-/// The rows that end otherwise than before without a word of explanation.
-fn unexplained(pieces: &[Piece], extensions: bool) -> Vec<String> {
+/// The plans for a site, one for each place where accounts can be kept.
+fn plans<const N: usize>(pieces: &[Piece], extensions: bool, backends: [Backend; N]) -> [Plan; N] {
     let folder = scratch();
     let site = folder.path().join("site");
     let manifest = manifest(pieces);
     sample::lay_out(&manifest, &Tree::create(&site).unwrap()).unwrap();
-    let mut policy = Policy::default();
-    policy.old.user_extensions = Some(extensions);
-    let plan = Plan::make(&Root::open(&site).unwrap(), policy, Dovecot::V24)
-        .unwrap_or_else(|error| panic!("{error}\n{manifest}"));
+    let root = Root::open(&site).unwrap();
+    backends.map(|backend| {
+        let mut policy = Policy::default();
+        policy.old.user_extensions = Some(extensions);
+        policy.new.backend = backend;
+        let plan = Plan::make(&root, policy, Dovecot::V24);
+        plan.unwrap_or_else(|error| panic!("{error}\n{manifest}"))
+    })
+}
+
+/// The rows that end otherwise than before without a word of explanation.
+fn unexplained(pieces: &[Piece], extensions: bool) -> Vec<String> {
+    let [plan] = plans(pieces, extensions, [Backend::Files]);
     let resolver = plan.resolver();
     let silent =
         plan.addresses().filter(|row| row.verdict != Verdict::Same && row.findings.is_empty());
@@ -256,16 +265,34 @@ fn unexplained(pieces: &[Piece], extensions: bool) -> Vec<String> {
     silent.map(told).collect()
 }
 
-#[test]
-fn an_address_without_a_finding_ends_as_it_did() {
+fn config(usual: u32) -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let config = Config {
-        cases: cases.unwrap_or(200),
+    Config {
+        cases: cases.unwrap_or(usual),
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         max_shrink_iters: 400,
         ..Config::default()
-    };
-    proptest!(config, |(pieces in prop::collection::vec(piece(), 1..8), extensions in any::<bool>())| {
+    }
+}
+
+#[test]
+fn an_address_ends_in_the_same_place_whether_files_or_a_database_tell_it() {
+    let both = [Backend::Files, Backend::Sqlite];
+    proptest!(config(60), |(pieces in prop::collection::vec(piece(), 1..8), extensions in any::<bool>())| {
+        let [files, stored] = plans(&pieces, extensions, both);
+        let mut other = stored.addresses();
+        for row in files.addresses() {
+            let there = other.next().unwrap();
+            prop_assert_eq!(&row.address, &there.address);
+            prop_assert_eq!(row.new, there.new, "{}: {}", row.address, manifest(&pieces));
+        }
+        prop_assert!(other.next().is_none());
+    });
+}
+
+#[test]
+fn an_address_without_a_finding_ends_as_it_did() {
+    proptest!(config(200), |(pieces in prop::collection::vec(piece(), 1..8), extensions in any::<bool>())| {
         let found = unexplained(&pieces, extensions);
         prop_assert!(found.is_empty(), "{}\n{}", found.concat(), manifest(&pieces));
     });

@@ -12,6 +12,8 @@ use unqmail::target::TARGETS;
 /// Codes that no site can trigger by itself, and why.
 const NOT_FROM_A_SITE: &[(&str, &str)] = &[
     ("site-owners-lost", "told of a copy made without root's rights; see tests/suite/cli.rs"),
+    ("database-row-conflicting", "told of the target; see tests/suite/database.rs"),
+    ("database-row-edited", "told of the target; see tests/suite/database.rs"),
     ("file-edited", "told of the target; see tests/suite/cli.rs"),
     ("file-foreign", "told of the target; see tests/suite/cli.rs"),
     ("message-foreign", "told of the target; see tests/suite/passes.rs"),
@@ -70,8 +72,8 @@ fn a_clean_site_has_only_notes_and_no_certificate() {
 #[test]
 fn codes_are_sorted_and_begin_with_their_subject() {
     const SUBJECTS: &[&str] = &[
-        "account", "address", "alias", "domain", "file", "folder", "list", "message", "password",
-        "site", "store", "target", "uid",
+        "account", "address", "alias", "database", "domain", "file", "folder", "list", "message",
+        "password", "site", "store", "target", "uid",
     ];
     assert!(CODES.is_sorted_by_key(|code| code.id));
     for code in CODES {

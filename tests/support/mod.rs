@@ -56,6 +56,11 @@ impl Laid {
         Self::new(sample::SITE, &[sample::SETTINGS, lists, waiver].join("\n"))
     }
 
+    /// The bundled site with its accounts in a database.
+    pub fn larch_in(backend: &str) -> Self {
+        Self::new(sample::SITE, &format!("[new]\nbackend = '{backend}'\n{}", sample::SETTINGS))
+    }
+
     /// The same with every list on one manager.
     pub fn larch_on(manager: &str) -> Self {
         let lists = format!("[lists]\nmanager = '{manager}'\n");
@@ -307,6 +312,20 @@ pub fn migrated_atelier() -> Option<(&'static Atelier, &'static Path)> {
         target
     });
     Some((atelier, target))
+}
+
+/// The real site, and a new server made from it with its accounts in a database.
+pub fn atelier_in(backend: &str) -> Option<(&'static Atelier, tempfile::TempDir)> {
+    let atelier = atelier()?;
+    let folder = scratch();
+    let config = folder.path().join("unqmail.toml");
+    let settings = format!("[new]\nbackend = '{backend}'\n{}", read(&atelier.config));
+    fs::write(&config, settings).unwrap();
+    let [site, to, config] =
+        [atelier.site.as_path(), folder.path(), &config].map(|path| path.to_str().unwrap());
+    let ran = unqmail(["migrate", site, to, "--config", config]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    Some((atelier, folder))
 }
 
 fn unpack_atelier() -> Option<Atelier> {

@@ -2,8 +2,9 @@
 
 use super::{MOST_SENDS, Shared};
 use crate::model::design::Design;
+use crate::target::Choices;
 
-pub(super) fn render(design: &Design) -> String {
+pub(super) fn render(design: &Design, choices: Choices) -> String {
     let Shared {
         certificate,
         key,
@@ -16,7 +17,8 @@ pub(super) fn render(design: &Design) -> String {
         counts_seconds,
         most_sends,
         files_spam,
-    } = Shared::new(design);
+        lookup,
+    } = Shared::new(design, choices);
     let driver = if design.grants {
         "  # Rights of folders lie in dovecot-acl.\n  acl = vfile\n"
     } else {
@@ -68,15 +70,7 @@ passdb {{
   args = username_format=%Lu /etc/dovecot/unqmail/deny-%{{if;%s@%{{rip}};eq;imap@127.0.0.1;webmail;%s}}
   deny = yes
 }}
-passdb {{
-  driver = passwd-file
-  args = scheme=CRYPT username_format=%Lu /etc/dovecot/unqmail/users
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%Lu /etc/dovecot/unqmail/users
-}}
-
+{lookup}
 first_valid_uid = {uid}
 mail_uid = vmail
 mail_gid = vmail

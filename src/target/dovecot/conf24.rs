@@ -2,8 +2,9 @@
 
 use super::{MOST_SENDS, Shared};
 use crate::model::design::Design;
+use crate::target::Choices;
 
-pub(super) fn render(design: &Design) -> String {
+pub(super) fn render(design: &Design, choices: Choices) -> String {
     let Shared {
         certificate,
         key,
@@ -16,7 +17,8 @@ pub(super) fn render(design: &Design) -> String {
         counts_seconds,
         most_sends,
         files_spam,
-    } = Shared::new(design);
+        lookup,
+    } = Shared::new(design, choices);
     let plaintext = if design.login.plaintext { "yes" } else { "no" };
     let weak = if design.login.weak_hashes {
         "# Some accounts have DES or MD5 hashes; without this they could not log in.\nauth_allow_weak_schemes = yes\n"
@@ -81,16 +83,7 @@ passdb deny {{
   passwd_file_path = /etc/dovecot/unqmail/deny-%{{protocol | concat('@', remote_ip) | if('eq', 'imap@127.0.0.1', 'webmail', protocol)}}
   deny = yes
 }}
-passdb users {{
-  driver = passwd-file
-  passwd_file_path = /etc/dovecot/unqmail/users
-  default_password_scheme = CRYPT
-}}
-userdb users {{
-  driver = passwd-file
-  passwd_file_path = /etc/dovecot/unqmail/users
-}}
-
+{lookup}
 first_valid_uid = {uid}
 mail_uid = vmail
 mail_gid = vmail

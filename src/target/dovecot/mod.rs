@@ -6,6 +6,7 @@ mod conf23;
 mod conf24;
 pub mod keywords;
 mod sieve;
+mod sql;
 pub mod subscriptions;
 pub mod uidlist;
 mod users;
@@ -50,11 +51,14 @@ impl Target for Dovecot {
         findings: &mut Findings,
     ) {
         let conf = match choices.dovecot {
-            Version::V23 => conf23::render(design),
-            Version::V24 => conf24::render(design),
+            Version::V23 => conf23::render(design, choices),
+            Version::V24 => conf24::render(design, choices),
         };
         files.push(Artifact::text("etc/dovecot/dovecot.conf", conf));
-        files.push(secret("users", users::render(design, choices.dovecot)));
+        match sql::conf(choices, design.ids.mail) {
+            Some(conf) => files.push(secret("sql.conf", conf)),
+            None => files.push(secret("users", users::render(design, choices.dovecot))),
+        }
         for (name, denies) in DENIALS {
             let mut names: BTreeSet<BString> = BTreeSet::new();
             for mailbox in
@@ -98,10 +102,12 @@ struct Shared {
     most_sends: usize,
     /// A script goes before those of users.
     files_spam: bool,
+    /// Where accounts are looked up.
+    lookup: String,
 }
 
 impl Shared {
-    fn new(design: &Design) -> Self {
+    fn new(design: &Design, choices: Choices) -> Self {
         let own = design.host.certificate.clone();
         // Debian's packages put a self-made certificate there.
         let (certificate, key) = own.unwrap_or_else(|| {
@@ -122,6 +128,7 @@ impl Shared {
             counts_seconds: sieve::counts_seconds(design),
             most_sends: sieve::most_sends(design),
             files_spam: design.files_spam,
+            lookup: sql::lookup(choices),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `main.cf`: every setting with the reason that a reader would ask for.
 
+use super::sql;
 use super::tables::{LMTP, Tables, bracketed};
 use crate::model::design::Design;
 use crate::target::Choices;
@@ -38,6 +39,10 @@ pub(super) fn settings(
     let kind = choices.map_type.name();
     let map = |name: &str| format!("{kind}:$config_directory/unqmail/{name}");
     let regexp = |name: &str| format!("regexp:$config_directory/unqmail/{name}");
+    // What the database answers in the place of a table, if there is one.
+    let stored = |name: &str| sql::map(choices, name);
+    let kept = |name: &str| stored(name).unwrap_or_else(|| map(name));
+    let before = |name: &str| stored(name).map(|map| format!("{map}, ")).unwrap_or_default();
     let text = |bytes: &BString| bytes.to_str_lossy().into_owned();
     let host = &design.host;
     let mut groups = vec![
@@ -63,15 +68,16 @@ pub(super) fn settings(
             vec![
                 (
                     "virtual_mailbox_domains",
-                    format!("{}, {}", map("domains"), regexp("domain_patterns")),
+                    format!("{}, {}", kept("domains"), regexp("domain_patterns")),
                 ),
-                ("virtual_mailbox_maps", map("mailboxes")),
-                ("virtual_alias_domains", map("alias_domains")),
+                ("virtual_mailbox_maps", before("mailboxes") + &map("mailboxes")),
+                ("virtual_alias_domains", kept("alias_domains")),
                 (
                     "virtual_alias_maps",
                     format!(
-                        "{}, {}, pipemap:{{{}, {}}}",
-                        map("aliases"),
+                        "{}, {}{}, pipemap:{{{}, {}}}",
+                        kept("aliases"),
+                        before("aliases_of_domains"),
                         regexp("patterns"),
                         regexp("strip_extension"),
                         map("extensions")

@@ -10,6 +10,7 @@ mod pipes;
 mod posters;
 mod rows;
 mod scripts;
+mod sql;
 mod tables;
 
 use super::wiring::Wiring;
@@ -42,6 +43,7 @@ impl Target for Postfix {
         files.push(scripts::postconf(&settings, &services));
         files.push(scripts::build_tables(choices, &tables, design.files_spam));
         files.extend(pipes::artifacts(design));
+        files.extend(sql::artifacts(choices));
         files.extend(tables.artifacts());
     }
 }

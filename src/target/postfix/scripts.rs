@@ -2,6 +2,7 @@
 
 use super::main_cf::Group;
 use super::master_cf::Service;
+use super::sql;
 use super::tables::Tables;
 use crate::model::RelPath;
 use crate::policy::MapType;
@@ -16,7 +17,9 @@ pub(super) fn build_tables(choices: Choices, tables: &Tables, files_spam: bool) 
         "#!/bin/sh\n# Compiles Postfix's tables and gives the files with hashes to the programs that read them.\n# Written by unqmail. Run it as root, again after each change of a table.\nset -eu\ncd \"$(dirname \"$0\")\"\n",
     );
     if choices.map_type != MapType::Texthash {
-        let _ = writeln!(text, "for table in {}; do", tables.compiled().join(" "));
+        let mut names = tables.compiled();
+        names.retain(|name| !sql::replaces(choices, name));
+        let _ = writeln!(text, "for table in {}; do", names.join(" "));
         let _ = writeln!(
             text,
             "    said=$(postmap \"{kind}:$table\" 2>&1) || {{ echo \"$said\" >&2; exit 1; }}"
@@ -31,6 +34,7 @@ pub(super) fn build_tables(choices: Choices, tables: &Tables, files_spam: bool) 
             "if command -v sievec >/dev/null; then\n    sievec ../../dovecot/unqmail-spam.sieve\nfi\n",
         );
     }
+    text.push_str(&sql::rights(choices));
     script("build-tables", text)
 }
 

@@ -1,0 +1,128 @@
+//! Databases of accounts: rows go in, in one transaction, and are read back.
+//!
+//! What people changed since in the web panel is theirs: a print of each row that was written tells
+//! it from what nobody touched.
+
+mod load;
+mod schema;
+mod sqlite;
+
+pub use load::{Kept, Loaded, Why, load};
+
+use crate::fsys::root::Root;
+use crate::fsys::tree::{Access, Tree};
+use crate::fsys::{self, Kind};
+use crate::model::RelPath;
+use crate::model::sheet::{Form, Sheet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Its file or folder cannot be made.
+    #[error(transparent)]
+    Files(#[from] fsys::Error),
+    /// Something else is in its place.
+    #[error("{0} is no file that a database could be in")]
+    NoFile(RelPath),
+    /// The database says no.
+    #[error("the database cannot {0}: {1}")]
+    Refused(&'static str, String),
+    /// It is older than what is written to it.
+    #[error(
+        "the database has PostfixAdmin's tables of version {0}, and version {1} is needed: run PostfixAdmin's upgrade first"
+    )]
+    Old(u64, u64),
+}
+
+impl From<Error> for fsys::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Files(error) => error,
+            error => {
+                let source = std::io::Error::other(error.to_string());
+                Self { action: "load", path: "the accounts".into(), source }
+            }
+        }
+    }
+}
+
+/// What is asked of a database, of whatever kind.
+pub trait Database {
+    /// Begins a transaction, and makes what tables are missing.
+    ///
+    /// # Errors
+    /// Where the database refuses, or has tables that are too old.
+    fn begin(&mut self) -> Result<(), Error>;
+    /// Ends it: all of it counts.
+    ///
+    /// # Errors
+    /// Where the database refuses; then none of it counts.
+    fn commit(&mut self) -> Result<(), Error>;
+    /// Every row of a table, its columns as in the form, sorted.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    fn lines(&mut self, form: &Form) -> Result<Vec<String>, Error>;
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    fn insert(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+    /// Changes the rows that have the keys of these.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    fn update(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+    /// Removes the rows that have the keys of these.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    fn delete(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+}
+
+/// Opens the database of a target, made where it is missing, for writing.
+///
+/// # Errors
+/// Where it cannot be made or opened.
+pub fn open(
+    tree: &Tree,
+    path: &RelPath,
+    owner: Option<(u32, u32)>,
+) -> Result<impl Database + use<>, Error> {
+    let folder = path.parent();
+    drop(tree.make_folder(&folder, Access { mode: 0o750, owner })?);
+    match tree.root().stat_link(path)? {
+        Some(stat) if stat.kind == Kind::File => {}
+        Some(_) => return Err(Error::NoFile(path.clone())),
+        // It has its owner before it has a row.
+        None => tree.place(tree.prepare(path, b"", Access { mode: 0o640, owner })?)?,
+    }
+    sqlite::Sqlite::open(&on_disk(tree.root(), path)?, true)
+}
+
+/// The rows of some tables on a target; nothing where there is no database.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read(root: &Root, path: &RelPath, tables: &[Sheet]) -> Result<Option<Vec<Sheet>>, Error> {
+    match root.stat_link(path)? {
+        Some(stat) if stat.kind == Kind::File => {}
+        Some(_) => return Err(Error::NoFile(path.clone())),
+        None => return Ok(None),
+    }
+    let mut database = sqlite::Sqlite::open(&on_disk(root, path)?, false)?;
+    let read = |sheet: &Sheet| Ok(Sheet::of(sheet.form, database.lines(sheet.form)?));
+    tables.iter().map(read).collect::<Result<_, _>>().map(Some)
+}
+
+/// The path by which the database's library opens it: links in it are followed beneath the root
+/// before, and none is left.
+fn on_disk(root: &Root, path: &RelPath) -> Result<PathBuf, Error> {
+    let folder = root.real(&path.parent())?;
+    let below = folder.join(path.file_name());
+    Ok(root.path().join(OsStr::from_bytes(below.as_ref())))
+}

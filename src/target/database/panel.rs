@@ -1,0 +1,47 @@
+//! PostfixAdmin's own settings: where its database is, and how it checks the old hashes.
+
+use crate::model::RelPath;
+use crate::target::sql::FILE;
+use crate::target::{Artifact, Audience, Content};
+
+/// The settings. `php_crypt` leaves a hash its scheme, whatever that is, and gives a new password the
+/// one that is named.
+pub(super) fn artifact() -> Artifact {
+    let text = format!(
+        "<?php
+// Written by unqmail: what PostfixAdmin has to know of this server.
+$CONF['configured'] = true;
+$CONF['database_type'] = 'sqlite';
+$CONF['database_name'] = '/{FILE}';
+// Hashes of the old server are checked by their own scheme; new ones are SHA512-CRYPT.
+$CONF['encrypt'] = 'php_crypt:SHA512::{{SHA512-CRYPT}}';
+// Homes are DOMAIN/USER, as those that are there.
+$CONF['domain_path'] = 'YES';
+$CONF['domain_in_mailbox'] = 'NO';
+// Limits: 0 is none.
+$CONF['quota'] = 'YES';
+$CONF['domain_quota'] = 'YES';
+$CONF['quota_multiplier'] = '1048576';
+$CONF['aliases'] = '0';
+$CONF['mailboxes'] = '0';
+$CONF['maxquota'] = '0';
+$CONF['domain_quota_default'] = '0';
+// Addresses of the system are there already.
+$CONF['default_aliases'] = array();
+$CONF['alias_control'] = 'YES';
+$CONF['alias_control_admin'] = 'YES';
+$CONF['special_alias_control'] = 'YES';
+$CONF['edit_alias'] = 'YES';
+// Answers are Sieve scripts, and mail is fetched by nobody.
+$CONF['vacation'] = 'NO';
+$CONF['fetchmail'] = 'NO';
+$CONF['emailcheck_resolve_domain'] = 'NO';
+$CONF['sendmail'] = 'NO';
+"
+    );
+    Artifact {
+        path: RelPath::new("etc/postfixadmin/config.local.php"),
+        content: Content::file(text),
+        audience: Audience::Everybody,
+    }
+}

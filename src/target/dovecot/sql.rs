@@ -1,0 +1,102 @@
+//! Asks the database who may log in and where the mail lies (AuthDatabase/SQL), in either version's
+//! language. Dovecot quotes what it puts into a query.
+
+use crate::policy::Dovecot as Version;
+use crate::target::Choices;
+use crate::target::sql::{Dialect, FILE};
+
+/// The account of a name: its own, or that of another one to log in by.
+const ACCOUNT: &str = "username = COALESCE((SELECT username FROM unqmail_login WHERE name = 'NAME'), 'NAME') AND active = 1";
+
+/// How many messages it may hold; 0 is no limit.
+const MESSAGES: &str = "COALESCE((SELECT messages FROM unqmail_limit WHERE unqmail_limit.username = mailbox.username), 0)";
+
+/// The file that `dovecot.conf` names, where the database is asked.
+pub(super) fn conf(choices: Choices, (uid, gid): (u32, u32)) -> Option<String> {
+    let dialect = Dialect::of(choices.backend)?.name;
+    let name = match choices.dovecot {
+        Version::V23 => "%u",
+        Version::V24 => "%{user}",
+    };
+    let account = ACCOUNT.replace("NAME", name);
+    let limits = match choices.dovecot {
+        Version::V23 => format!("'*:bytes=' || quota || ':messages=' || {MESSAGES} AS quota_rule"),
+        Version::V24 => {
+            format!("quota || 'B' AS quota_storage_size, {MESSAGES} AS quota_message_count")
+        }
+    };
+    let password = format!("SELECT password FROM mailbox WHERE {account}");
+    let home = "'/var/vmail/' || rtrim(maildir, '/') AS home";
+    let user =
+        format!("SELECT {home}, {uid} AS uid, {gid} AS gid, {limits} FROM mailbox WHERE {account}");
+    let every = "SELECT username AS user FROM mailbox WHERE active = 1";
+    let head = "# Written by unqmail: who may log in, and where the mail lies.\n";
+    Some(match choices.dovecot {
+        Version::V23 => format!(
+            "{head}driver = {dialect}\nconnect = /{FILE}\ndefault_pass_scheme = CRYPT\npassword_query = {password}\nuser_query = {user}\niterate_query = {every}\n"
+        ),
+        Version::V24 => format!(
+            "{head}sql_driver = {dialect}\nsqlite_path = /{FILE}\npassdb sql {{\n  default_password_scheme = CRYPT\n  query = {password}\n}}\nuserdb sql {{\n  query = {user}\n  iterate_query = {every}\n}}\n"
+        ),
+    })
+}
+
+/// The part of `dovecot.conf` that tells where accounts are looked up.
+pub(super) fn lookup(choices: Choices) -> String {
+    let is_stored = Dialect::of(choices.backend).is_some();
+    let text = match (choices.dovecot, is_stored) {
+        (Version::V23, false) => FILES_23,
+        (Version::V24, false) => FILES_24,
+        (Version::V23, true) => STORED_23,
+        (Version::V24, true) => STORED_24,
+    };
+    text.to_owned()
+}
+
+const FILES_23: &str = "passdb {
+  driver = passwd-file
+  args = scheme=CRYPT username_format=%Lu /etc/dovecot/unqmail/users
+}
+userdb {
+  driver = passwd-file
+  args = username_format=%Lu /etc/dovecot/unqmail/users
+}
+";
+
+const FILES_24: &str = "passdb users {
+  driver = passwd-file
+  passwd_file_path = /etc/dovecot/unqmail/users
+  default_password_scheme = CRYPT
+}
+userdb users {
+  driver = passwd-file
+  passwd_file_path = /etc/dovecot/unqmail/users
+}
+";
+
+const STORED_23: &str = "passdb {
+  driver = sql
+  args = /etc/dovecot/unqmail/sql.conf
+}
+userdb {
+  driver = sql
+  args = /etc/dovecot/unqmail/sql.conf
+}
+# The database is the web panel's, and Postfix's group may read it.
+service auth {
+  extra_groups = postfix
+}
+service auth-worker {
+  extra_groups = postfix
+}
+";
+
+const STORED_24: &str = "!include /etc/dovecot/unqmail/sql.conf
+# The database is the web panel's, and Postfix's group may read it.
+service auth {
+  extra_groups = postfix
+}
+service auth-worker {
+  extra_groups = postfix
+}
+";
