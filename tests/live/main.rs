@@ -30,6 +30,7 @@ mod mailboxes;
 mod mailman;
 mod mlmmj;
 mod oddities;
+mod panel;
 mod posts;
 mod programs;
 mod rehearse;
