@@ -3,8 +3,10 @@
 
 use crate::finding::Waiver;
 use crate::model::Address;
+use crate::model::connection::Connection;
 use crate::model::design::{Ids, ListManager};
 use crate::model::memory::Pop3;
+use crate::model::password::Secret;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ pub struct Policy {
     pub tls: Tls,
     /// How people log in.
     pub login: Login,
+    /// Where the database server is.
+    pub database: Database,
     /// What runs the mailing lists.
     pub lists: Lists,
     /// What becomes of programs that mail is handed to, by their name as the lines have it.
@@ -98,6 +102,31 @@ pub enum Backend {
     Files,
     /// In an SQLite database, which a web panel edits.
     Sqlite,
+    /// The same on a PostgreSQL server.
+    Postgresql,
+}
+
+/// Where the database server is, if accounts are kept on one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// A file that tells it; it holds a password, so it is another one.
+    pub connection: Option<PathBuf>,
+    /// What that file says.
+    #[serde(skip)]
+    pub server: Option<Connection>,
+}
+
+/// The file that `[database] connection` names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    host: String,
+    port: u16,
+    name: String,
+    user: String,
+    #[serde(default)]
+    password: String,
 }
 
 /// Certificates, by path on the new host.
@@ -226,6 +255,35 @@ impl MapType {
     }
 }
 
+impl Backend {
+    /// Whether rows go to a server.
+    pub fn is_server(self) -> bool {
+        self == Self::Postgresql
+    }
+}
+
+impl Database {
+    /// Takes what the file says that `connection` names.
+    ///
+    /// # Errors
+    /// Names what is missing or wrong, and no value.
+    pub fn read(&mut self, text: &str) -> Result<(), &'static str> {
+        // The parser's own message would show the line, and with it the password.
+        let server: Server = toml::from_str(text)
+            .map_err(|_| "it must have host, port, name and user, and may have password")?;
+        let Server { host, port, name, user, password } = server;
+        let server = Connection { host, port, name, user, password: Secret::new(password) };
+        if !server.is_plain() {
+            return Err("a value is empty, or holds a blank or one of '\"\\\\#$%{};");
+        }
+        if server.host.starts_with('/') && server.port != 5432 {
+            return Err("Postfix reaches a socket by port 5432 only");
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+}
+
 impl Policy {
     /// Parses `unqmail.toml`.
     ///
@@ -275,6 +333,19 @@ mod tests {
         assert_eq!(programs.get("b c"), Some(&Decision::Forward("x@y".into())));
         let text = "[programs]\na = { run = true, drop = true }\n";
         assert!(Policy::parse(text).is_err());
+    }
+
+    #[test]
+    fn a_server_is_told_by_a_file_of_its_own_whose_password_is_never_shown() {
+        let mut database = super::Database::default();
+        let good = "host = '/run/postgresql'\nport = 5432\nname = 'mail'\nuser = 'mail'\npassword = 'abc'\n";
+        assert_eq!(database.read(good), Ok(()));
+        assert!(!format!("{database:?}").contains("abc"));
+        for bad in
+            ["password = 'abc'", "host = 'a b'\nport = 1\nname = 'x'\nuser = 'y'", "host = 1"]
+        {
+            assert!(!database.read(bad).unwrap_err().contains("abc"));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use unqmail::database;
+use unqmail::database::{self, Place};
 use unqmail::fsys::tree::Tree;
 use unqmail::model::design::{Design, DomainPattern, MailDomain, Mailbox, Role};
 use unqmail::model::password::{Scheme, Secret};
@@ -38,8 +38,12 @@ fn main() {
     let target = folder.join("database-bench");
     drop(std::fs::remove_dir_all(&target));
     let design = design(accounts);
-    let choices =
-        Choices { dovecot: Dovecot::V23, map_type: MapType::Lmdb, backend: Backend::Sqlite };
+    let choices = Choices {
+        dovecot: Dovecot::V23,
+        map_type: MapType::Lmdb,
+        backend: Backend::Sqlite,
+        server: None,
+    };
     let begun = Instant::now();
     let emitted = target::emit(&design, choices);
     println!("{accounts} accounts made to rows: {:.2} s", begun.elapsed().as_secs_f64());
@@ -47,9 +51,9 @@ fn main() {
     let path = RelPath::new(target::sql::FILE);
     for pass in ["first", "second"] {
         let begun = Instant::now();
-        let mut opened = database::open(&tree, &path, None).expect("a database");
+        let mut opened = database::open(&tree, Place::File(&path), None).expect("a database");
         let loaded =
-            database::load(&mut opened, &emitted.tables).expect("a database that takes rows");
+            database::load(&mut *opened, &emitted.tables).expect("a database that takes rows");
         let took = begun.elapsed().as_secs_f64();
         println!("{pass} load: {took:.2} s, {} rows written", loaded.written());
     }

@@ -17,8 +17,8 @@ pub(super) fn load(plan: &Plan, tree: &Tree, applied: &mut Applied) -> fsys::Res
     let path = RelPath::new(FILE);
     let id = |file: &str, name: &str| files::id_of(tree, file, name).unwrap_or(0);
     let owner = (id("etc/passwd", PANEL_USER), id("etc/group", "postfix"));
-    let mut database = database::open(tree, &path, Some(owner))?;
-    let loaded = database::load(&mut database, &plan.tables)?;
+    let mut database = database::open(tree, plan.database(&path), Some(owner))?;
+    let loaded = database::load(&mut *database, &plan.tables)?;
     applied.rows = loaded.written();
     applied.findings.extend(loaded.kept.iter().map(|kept| finding(kept, &path)));
     Ok(())

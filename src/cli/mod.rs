@@ -82,13 +82,20 @@ fn open_site(
     target: Option<&Path>,
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Policy, Dovecot)> {
-    let policy = match config {
+    let mut policy = match config {
         Some(path) => {
             let text = crate::fsys::read_text(path)?;
             Policy::parse(&text).with_context(|| format!("reading {}", path.display()))?
         }
         None => Policy::default(),
     };
+    if policy.new.backend.is_server() {
+        let path = policy.database.connection.clone();
+        let path = path.context("`connection` under [database] must name a file")?;
+        let text = crate::fsys::read_text(&path)?;
+        let read = policy.database.read(&text).map_err(anyhow::Error::msg);
+        read.with_context(|| format!("reading {}", path.display()))?;
+    }
     if let Some(target) = target {
         root.hide(target);
     }

@@ -4,6 +4,7 @@
 //! it from what nobody touched.
 
 mod load;
+mod postgres;
 mod schema;
 mod sqlite;
 
@@ -13,6 +14,7 @@ use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self, Kind};
 use crate::model::RelPath;
+use crate::model::connection::Connection;
 use crate::model::sheet::{Form, Sheet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -84,15 +86,28 @@ pub trait Database {
     fn delete(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
 }
 
-/// Opens the database of a target, made where it is missing, for writing.
+/// Where a database is.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'p> {
+    /// In a file of the target.
+    File(&'p RelPath),
+    /// On a PostgreSQL server.
+    Postgresql(&'p Connection),
+}
+
+/// Opens a database for writing; the file of a target is made where it is missing.
 ///
 /// # Errors
 /// Where it cannot be made or opened.
 pub fn open(
     tree: &Tree,
-    path: &RelPath,
+    place: Place<'_>,
     owner: Option<(u32, u32)>,
-) -> Result<impl Database + use<>, Error> {
+) -> Result<Box<dyn Database>, Error> {
+    let path = match place {
+        Place::File(path) => path,
+        Place::Postgresql(server) => return Ok(Box::new(postgres::Postgres::open(server)?)),
+    };
     let folder = path.parent();
     drop(tree.make_folder(&folder, Access { mode: 0o750, owner })?);
     match tree.root().stat_link(path)? {
@@ -101,20 +116,24 @@ pub fn open(
         // It has its owner before it has a row.
         None => tree.place(tree.prepare(path, b"", Access { mode: 0o640, owner })?)?,
     }
-    sqlite::Sqlite::open(&on_disk(tree.root(), path)?, true)
+    Ok(Box::new(sqlite::Sqlite::open(&on_disk(tree.root(), path)?, true)?))
 }
 
 /// The rows of some tables on a target; nothing where there is no database.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn read(root: &Root, path: &RelPath, tables: &[Sheet]) -> Result<Option<Vec<Sheet>>, Error> {
-    match root.stat_link(path)? {
-        Some(stat) if stat.kind == Kind::File => {}
-        Some(_) => return Err(Error::NoFile(path.clone())),
-        None => return Ok(None),
-    }
-    let mut database = sqlite::Sqlite::open(&on_disk(root, path)?, false)?;
+pub fn read(root: &Root, place: Place<'_>, tables: &[Sheet]) -> Result<Option<Vec<Sheet>>, Error> {
+    let mut database: Box<dyn Database> = match place {
+        Place::Postgresql(server) => Box::new(postgres::Postgres::open(server)?),
+        Place::File(path) => match root.stat_link(path)? {
+            Some(stat) if stat.kind == Kind::File => {
+                Box::new(sqlite::Sqlite::open(&on_disk(root, path)?, false)?)
+            }
+            Some(_) => return Err(Error::NoFile(path.clone())),
+            None => return Ok(None),
+        },
+    };
     let read = |sheet: &Sheet| Ok(Sheet::of(sheet.form, database.lines(sheet.form)?));
     tables.iter().map(read).collect::<Result<_, _>>().map(Some)
 }

@@ -14,4 +14,7 @@ pub(super) fn check(version: &str) -> Result<(), Error> {
 
 /// Makes what is missing. Types and defaults are those of PostfixAdmin: a comparison with what its
 /// own upgrade makes is among the tests.
+pub(super) const POSTGRES: &str = include_str!("postgres.sql");
+
+/// The same for SQLite.
 pub(super) const SQLITE: &str = include_str!("sqlite.sql");

@@ -11,6 +11,7 @@ pub mod command;
 pub mod command_address;
 mod component;
 pub mod condition;
+pub mod connection;
 pub mod control;
 pub mod design;
 pub mod dot_qmail;

@@ -16,7 +16,7 @@ pub use cost::{Cost, Room};
 pub use counted::Counted;
 pub use listed::{Compared, Kept, Listed};
 
-use crate::database;
+use crate::database::{self, Place};
 use crate::finding::code::{self, CODES};
 use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys;
@@ -158,7 +158,8 @@ impl Plan {
         let (mut design, more) = translate::translate(&site, &policy);
         findings.append(more);
         let New { map_type, backend, .. } = policy.new;
-        let choices = Choices { dovecot, map_type, backend };
+        let server = policy.database.server.as_ref();
+        let choices = Choices { dovecot, map_type, backend, server };
         let Emitted { files: artifacts, tables, findings: more } = target::emit(&design, choices);
         findings.append(more);
         findings.shrink_to_fit();
@@ -211,7 +212,13 @@ impl Plan {
         if self.tables.is_empty() {
             return Ok(None);
         }
-        database::read(target, &RelPath::new(target::sql::FILE), &self.tables)
+        let file = RelPath::new(target::sql::FILE);
+        database::read(target, self.database(&file), &self.tables)
+    }
+
+    /// Where the database is, if one is chosen: a server, or this file.
+    pub fn database<'p>(&'p self, file: &'p RelPath) -> Place<'p> {
+        self.policy.database.server.as_ref().map_or(Place::File(file), Place::Postgresql)
     }
 
     /// Whether sender and reader notice no difference between what a server did and what was

@@ -11,6 +11,7 @@ pub mod wiring;
 
 use crate::finding::Findings;
 use crate::model::RelPath;
+use crate::model::connection::Connection;
 use crate::model::design::Design;
 use crate::model::sheet::Sheet;
 use crate::policy::{Backend, Dovecot, MapType};
@@ -73,13 +74,15 @@ impl Audience {
 
 /// What can be chosen about the files, and not about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choices {
+pub struct Choices<'p> {
     /// Dovecot's configuration language.
     pub dovecot: Dovecot,
     /// The kind of Postfix's lookup tables.
     pub map_type: MapType,
     /// Where accounts and aliases are kept.
     pub backend: Backend,
+    /// The server, where they are kept on one.
+    pub server: Option<&'p Connection>,
 }
 
 /// A program of the new server whose files are written.
@@ -90,7 +93,7 @@ pub trait Target: Sync {
     fn emit(
         &self,
         design: &Design,
-        choices: Choices,
+        choices: Choices<'_>,
         wiring: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
@@ -113,7 +116,7 @@ pub struct Emitted {
 }
 
 /// Emits everything.
-pub fn emit(design: &Design, choices: Choices) -> Emitted {
+pub fn emit(design: &Design, choices: Choices<'_>) -> Emitted {
     let (mut files, mut findings) = (Vec::new(), Findings::default());
     let wiring = lists::wiring(design);
     for target in TARGETS {

@@ -2,6 +2,7 @@
 //! flat tables, and a change counts at once.
 
 use crate::stage;
+use crate::support::postgres::Postgres;
 use crate::support::{Laid, atelier_in, migrated_atelier, project, scratch, unqmail};
 use crate::wire::{HERE, imap_login, outside, send};
 use rusqlite::Connection;
@@ -46,7 +47,7 @@ fn asked(stage: &Stage, map: &str, keys: &BTreeSet<String>) -> Answers {
 }
 
 /// Asks everything that either side could know, and names that nobody has.
-fn queries_agree(files: &Path, stored: &Path) {
+fn queries_agree(files: &Path, stored: &Path, kind: &str) {
     let stage = stage(stored);
     let tables = ["domains", "alias_domains", "mailboxes", "aliases"].map(|name| flat(files, name));
     let [domains, alias_domains, mailboxes, aliases] = &tables;
@@ -61,7 +62,7 @@ fn queries_agree(files: &Path, stored: &Path) {
         keys.extend(locals.clone().map(|local| format!("{local}@{name}")));
         keys.insert(format!("o'brien\\\\' OR 1=1 --@{name}"));
     }
-    let sql = |name: &str| format!("proxy:sqlite:/etc/postfix/unqmail/sql/{name}.cf");
+    let sql = |name: &str| format!("proxy:{kind}:/etc/postfix/unqmail/sql/{name}.cf");
     let found = |name: &str| asked(&stage, &sql(name), &keys);
     assert_eq!(&found("domains"), domains);
     assert_eq!(&found("alias_domains"), alias_domains);
@@ -91,7 +92,14 @@ fn queries_agree(files: &Path, stored: &Path) {
 #[test]
 fn queries_answer_as_the_bundled_site_s_tables() {
     let (files, stored) = (Laid::larch().migrated(), Laid::larch_in("sqlite").migrated());
-    queries_agree(&files.target, &stored.target);
+    queries_agree(&files.target, &stored.target, "sqlite");
+}
+
+#[test]
+fn a_server_answers_as_the_bundled_site_s_tables() {
+    let server = Postgres::start();
+    let (files, stored) = (Laid::larch().migrated(), Laid::larch_on_server(&server).migrated());
+    queries_agree(&files.target, &stored.target, "pgsql");
 }
 
 #[test]
@@ -99,12 +107,18 @@ fn queries_answer_as_the_real_site_s_tables() {
     let (Some((_, files)), Some((_, stored))) = (migrated_atelier(), atelier_in("sqlite")) else {
         return;
     };
-    queries_agree(files, stored.path());
+    queries_agree(files, stored.path(), "sqlite");
 }
 
 #[test]
 fn mail_for_the_bundled_site_ends_as_predicted_from_the_database() {
-    let laid = Laid::larch_in("sqlite").migrated();
+    ends_as_predicted(Laid::larch_in("sqlite"));
+    let server = Postgres::start();
+    ends_as_predicted(Laid::larch_on_server(&server));
+}
+
+fn ends_as_predicted(laid: Laid) {
+    let laid = laid.migrated();
     let [site, target, config] =
         [&laid.site, &laid.target, &laid.config].map(|path| path.to_str().unwrap());
     let ran = unqmail(["rehearse", site, target, "--config", config]);
@@ -193,11 +207,13 @@ fn columns(path: &Path) -> BTreeMap<String, Vec<String>> {
 fn the_tables_are_those_that_postfixadmin_makes() {
     let folder = scratch();
     let path = folder.path().join("own.sqlite");
-    let made = Command::new(project().join("tests/postfixadmin"))
-        .args([folder.path(), &path])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let upgrade = |kind: &str, database: &Path| {
+        let mut upgrade = Command::new(project().join("tests/postfixadmin"));
+        let made = upgrade.args([folder.path(), Path::new(kind), database]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8_lossy(&made.stdout).into_owned()
+    };
+    upgrade("sqlite", &path);
     let laid = Laid::larch_in("sqlite").migrated();
     let ours = laid.target.join(FILE.trim_start_matches('/'));
     let (wanted, mut there) = (columns(&path), columns(&ours));
@@ -211,11 +227,17 @@ fn the_tables_are_those_that_postfixadmin_makes() {
     assert_eq!(version(&ours), version(&path));
     // And its upgrade finds nothing to do on ours.
     let before = columns(&ours);
-    let again = Command::new(project().join("tests/postfixadmin"))
-        .args([folder.path(), &ours])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&again.stdout);
+    let said = upgrade("sqlite", &ours);
     assert!(said.contains("up to date"), "{said}");
     assert_eq!(columns(&ours), before);
+    // The same on two servers.
+    let (theirs, own) = (Postgres::start(), Postgres::start());
+    upgrade("pgsql", theirs.socket());
+    drop(Laid::larch_on_server(&own).migrated());
+    let query = "SELECT table_name, column_name, column_default, is_nullable, data_type, character_maximum_length
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'unqmail%'
+        ORDER BY table_name, ordinal_position";
+    assert_eq!(own.run(query), theirs.run(query));
+    let said = upgrade("pgsql", own.socket());
+    assert!(said.contains("up to date"), "{said}");
 }

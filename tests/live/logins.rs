@@ -1,6 +1,7 @@
 //! Whoever could log in still can, with the old password, and nobody else.
 
 use crate::stage;
+use crate::support::postgres::Postgres;
 use crate::support::{Atelier, Laid, atelier_in, migrated_atelier};
 use crate::wire::{HERE, Line, imap_login, outside, pop3_login, smtp_login};
 use std::path::Path;
@@ -134,6 +135,12 @@ fn the_bundled_site_s_people_log_in_by_every_name_they_had() {
 #[test]
 fn the_bundled_site_s_people_log_in_by_a_database_by_every_name_they_had() {
     people_log_in(Laid::larch_in("sqlite"));
+}
+
+#[test]
+fn the_bundled_site_s_people_log_in_by_a_server_by_every_name_they_had() {
+    let server = Postgres::start();
+    people_log_in(Laid::larch_on_server(&server));
 }
 
 fn people_log_in(laid: Laid) {

@@ -1,6 +1,7 @@
 //! Accounts in a database: the same becomes of every address, people's changes are theirs, and what
 //! goes wrong changes nothing.
 
+use crate::support::postgres::Postgres;
 use crate::support::{Atelier, Laid, Ran, atelier, files_under, project, read, snapshot, unqmail};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -20,6 +21,35 @@ fn run(target: &Path, statement: &str) {
 
 fn one(target: &Path, query: &str) -> String {
     database(target).query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+/// The bundled site, migrated, with its database in a file or on a server.
+struct Stored {
+    laid: Laid,
+    server: Option<Postgres>,
+}
+
+impl Stored {
+    fn both() -> [Self; 2] {
+        let server = Postgres::start();
+        let laid = Laid::larch_on_server(&server).migrated();
+        let file = Self { laid: Laid::larch_in("sqlite").migrated(), server: None };
+        [file, Self { laid, server: Some(server) }]
+    }
+
+    fn run(&self, statement: &str) {
+        match &self.server {
+            Some(server) => drop(server.run(statement)),
+            None => run(&self.laid.target, statement),
+        }
+    }
+
+    fn one(&self, query: &str) -> String {
+        match &self.server {
+            Some(server) => server.run(query),
+            None => one(&self.laid.target, query),
+        }
+    }
 }
 
 /// The rows that were told, each with its code.
@@ -116,70 +146,72 @@ fn a_second_run_writes_nothing_and_hashes_are_for_few() {
 
 #[test]
 fn what_people_changed_stays_and_what_nobody_touched_follows() {
-    let laid = Laid::larch_in("sqlite").migrated();
-    run(
-        &laid.target,
+    for stored in Stored::both() {
+        let laid = &stored.laid;
+        stored.run(
         "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$new', modified = '2026-01-01' WHERE username = 'adam@larch.example';
          UPDATE mailbox SET modified = '2026-01-01' WHERE username = 'gina@larch.example';
          UPDATE alias SET goto = 'eve@larch.example' WHERE address = 'info@larch.example';
          DELETE FROM alias WHERE address = 'team@larch.example';
          INSERT INTO alias (address, goto, domain) VALUES ('new@larch.example', 'eve@larch.example', 'larch.example');",
     );
-    let ran = laid.migrate(&[]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    let edited = ["adam@larch.example", "info@larch.example", "team@larch.example"];
-    assert_eq!(findings(&ran), edited.map(|row| ("row-edited", row)), "{}", ran.all());
-    // The old server says something new about one of them, and about one that nobody touched.
-    let vpasswd = laid.site.join("home/vpopmail/domains/larch.example/vpasswd");
-    let text = read(&vpasswd);
-    let changed =
-        text.replace("$1$larch001$", "$1$larch00x$").replace("$5$larch005$", "$5$larch00x$");
-    assert_ne!(text, changed);
-    fs::write(&vpasswd, changed).unwrap();
-    drop(fs::remove_file(vpasswd.with_extension("cdb")));
-    let ran = laid.migrate(&[]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    let told = findings(&ran);
-    assert_eq!(told.len(), 3, "{}", ran.all());
-    assert!(told.contains(&("row-conflicting", "adam@larch.example")), "{told:?}");
-    let password = |user: &str| {
-        one(&laid.target, &format!("SELECT password FROM mailbox WHERE username = '{user}'"))
-    };
-    assert_eq!(password("adam@larch.example"), "{SHA512-CRYPT}$6$new");
-    assert!(password("gina@larch.example").contains("$5$larch00x$"));
-    assert_eq!(
-        one(&laid.target, "SELECT goto FROM alias WHERE address = 'info@larch.example'"),
-        "eve@larch.example"
-    );
-    assert_eq!(
-        one(&laid.target, "SELECT goto FROM alias WHERE address = 'new@larch.example'"),
-        "eve@larch.example"
-    );
-    let gone = "SELECT count(*) || '' FROM alias WHERE address = 'team@larch.example'";
-    assert_eq!(one(&laid.target, gone), "0");
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let edited = ["adam@larch.example", "info@larch.example", "team@larch.example"];
+        assert_eq!(findings(&ran), edited.map(|row| ("row-edited", row)), "{}", ran.all());
+        // The old server says something new about one of them, and about one that nobody touched.
+        let vpasswd = laid.site.join("home/vpopmail/domains/larch.example/vpasswd");
+        let text = read(&vpasswd);
+        let changed =
+            text.replace("$1$larch001$", "$1$larch00x$").replace("$5$larch005$", "$5$larch00x$");
+        assert_ne!(text, changed);
+        fs::write(&vpasswd, changed).unwrap();
+        drop(fs::remove_file(vpasswd.with_extension("cdb")));
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let told = findings(&ran);
+        assert_eq!(told.len(), 3, "{}", ran.all());
+        assert!(told.contains(&("row-conflicting", "adam@larch.example")), "{told:?}");
+        let password = |user: &str| {
+            stored.one(&format!("SELECT password FROM mailbox WHERE username = '{user}'"))
+        };
+        assert_eq!(password("adam@larch.example"), "{SHA512-CRYPT}$6$new");
+        assert!(password("gina@larch.example").contains("$5$larch00x$"));
+        assert_eq!(
+            stored.one("SELECT goto FROM alias WHERE address = 'info@larch.example'"),
+            "eve@larch.example"
+        );
+        assert_eq!(
+            stored.one("SELECT goto FROM alias WHERE address = 'new@larch.example'"),
+            "eve@larch.example"
+        );
+        let gone = "SELECT count(*) || '' FROM alias WHERE address = 'team@larch.example'";
+        assert_eq!(stored.one(gone), "0");
+    }
 }
 
 #[test]
 fn what_the_old_server_has_no_more_goes_unless_somebody_changed_it() {
-    let laid = Laid::larch_in("sqlite").migrated();
-    run(
-        &laid.target,
-        "UPDATE alias SET goto = 'x@outside.example' WHERE address = 'info@larch.example'",
-    );
-    let home = laid.site.join("home/vpopmail/domains/larch.example");
-    for name in [".qmail-info", ".qmail-team"] {
-        fs::remove_file(home.join(name)).unwrap();
+    for stored in Stored::both() {
+        let laid = &stored.laid;
+        stored.run(
+            "UPDATE alias SET goto = 'x@outside.example' WHERE address = 'info@larch.example'",
+        );
+        let home = laid.site.join("home/vpopmail/domains/larch.example");
+        for name in [".qmail-info", ".qmail-team"] {
+            fs::remove_file(home.join(name)).unwrap();
+        }
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        let count = |address: &str| {
+            stored.one(&format!("SELECT count(*) || '' FROM alias WHERE address = '{address}'"))
+        };
+        assert_eq!(
+            (count("team@larch.example"), count("info@larch.example")),
+            ("0".into(), "1".into())
+        );
+        assert_eq!(findings(&ran).len(), 1, "{}", ran.all());
     }
-    let ran = laid.migrate(&[]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    let count = |address: &str| {
-        one(&laid.target, &format!("SELECT count(*) || '' FROM alias WHERE address = '{address}'"))
-    };
-    assert_eq!(
-        (count("team@larch.example"), count("info@larch.example")),
-        ("0".into(), "1".into())
-    );
-    assert_eq!(findings(&ran).len(), 1, "{}", ran.all());
 }
 
 #[test]
@@ -318,9 +350,52 @@ fn who_administered_a_domain_does_so_within_its_limits() {
 
 #[test]
 fn a_backend_that_is_not_there_is_wrong_use() {
-    let ran = Laid::larch_in("postgresql").plan(&[]);
+    let ran = Laid::larch_in("oracle").plan(&[]);
     assert_eq!(ran.code, 1, "{}", ran.all());
     assert!(ran.stderr.contains("backend"), "{}", ran.all());
+    // A server must be named, by a file that tells where it is; what is in it is never shown.
+    let ran = Laid::larch_in("postgresql").plan(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.contains("[database]"), "{}", ran.all());
+    let laid = Laid::small_with(
+        "",
+        "[new]\nbackend = 'postgresql'\n[database]\nconnection = 'CONNECTION'\n",
+    );
+    let file = laid.folder.path().join("connection.toml");
+    fs::write(&file, "host = 'db'\npassword = 'my secret'\n").unwrap();
+    let settings = read(&laid.config).replace("CONNECTION", file.to_str().unwrap());
+    fs::write(&laid.config, settings).unwrap();
+    let ran = laid.plan(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(
+        ran.stderr.contains("connection.toml") && !ran.all().contains("secret"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn a_server_takes_all_rows_or_none_and_is_missed_when_it_is_gone() {
+    let mut server = Postgres::start();
+    let laid = Laid::larch_on_server(&server).migrated();
+    assert_eq!(laid.verify(&[]).code, 0);
+    let ran = laid.migrate(&[]);
+    assert!(ran.stdout.contains("Nothing to do"), "{}", ran.all());
+    server.run("DELETE FROM alias; DELETE FROM mailbox; DELETE FROM unqmail_written; ALTER TABLE alias ADD CONSTRAINT no CHECK (address <> 'team@larch.example')");
+    fs::remove_file(laid.target.join("etc/postfix/main.cf")).unwrap();
+    let before = others(&laid);
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.contains("check constraint"), "{}", ran.all());
+    assert_eq!(server.run("SELECT count(*) FROM mailbox"), "0");
+    assert_eq!(others(&laid), before);
+    server.run("ALTER TABLE alias DROP CONSTRAINT no");
+    server.stop();
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.contains("cannot be reached"), "{}", ran.all());
+    assert_eq!(others(&laid), before);
+    assert_eq!(laid.verify(&[]).code, 4);
 }
 
 #[test]

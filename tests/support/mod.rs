@@ -1,6 +1,8 @@
 //! What the tests share: bundled and real sites, runs of the program, and looks at folders.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod postgres;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -59,6 +61,11 @@ impl Laid {
     /// The bundled site with its accounts in a database.
     pub fn larch_in(backend: &str) -> Self {
         Self::new(sample::SITE, &format!("[new]\nbackend = '{backend}'\n{}", sample::SETTINGS))
+    }
+
+    /// The same on a server.
+    pub fn larch_on_server(server: &postgres::Postgres) -> Self {
+        Self::new(sample::SITE, &[&server.settings(), sample::SETTINGS].join("\n"))
     }
 
     /// The same with every list on one manager.

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 /// Takes what the database holds out of the files, and adds those that ask it.
 pub(super) fn divide(
     design: &Design,
-    choices: Choices,
+    choices: Choices<'_>,
     files: &mut Vec<Artifact>,
     findings: &mut Findings,
 ) -> Vec<Sheet> {
@@ -40,7 +40,7 @@ pub(super) fn divide(
     tables.add_domains(design);
     tables.add_managers(design);
     flat::retain(files, "etc/postfix/unqmail/mailboxes", |key| !stored.contains(key.as_bstr()));
-    files.push(panel::artifact());
+    files.extend(panel::artifact(choices));
     tables.sheets()
 }
 

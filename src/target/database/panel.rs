@@ -1,18 +1,32 @@
 //! PostfixAdmin's own settings: where its database is, and how it checks the old hashes.
 
 use crate::model::RelPath;
-use crate::target::sql::FILE;
-use crate::target::{Artifact, Audience, Content};
+use crate::model::connection::Connection;
+use crate::target::sql::{Dialect, FILE, PANEL_USER};
+use crate::target::{Artifact, Audience, Choices, Content};
 
 /// The settings. `php_crypt` leaves a hash its scheme, whatever that is, and gives a new password the
 /// one that is named.
-pub(super) fn artifact() -> Artifact {
+pub(super) fn artifact(choices: Choices<'_>) -> Option<Artifact> {
+    let (place, audience) = match Dialect::of(choices)? {
+        Dialect::Sqlite => (
+            format!("$CONF['database_type'] = 'sqlite';\n$CONF['database_name'] = '/{FILE}';"),
+            Audience::Everybody,
+        ),
+        Dialect::Postgresql(server) => {
+            let Connection { host, port, name, user, password } = server;
+            let password = password.reveal();
+            let text = format!(
+                "$CONF['database_type'] = 'pgsql';\n$CONF['database_host'] = '{host}';\n$CONF['database_port'] = '{port}';\n$CONF['database_name'] = '{name}';\n$CONF['database_user'] = '{user}';\n$CONF['database_password'] = '{password}';"
+            );
+            (text, Audience::Group(PANEL_USER))
+        }
+    };
     let text = format!(
         "<?php
 // Written by unqmail: what PostfixAdmin has to know of this server.
 $CONF['configured'] = true;
-$CONF['database_type'] = 'sqlite';
-$CONF['database_name'] = '/{FILE}';
+{place}
 // Hashes of the old server are checked by their own scheme; new ones are SHA512-CRYPT.
 $CONF['encrypt'] = 'php_crypt:SHA512::{{SHA512-CRYPT}}';
 // Homes are DOMAIN/USER, as those that are there.
@@ -39,9 +53,6 @@ $CONF['emailcheck_resolve_domain'] = 'NO';
 $CONF['sendmail'] = 'NO';
 "
     );
-    Artifact {
-        path: RelPath::new("etc/postfixadmin/config.local.php"),
-        content: Content::file(text),
-        audience: Audience::Everybody,
-    }
+    let path = RelPath::new("etc/postfixadmin/config.local.php");
+    Some(Artifact { path, content: Content::file(text), audience })
 }

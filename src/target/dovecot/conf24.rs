@@ -4,7 +4,7 @@ use super::{MOST_SENDS, Shared};
 use crate::model::design::Design;
 use crate::target::Choices;
 
-pub(super) fn render(design: &Design, choices: Choices) -> String {
+pub(super) fn render(design: &Design, choices: Choices<'_>) -> String {
     let Shared {
         certificate,
         key,

@@ -45,7 +45,7 @@ impl Target for Dovecot {
     fn emit(
         &self,
         design: &Design,
-        choices: Choices,
+        choices: Choices<'_>,
         _: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
@@ -107,7 +107,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(design: &Design, choices: Choices) -> Self {
+    fn new(design: &Design, choices: Choices<'_>) -> Self {
         let own = design.host.certificate.clone();
         // Debian's packages put a self-made certificate there.
         let (certificate, key) = own.unwrap_or_else(|| {

@@ -1,24 +1,26 @@
 //! Asks the database who may log in and where the mail lies (AuthDatabase/SQL), in either version's
 //! language. Dovecot quotes what it puts into a query.
 
+use crate::model::connection::Connection;
 use crate::policy::Dovecot as Version;
 use crate::target::Choices;
 use crate::target::sql::{Dialect, FILE};
 
 /// The account of a name: its own, or that of another one to log in by.
-const ACCOUNT: &str = "username = COALESCE((SELECT username FROM unqmail_login WHERE name = 'NAME'), 'NAME') AND active = 1";
+const ACCOUNT: &str = "username = COALESCE((SELECT username FROM unqmail_login WHERE name = 'NAME'), 'NAME') AND active = YES";
 
 /// How many messages it may hold; 0 is no limit.
 const MESSAGES: &str = "COALESCE((SELECT messages FROM unqmail_limit WHERE unqmail_limit.username = mailbox.username), 0)";
 
 /// The file that `dovecot.conf` names, where the database is asked.
-pub(super) fn conf(choices: Choices, (uid, gid): (u32, u32)) -> Option<String> {
-    let dialect = Dialect::of(choices.backend)?.name;
+pub(super) fn conf(choices: Choices<'_>, (uid, gid): (u32, u32)) -> Option<String> {
+    let dialect = Dialect::of(choices)?;
+    let driver = dialect.name();
     let name = match choices.dovecot {
         Version::V23 => "%u",
         Version::V24 => "%{user}",
     };
-    let account = ACCOUNT.replace("NAME", name);
+    let account = dialect.query(&ACCOUNT.replace("NAME", name));
     let limits = match choices.dovecot {
         Version::V23 => format!("'*:bytes=' || quota || ':messages=' || {MESSAGES} AS quota_rule"),
         Version::V24 => {
@@ -29,21 +31,47 @@ pub(super) fn conf(choices: Choices, (uid, gid): (u32, u32)) -> Option<String> {
     let home = "'/var/vmail/' || rtrim(maildir, '/') AS home";
     let user =
         format!("SELECT {home}, {uid} AS uid, {gid} AS gid, {limits} FROM mailbox WHERE {account}");
-    let every = "SELECT username AS user FROM mailbox WHERE active = 1";
+    let every = dialect.query("SELECT username AS user FROM mailbox WHERE active = YES");
+    let place = place(dialect, choices.dovecot);
     let head = "# Written by unqmail: who may log in, and where the mail lies.\n";
     Some(match choices.dovecot {
         Version::V23 => format!(
-            "{head}driver = {dialect}\nconnect = /{FILE}\ndefault_pass_scheme = CRYPT\npassword_query = {password}\nuser_query = {user}\niterate_query = {every}\n"
+            "{head}driver = {driver}\n{place}default_pass_scheme = CRYPT\npassword_query = {password}\nuser_query = {user}\niterate_query = {every}\n"
         ),
         Version::V24 => format!(
-            "{head}sql_driver = {dialect}\nsqlite_path = /{FILE}\npassdb sql {{\n  default_password_scheme = CRYPT\n  query = {password}\n}}\nuserdb sql {{\n  query = {user}\n  iterate_query = {every}\n}}\n"
+            "{head}sql_driver = {driver}\n{place}passdb sql {{\n  default_password_scheme = CRYPT\n  query = {password}\n}}\nuserdb sql {{\n  query = {user}\n  iterate_query = {every}\n}}\n"
         ),
     })
 }
 
+/// Where the database is, in either version's words.
+fn place(dialect: Dialect<'_>, version: Version) -> String {
+    match (dialect, version) {
+        (Dialect::Sqlite, Version::V23) => format!("connect = /{FILE}\n"),
+        (Dialect::Sqlite, Version::V24) => format!("sqlite_path = /{FILE}\n"),
+        (Dialect::Postgresql(server), version) => {
+            let Connection { host, port, name, user, password } = server;
+            let password = Some(password.reveal()).filter(|password| !password.is_empty());
+            let told = |before: &str| {
+                password.map(|password| format!("{before}{password}")).unwrap_or_default()
+            };
+            match version {
+                Version::V23 => format!(
+                    "connect = host={host} port={port} dbname={name} user={user}{}\n",
+                    told(" password=")
+                ),
+                Version::V24 => format!(
+                    "pgsql {host} {{\n  parameters {{\n    port = {port}\n    dbname = {name}\n    user = {user}{}\n  }}\n}}\n",
+                    told("\n    password = ")
+                ),
+            }
+        }
+    }
+}
+
 /// The part of `dovecot.conf` that tells where accounts are looked up.
-pub(super) fn lookup(choices: Choices) -> String {
-    let is_stored = Dialect::of(choices.backend).is_some();
+pub(super) fn lookup(choices: Choices<'_>) -> String {
+    let is_stored = Dialect::of(choices).is_some();
     let text = match (choices.dovecot, is_stored) {
         (Version::V23, false) => FILES_23,
         (Version::V24, false) => FILES_24,
@@ -82,7 +110,7 @@ userdb {
   driver = sql
   args = /etc/dovecot/unqmail/sql.conf
 }
-# The database is the web panel's, and Postfix's group may read it.
+# A database in a file is the web panel's, and Postfix's group may read it.
 service auth {
   extra_groups = postfix
 }
@@ -92,7 +120,7 @@ service auth-worker {
 ";
 
 const STORED_24: &str = "!include /etc/dovecot/unqmail/sql.conf
-# The database is the web panel's, and Postfix's group may read it.
+# A database in a file is the web panel's, and Postfix's group may read it.
 service auth {
   extra_groups = postfix
 }

@@ -19,7 +19,7 @@ impl Target for Host {
     fn emit(
         &self,
         design: &Design,
-        _: Choices,
+        _: Choices<'_>,
         wiring: &Wiring,
         files: &mut Vec<Artifact>,
         _: &mut Findings,

@@ -97,7 +97,7 @@ impl Target for Lists {
     fn emit(
         &self,
         design: &Design,
-        _: Choices,
+        _: Choices<'_>,
         _: &Wiring,
         files: &mut Vec<Artifact>,
         findings: &mut Findings,

@@ -32,7 +32,7 @@ const MILTER: &str = "The old server looked for spam. Nothing does here until a 
 /// All settings, in reading order.
 pub(super) fn settings(
     design: &Design,
-    choices: Choices,
+    choices: Choices<'_>,
     wiring: &Wiring,
     tables: &Tables,
 ) -> Vec<Group> {

@@ -30,7 +30,7 @@ impl Target for Postfix {
     fn emit(
         &self,
         design: &Design,
-        choices: Choices,
+        choices: Choices<'_>,
         wiring: &Wiring,
         files: &mut Vec<Artifact>,
         _: &mut Findings,

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 /// `build-tables`: compiles every table, and stops at the first word of complaint, because
 /// postmap(1) leaves bad lines out and still succeeds.
-pub(super) fn build_tables(choices: Choices, tables: &Tables, files_spam: bool) -> Artifact {
+pub(super) fn build_tables(choices: Choices<'_>, tables: &Tables, files_spam: bool) -> Artifact {
     let kind = choices.map_type.name();
     let mut text = String::from(
         "#!/bin/sh\n# Compiles Postfix's tables and gives the files with hashes to the programs that read them.\n# Written by unqmail. Run it as root, again after each change of a table.\nset -eu\ncd \"$(dirname \"$0\")\"\n",

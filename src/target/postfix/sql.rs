@@ -1,10 +1,11 @@
-//! The maps that ask the database (`sqlite_table(5)`). Each answers what the flat table of its name
+//! The maps that ask the database (`sqlite_table(5)`, `pgsql_table(5)`). Each answers what the flat table of its name
 //! would, so that no other setting differs.
 //!
 //! Postfix quotes what it puts into a query; `%u` and `%d` are the parts of an address, and a query
 //! that names them is not asked for a domain alone.
 
 use crate::model::RelPath;
+use crate::model::connection::Connection;
 use crate::target::sql::{Dialect, FILE, FOLDER, PANEL_USER};
 use crate::target::{Artifact, Audience, Choices, Content};
 
@@ -12,37 +13,49 @@ use crate::target::{Artifact, Audience, Choices, Content};
 const MAPS: &[(&str, &str)] = &[
     (
         "domains",
-        "SELECT '-' FROM domain WHERE domain = '%s' AND active = 1 AND backupmx = 0 AND NOT EXISTS (SELECT 1 FROM alias_domain WHERE alias_domain = '%s' AND active = 1)",
+        "SELECT '-' FROM domain WHERE domain = '%s' AND active = YES AND backupmx = NO AND NOT EXISTS (SELECT 1 FROM alias_domain WHERE alias_domain = '%s' AND active = YES)",
     ),
     (
         "alias_domains",
-        "SELECT target_domain FROM alias_domain WHERE alias_domain = '%s' AND active = 1",
+        "SELECT target_domain FROM alias_domain WHERE alias_domain = '%s' AND active = YES",
     ),
     (
         "mailboxes",
-        "SELECT maildir || 'Maildir/' FROM mailbox WHERE username = '%s' AND active = 1 AND EXISTS (SELECT 1 FROM alias WHERE address = '%s' AND active = 1)",
+        "SELECT maildir || 'Maildir/' FROM mailbox WHERE username = '%s' AND active = YES AND EXISTS (SELECT 1 FROM alias WHERE address = '%s' AND active = YES)",
     ),
     (
         "aliases",
         // What the panel has, what only unqmail knows, and for an alias domain the catch-all of its
         // real one.
-        "SELECT goto FROM alias WHERE address = '%s' AND active = 1 UNION ALL SELECT goto FROM unqmail_alias WHERE address = '%s' UNION ALL SELECT '@' || target_domain FROM alias_domain WHERE substr('%s', 1, 1) = '@' AND alias_domain = substr('%s', 2) AND active = 1 AND EXISTS (SELECT 1 FROM alias WHERE address = '@' || target_domain AND active = 1) AND NOT EXISTS (SELECT 1 FROM alias WHERE address = '%s' AND active = 1)",
+        "SELECT goto FROM alias WHERE address = '%s' AND active = YES UNION ALL SELECT goto FROM unqmail_alias WHERE address = '%s' UNION ALL SELECT '@' || target_domain FROM alias_domain WHERE substr('%s', 1, 1) = '@' AND alias_domain = substr('%s', 2) AND active = YES AND EXISTS (SELECT 1 FROM alias WHERE address = '@' || target_domain AND active = YES) AND NOT EXISTS (SELECT 1 FROM alias WHERE address = '%s' AND active = YES)",
     ),
     (
         "aliases_of_domains",
-        "SELECT '%u@' || target_domain FROM alias_domain WHERE alias_domain = '%d' AND active = 1 AND EXISTS (SELECT 1 FROM alias WHERE address = '%u@' || target_domain AND active = 1)",
+        "SELECT '%u@' || target_domain FROM alias_domain WHERE alias_domain = '%d' AND active = YES AND EXISTS (SELECT 1 FROM alias WHERE address = '%u@' || target_domain AND active = YES)",
     ),
 ];
 
 /// The maps' files; what they say is nobody's but Postfix's.
-pub(super) fn artifacts(choices: Choices) -> Vec<Artifact> {
-    if Dialect::of(choices.backend).is_none() {
-        return Vec::new();
-    }
+pub(super) fn artifacts(choices: Choices<'_>) -> Vec<Artifact> {
+    let Some(dialect) = Dialect::of(choices) else { return Vec::new() };
+    let place = match dialect {
+        Dialect::Sqlite => format!("dbpath = /{FILE}\n"),
+        Dialect::Postgresql(server) => {
+            let Connection { host, port, name, user, password } = server;
+            // A socket is named without a port, which is the usual one.
+            let host = match host.strip_prefix('/') {
+                Some(_) => format!("unix:{host}"),
+                None => format!("{host}:{port}"),
+            };
+            let password = password.reveal();
+            format!("hosts = {host}\nuser = {user}\npassword = {password}\ndbname = {name}\n")
+        }
+    };
     let file = |(name, query): &(&str, &str)| Artifact {
         path: RelPath::new(format!("etc/postfix/unqmail/sql/{name}.cf")),
         content: Content::file(format!(
-            "# Written by unqmail: asks what the table {name} would say.\ndbpath = /{FILE}\nquery = {query}\n"
+            "# Written by unqmail: asks what the table {name} would say.\n{place}query = {}\n",
+            dialect.query(query)
         )),
         audience: Audience::Group("postfix"),
     };
@@ -50,25 +63,27 @@ pub(super) fn artifacts(choices: Choices) -> Vec<Artifact> {
 }
 
 /// Whether the database answers in the place of a table.
-pub(super) fn replaces(choices: Choices, table: &str) -> bool {
-    Dialect::of(choices.backend).is_some()
-        && ["domains", "alias_domains", "aliases"].contains(&table)
+pub(super) fn replaces(choices: Choices<'_>, table: &str) -> bool {
+    Dialect::of(choices).is_some() && ["domains", "alias_domains", "aliases"].contains(&table)
 }
 
 /// The map in the place of a table, where the database is asked. proxymap(8) asks it, so that not
 /// every process has a connection of its own.
-pub(super) fn map(choices: Choices, name: &str) -> Option<String> {
-    let dialect = Dialect::of(choices.backend)?;
-    Some(format!("proxy:{}:$config_directory/unqmail/sql/{name}.cf", dialect.name))
+pub(super) fn map(choices: Choices<'_>, name: &str) -> Option<String> {
+    let dialect = Dialect::of(choices)?;
+    Some(format!("proxy:{}:$config_directory/unqmail/sql/{name}.cf", dialect.name()))
 }
 
 /// The end of `build-tables`: gives the database to those who use it. The web panel writes it, and
 /// the journal of a change lies beside it; Postfix's group reads it.
-pub(super) fn rights(choices: Choices) -> String {
-    if Dialect::of(choices.backend).is_none() {
-        return String::new();
+pub(super) fn rights(choices: Choices<'_>) -> String {
+    let maps = "chgrp postfix sql/*\nchmod 0640 sql/*\n";
+    match Dialect::of(choices) {
+        None => return String::new(),
+        Some(Dialect::Postgresql(_)) => return maps.to_owned(),
+        Some(Dialect::Sqlite) => {}
     }
     format!(
-        "chgrp postfix sql/*\nchmod 0640 sql/*\nowner=root\ngetent passwd {PANEL_USER} >/dev/null && owner={PANEL_USER}\nchown \"$owner:postfix\" /{FOLDER} /{FILE}\nchmod 0750 /{FOLDER}\nchmod 0640 /{FILE}\n"
+        "{maps}owner=root\ngetent passwd {PANEL_USER} >/dev/null && owner={PANEL_USER}\nchown \"$owner:postfix\" /{FOLDER} /{FILE}\nchmod 0750 /{FOLDER}\nchmod 0640 /{FILE}\n"
     )
 }
