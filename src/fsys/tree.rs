@@ -473,8 +473,7 @@ pub(super) fn temporary_in(name: &[u8]) -> Vec<u8> {
 
 /// Makes a file for writing.
 fn create_in(folder: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let make = || rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(NEW));
     Ok(anew(folder, name, make)?)
 }
