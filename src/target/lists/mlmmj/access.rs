@@ -8,11 +8,17 @@ use crate::model::list::{List, Posting};
 use crate::model::{Address, DomainName, Sourced};
 use bstr::ByteSlice as _;
 
-/// The rules of a list, one a line.
+/// The rules of a list, one a line, in the order in which `ezmlm-reject` asks: who answers bulk mail
+/// answers machines and forged senders.
 pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
     let mut rules = Vec::new();
     if let Some(parent) = &list.parent {
         rules.push(format!("deny !^Return-Path:[[:blank:]]*<?{}", from_parent(&parent.value)));
+    }
+    let names = list.filters.refused_fields.iter().filter(|name| texts::is_field_name(&name.value));
+    rules.extend(names.map(|name| format!("deny ^{}:", escaped(&name.value))));
+    if list.discards_bulk {
+        rules.push("discard ^Precedence:[[:blank:]]*(bulk|junk)[[:blank:]]*$".to_owned());
     }
     add_filters(list, &mut rules);
     if list.wants_address {
@@ -22,9 +28,6 @@ pub(super) fn rules(list: &List, aliases: &[DomainName]) -> String {
             domains.map(|domain| escaped(&[own.local.as_ref(), b"@", domain.as_ref()].concat()));
         let any = addresses.collect::<Vec<_>>().join("|");
         rules.push(format!("deny !^(To|Cc):(.*[^a-z0-9._+=-])?({any})([^a-z0-9.-]|$)"));
-    }
-    if list.discards_bulk {
-        rules.push("discard ^Precedence:[[:blank:]]*(bulk|junk)[[:blank:]]*$".to_owned());
     }
     for member in &list.denied {
         let address = sender(&member.value.to_bytes());
@@ -68,10 +71,8 @@ fn from_parent(parent: &Address) -> String {
     format!("{local}-(return|bounces)[^@]*@{host}>?[[:blank:]]*$")
 }
 
-/// What is refused for a header field. A type is looked for in the message's own header only.
+/// What is refused for its type or subject. A type is looked for in the message's own header only.
 fn add_filters(list: &List, rules: &mut Vec<String>) {
-    let names = list.filters.refused_fields.iter().filter(|name| texts::is_field_name(&name.value));
-    rules.extend(names.map(|name| format!("deny ^{}:", escaped(&name.value))));
     let removed = list.filters.removed_types.iter().filter(|_| list.filters.refuses_removed);
     let types = list.filters.refused_types.iter().chain(removed);
     for name in types.filter(|name| texts::is_type(&name.value)) {
@@ -117,7 +118,19 @@ fn escaped(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, sender};
+    use super::{escaped, rules, sender};
+    use crate::model::list::Posting;
+    use crate::target::lists::tests::list;
+
+    #[test]
+    fn bulk_mail_is_never_answered() {
+        let mut list = list(Posting::Anyone).list;
+        list.discards_bulk = true;
+        list.wants_address = true;
+        list.subjects.required = true;
+        let rules = rules(&list, &[]);
+        assert!(rules.starts_with("discard ^Precedence:") && rules.contains("\ndeny !^(To|Cc):"));
+    }
 
     #[test]
     fn an_address_matches_itself_only() {
