@@ -8,6 +8,7 @@ use crate::late;
 use crate::mailboxes::{compare_all, opened};
 use crate::mlmmj;
 use crate::oddities::{folders, messages, open_folders, read_messages};
+use crate::support::postgres::Postgres;
 use crate::support::{Laid, SMALL, atelier, project, scratch, unqmail};
 use crate::wire::{HERE, Host, Line, outside};
 use rustix::fs::{Mode, OFlags};
@@ -57,6 +58,19 @@ impl Trixie {
     fn root(&self) -> PathBuf {
         let work = self.work.path().strip_prefix("/").unwrap();
         Path::new(&format!("/proc/{}/root", self.init)).join(work).join("root")
+    }
+
+    /// Lets its programs see a folder of this host under the same path.
+    fn show(&self, folder: &Path) {
+        let inside = self.work.path().join("root").join(folder.strip_prefix("/").unwrap());
+        let mut mount = Command::new("nsenter");
+        mount.args(["-t", &self.init.to_string(), "-m", "--", "sh", "-c"]);
+        mount
+            .arg("mkdir -p \"$2\" && mount --bind \"$1\" \"$2\"")
+            .arg("show")
+            .arg(folder)
+            .arg(inside);
+        assert!(mount.status().unwrap().success());
     }
 
     /// Ends it, and returns what it said.
@@ -273,15 +287,21 @@ fn deliver(socket: &Path, to: &str, lines: usize) -> String {
 
 #[test]
 fn limits_are_kept_by_dovecot_2_4() {
-    limits_are_kept("files");
+    limits_are_kept("", None);
 }
 
 #[test]
 fn limits_in_a_database_are_kept_by_dovecot_2_4() {
-    limits_are_kept("sqlite");
+    limits_are_kept("[new]\nbackend = 'sqlite'\n", None);
 }
 
-fn limits_are_kept(backend: &str) {
+#[test]
+fn limits_on_a_server_are_kept_by_dovecot_2_4() {
+    let server = Postgres::start();
+    limits_are_kept(&server.settings(), Some(&server));
+}
+
+fn limits_are_kept(settings: &str, server: Option<&Postgres>) {
     let Some(tree) = tree() else { return };
     let d = "home/vpopmail/domains/a.example";
     let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
@@ -294,10 +314,13 @@ message {d}/joe/Maildir/cur/2.a:2,S Two
 message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
 "
     );
-    let settings = format!("[new]\ndovecot = \"2.4\"\nbackend = \"{backend}\"\n");
-    let laid = Laid::new(&manifest, &settings).migrated();
+    let new = if settings.is_empty() { "[new]\n" } else { settings };
+    let laid = Laid::new(&manifest, &format!("{new}dovecot = \"2.4\"\n")).migrated();
     quiet(&laid.target);
     let trixie = Trixie::start(&tree, &laid.target);
+    if let Some(server) = server {
+        trixie.show(server.socket());
+    }
     let quota = |user: &str| {
         let mut line = Line::open(&trixie, 143, outside(7));
         line.imap(&format!("LOGIN {user}@a.example spring-apple"));
