@@ -12,11 +12,30 @@ pub struct Responder {
     pub replies: u64,
     /// The file with the answer, seen from the folder of the `.qmail` file.
     pub message: BString,
+    /// The folder whose files may set more than the line does, as [`SETTINGS`] name them.
+    pub settings: Option<BString>,
     /// The answer quotes the message.
     pub quotes: bool,
     /// The answer may hold marks that stand for parts of the message, each beginning with this.
     pub mark: Option<u8>,
 }
+
+/// Files by which `qmail-autoresponder` is told more than by its line (qmail-autoresponder(1)).
+pub const SETTINGS: &[&str] = &[
+    "bcc",
+    "config.txt",
+    "copymsg",
+    "endtime",
+    "headerkeep",
+    "headerstrip",
+    "msglimit",
+    "no_inreplyto",
+    "numlines",
+    "separator",
+    "starttime",
+    "subject_prefix",
+    "timelimit",
+];
 
 /// An answer as its file gives it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,15 +75,19 @@ pub fn responder(line: &[u8]) -> Option<Responder> {
         words = rest;
     }
     let (program, arguments) = words.split_first()?;
-    if arguments.iter().any(|word| word.contains(&b'$') || word.find_byteset(b"<>`").is_some()) {
+    // A dollar alone stands for the recipient as the sender of what bounces.
+    let varies = |word: &BString| *word != "$" && word.contains(&b'$');
+    if arguments.iter().any(|word| varies(word) || word.find_byteset(b"<>`").is_some()) {
         return None;
     }
-    match base_name(program).as_bytes() {
+    let called = match base_name(program).as_bytes() {
         b"autorespond" => autorespond(arguments),
         b"qmail-autoresponder" => qmail_autoresponder(arguments),
         b"vacation" => vacation(arguments),
         _ => None,
-    }
+    };
+    // One that may answer never says nothing.
+    called.filter(|called| called.replies > 0)
 }
 
 /// Texts of which one stands in every such line.
@@ -90,7 +113,8 @@ fn autorespond(arguments: &[BString]) -> Option<Responder> {
         _ => return None,
     };
     let (window, replies) = (number(window)?, number(replies)?);
-    Some(Responder { window, replies, message: message.clone(), quotes, mark: None })
+    let message = message.clone();
+    Some(Responder { window, replies, message, settings: None, quotes, mark: None })
 }
 
 /// `qmail-autoresponder [-cLNqT] [-n NUM] [-t SECONDS] [MESSAGE] DIR` (qmail-autoresponder(1)).
@@ -108,12 +132,13 @@ fn qmail_autoresponder(arguments: &[BString]) -> Option<Responder> {
             _ => operands.push(word),
         }
     }
-    let message = match operands.as_slice() {
-        [folder] => [folder.as_slice(), b"/message.txt"].concat().into(),
-        [message, _] => (*message).clone(),
+    let (message, folder) = match operands.as_slice() {
+        [folder] => ([folder.as_slice(), b"/message.txt"].concat().into(), *folder),
+        [message, folder] => ((*message).clone(), *folder),
         _ => return None,
     };
-    Some(Responder { window, replies, message, quotes, mark: Some(b'%') })
+    let settings = Some(folder.clone());
+    Some(Responder { window, replies, message, settings, quotes, mark: Some(b'%') })
 }
 
 /// `vacation [-j] [-a ALIAS] [-m MESSAGE] [-t INTERVAL] USER` (vacation(1)); a week where nothing
@@ -136,6 +161,7 @@ fn vacation(arguments: &[BString]) -> Option<Responder> {
         window,
         replies: 1,
         message,
+        settings: None,
         quotes: false,
         mark: Some(b'$'),
     })
@@ -181,7 +207,6 @@ mod tests {
         ];
         for (line, (window, replies, message, quotes)) in cases {
             let want = (replies > 0).then(|| (window, replies, message.to_owned(), quotes));
-            let want = if line.contains(" $") { None } else { want };
             assert_eq!(read(line), want, "{line}");
         }
     }
@@ -192,6 +217,7 @@ mod tests {
             "autorespond 1 1 a",
             "autorespond x 1 a b",
             "autorespond 1 1 $HOME/a b",
+            "autorespond 86400 0 a b",
             "cat | autorespond 1 1 a b",
             "autorespond 1 1 a b; forward x",
             "autorespond 1 1 a b >/dev/null",

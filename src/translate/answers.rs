@@ -30,7 +30,9 @@ impl Translator<'_> {
         let folder = origin.file.parent();
         let file = folder.join(&called.message);
         let reply = self.site.replies.get(&(folder, file))?.clone();
-        if called.mark.is_some_and(|mark| reply.text.as_bytes().contains(&mark)) {
+        let texts = [Some(&reply.text), reply.subject.as_ref(), reply.from.as_ref()];
+        let has = |mark| texts.into_iter().flatten().any(|text| text.as_bytes().contains(&mark));
+        if called.mark.is_some_and(has) {
             return None;
         }
         let stores = targets.iter().any(|target| *target == Target::Store(at.clone()));

@@ -5,8 +5,9 @@ mod reply;
 
 use super::access::Access;
 use super::{Error, Reading, Source, owned};
+use crate::fsys::root::Root;
 use crate::model::RelPath;
-use crate::model::responder::{Reply, responder};
+use crate::model::responder::{Reply, SETTINGS, responder};
 use bstr::BString;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,13 +36,13 @@ fn replies(reading: &Reading<'_>) -> BTreeMap<(RelPath, RelPath), Reply> {
     let site = &reading.site;
     let of_homes = site.homes.par_iter().flat_map_iter(|(folder, home)| {
         let lines = home.files.values().flat_map(|file| &file.lines);
-        lines.filter_map(move |line| named(folder, line))
+        lines.filter_map(move |line| named(reading.root, folder, line))
     });
     let mut named_files: BTreeSet<(RelPath, RelPath)> = of_homes.collect();
     let entries = site.alias_tables.values().flat_map(|table| table.entries.values());
     named_files.extend(entries.flat_map(|entry| {
         let folder = entry.origin.file.parent();
-        entry.targets.iter().filter_map(move |line| named(&folder, line))
+        entry.targets.iter().filter_map(move |line| named(reading.root, &folder, line))
     }));
     let mut access = Access::new(reading.root);
     let found = named_files.into_iter().filter_map(|named| {
@@ -56,7 +57,14 @@ fn replies(reading: &Reading<'_>) -> BTreeMap<(RelPath, RelPath), Reply> {
     read.collect()
 }
 
-fn named(folder: &RelPath, line: &BString) -> Option<(RelPath, RelPath)> {
+/// Nothing where files beside the answer say more than is understood: from when to when it counts,
+/// what is put before its subject.
+fn named(root: &Root, folder: &RelPath, line: &BString) -> Option<(RelPath, RelPath)> {
     let called = responder(line.strip_prefix(b"|")?)?;
+    let settings = called.settings.map(|settings| folder.join(&settings));
+    let is_there = |path: RelPath| !matches!(root.stat(&path), Ok(None));
+    if settings.is_some_and(|at| SETTINGS.iter().any(|name| is_there(at.join(name)))) {
+        return None;
+    }
     Some((folder.clone(), folder.join(&called.message)))
 }
