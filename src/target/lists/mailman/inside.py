@@ -8,6 +8,11 @@ from mailman.config import config
 from mailman.interfaces.action import Action
 from mailman.interfaces.member import AlreadySubscribedError, DeliveryMode, MemberRole
 from mailman.interfaces.usermanager import IUserManager
+from mailman.model.address import Address
+from mailman.model.bans import Ban
+from mailman.model.member import Member
+from mailman.model.preferences import Preferences
+from mailman.model.user import User
 from mailman.utilities.datetime import now
 from zope.component import getUtility
 
@@ -33,11 +38,45 @@ def carry_on(mlist, folder):
             mlist.post_id = record["post_id"]
             print(f'{mlist.fqdn_listname}: the next post is number {record["post_id"]}')
     people = by_list(os.path.join(folder, "joining.jsonl")).get(mlist.list_id, [])
-    for number, record in enumerate(people, 1):
-        join(mlist, record)
-        if number % BATCH == 0:
-            config.db.commit()
-    config.db.commit()
+    for at in range(0, len(people), BATCH):
+        join_all(mlist, people[at:at + BATCH])
+        config.db.commit()
+
+
+def join_all(mlist, people):
+    store = config.db.store
+    emails = [record["email"].lower() for record in people]
+    known = {email for (email,) in store.query(Address.email).filter(Address.email.in_(emails))}
+    if store.query(Ban).first() is not None:
+        known.update(emails)
+    for record, email in zip(people, emails):
+        if email in known:
+            join(mlist, record)
+        else:
+            with store.no_autoflush:
+                store.add_all(newcomer(mlist, record))
+        known.add(email)
+
+
+def newcomer(mlist, record):
+    """The same as join for somebody whom Mailman does not know and whom no ban can mean. Most of the
+    time of join are questions whose answer is known then."""
+    role, name = MemberRole[record["role"]], record.get("display_name") or ""
+    address, user = Address(record["email"], name), User(name, Preferences())
+    address.preferences = Preferences()
+    user.link(address)
+    member = Member(role=role, list_id=mlist.list_id, subscriber=address)
+    member.preferences = Preferences()
+    if role is MemberRole.member:
+        address.verified_on = now()
+        settle(member, record)
+    return address, user, member
+
+
+def settle(member, record):
+    member.preferences.delivery_mode = DeliveryMode[record["delivery_mode"]]
+    if record.get("moderation_action"):
+        member.moderation_action = Action[record["moderation_action"]]
 
 
 def join(mlist, record):
@@ -53,9 +92,7 @@ def join(mlist, record):
         return
     if role is not MemberRole.member:
         return
-    member.preferences.delivery_mode = DeliveryMode[record["delivery_mode"]]
-    if record.get("moderation_action"):
-        member.moderation_action = Action[record["moderation_action"]]
+    settle(member, record)
     nonmember = mlist.nonmembers.get_member(address.email)
     if nonmember is not None:
         nonmember.unsubscribe()
