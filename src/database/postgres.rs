@@ -56,11 +56,6 @@ fn refused(doing: &'static str, error: &postgres::Error) -> Error {
     Error::Refused(doing, told.unwrap_or_else(|| error.to_string()))
 }
 
-fn names(form: &Form) -> String {
-    let names: Vec<&str> = form.columns.iter().map(|column| column.name).collect();
-    names.join(", ")
-}
-
 /// `a = $1` of some columns, with what stands between them.
 fn equal(form: &Form, from: usize, count: usize, between: &str) -> String {
     let named = form.columns.iter().enumerate().skip(from).take(count);
@@ -95,7 +90,7 @@ impl Database for Postgres {
     }
 
     fn lines(&mut self, form: &Form) -> Result<Vec<String>, Error> {
-        let query = format!("COPY (SELECT {} FROM {}) TO STDOUT", names(form), form.table);
+        let query = format!("COPY (SELECT {} FROM {}) TO STDOUT", form.names(", "), form.table);
         let mut text = String::new();
         let mut read = || -> Result<(), Error> {
             let mut rows = self.0.copy_out(&query).map_err(|error| refused("be read", &error))?;
@@ -112,7 +107,7 @@ impl Database for Postgres {
         if lines.is_empty() {
             return Ok(());
         }
-        let query = format!("COPY {} ({}) FROM STDIN", form.table, names(form));
+        let query = format!("COPY {} ({}) FROM STDIN", form.table, form.names(", "));
         let mut run = || -> Result<(), Error> {
             let refused = |error| refused("take rows", &error);
             let mut rows = self.0.copy_in(&query).map_err(refused)?;
@@ -139,19 +134,35 @@ impl Database for Postgres {
 
 /// A row as COPY writes it, in the form of all databases: it has more escapes, and words for flags.
 fn own_form(form: &Form, line: &str) -> String {
-    let fields =
-        line.split('\t').zip(form.columns).map(|(field, column)| match (column.kind, field) {
-            (_, "\\N") => String::new(),
-            (Kind::Flag, "t") => "1".to_owned(),
-            (Kind::Flag, _) => "0".to_owned(),
-            (Kind::Text(_), _) => {
-                let field =
-                    field.replace("\\b", "\x08").replace("\\f", "\x0c").replace("\\v", "\x0b");
-                let mut own = String::new();
-                values(&field).for_each(|value| escape(&value, &mut own));
-                own
-            }
-            _ => field.to_owned(),
-        });
-    fields.collect::<Vec<_>>().join("\t")
+    let mut own = String::new();
+    for (at, (field, column)) in line.split('\t').zip(form.columns).enumerate() {
+        if at > 0 {
+            own.push('\t');
+        }
+        match (column.kind, field) {
+            (_, "\\N") => {}
+            (Kind::Flag, flag) => own.push(if flag == "t" { '1' } else { '0' }),
+            (Kind::Text(_), text) => values(text).for_each(|value| escape(&value, &mut own)),
+            (Kind::Number | Kind::Large, number) => own.push_str(number),
+        }
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_form;
+    use crate::model::sheet::{Column, Form, Kind};
+
+    #[test]
+    fn what_copy_writes_is_read_whatever_it_escapes() {
+        const COLUMNS: &[Column] = &[
+            Column { name: "a", kind: Kind::Text(9) },
+            Column { name: "b", kind: Kind::Flag },
+            Column { name: "c", kind: Kind::Large },
+        ];
+        let form = Form { table: "t", keys: 1, columns: COLUMNS };
+        assert_eq!(own_form(&form, "x\\\\b\\by\tt\t7"), "x\\\\b\u{8}y\t1\t7");
+        assert_eq!(own_form(&form, "\\N\tf\t-1"), "\t0\t-1");
+    }
 }

@@ -74,11 +74,6 @@ fn equal(form: &Form, columns: std::ops::Range<usize>, between: &str) -> String 
     each.join(between)
 }
 
-fn names(form: &Form) -> String {
-    let names: Vec<&str> = form.columns.iter().map(|column| column.name).collect();
-    names.join(", ")
-}
-
 impl Database for Sqlite {
     fn begin(&mut self) -> Result<(), Error> {
         let begun = self.0.execute_batch("BEGIN IMMEDIATE");
@@ -97,7 +92,7 @@ impl Database for Sqlite {
 
     fn lines(&mut self, form: &Form) -> Result<Vec<String>, Error> {
         let read = || -> rusqlite::Result<Vec<String>> {
-            let query = format!("SELECT {} FROM {}", names(form), form.table);
+            let query = format!("SELECT {} FROM {}", form.names(", "), form.table);
             let mut statement = self.0.prepare(&query)?;
             let mut rows = statement.query([])?;
             let mut lines = Vec::new();
@@ -127,8 +122,12 @@ impl Database for Sqlite {
     fn insert(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
         let order: Vec<usize> = (0..form.columns.len()).collect();
         let places: Vec<String> = order.iter().map(|at| format!("?{}", at + 1)).collect();
-        let statement =
-            format!("INSERT INTO {} ({}) VALUES ({})", form.table, names(form), places.join(", "));
+        let statement = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            form.table,
+            form.names(", "),
+            places.join(", ")
+        );
         self.each("take rows", &statement, form, &order, lines)
     }
 

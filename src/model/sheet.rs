@@ -83,6 +83,14 @@ pub struct Sheet {
     text: Arc<Vec<u8>>,
 }
 
+impl Form {
+    /// The names of the columns, with this between them.
+    pub fn names(&self, between: &str) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name).collect();
+        names.join(between)
+    }
+}
+
 impl Draft {
     /// Without rows.
     pub fn new(form: &'static Form) -> Self {
@@ -157,8 +165,7 @@ impl Column {
 impl Sheet {
     /// From lines in the form's columns, without line ends.
     pub fn of(form: &'static Form, lines: impl IntoIterator<Item = String>) -> Self {
-        let names: Vec<&str> = form.columns.iter().map(|column| column.name).collect();
-        let mut text = names.join("\t");
+        let mut text = form.names("\t");
         text.push('\n');
         for line in lines {
             text.push_str(&line);
@@ -195,6 +202,10 @@ pub fn values(line: &str) -> impl Iterator<Item = String> {
                     Some('t') => value.push('\t'),
                     Some('n') => value.push('\n'),
                     Some('r') => value.push('\r'),
+                    // Only PostgreSQL itself writes these.
+                    Some('b') => value.push('\u{8}'),
+                    Some('f') => value.push('\u{c}'),
+                    Some('v') => value.push('\u{b}'),
                     other => value.extend(other),
                 },
                 c => value.push(c),
