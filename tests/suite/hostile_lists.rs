@@ -121,6 +121,10 @@ fn nothing_of_a_member_file_becomes_a_line_of_another() {
                 assert!(!text.contains("\\u001b") && !text.contains("\\u0000"), "{of}: {text}");
                 continue;
             }
+            // The programs of the kit are the same on every host.
+            if of.starts_with("etc/mailman3/unqmail/") && !of.ends_with(".jsonl") {
+                continue;
+            }
             let evil = ["evil", "command@", "(id)", "carriage", "quoted", "\u{1b}"];
             for word in evil.iter().filter(|_| !of.ends_with("list.json")) {
                 assert!(!text.contains(word), "{manager}: {of} has {word:?}\n{text}");

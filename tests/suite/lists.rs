@@ -288,6 +288,27 @@ fn a_text_of_the_list_s_own_is_sent_by_the_new_list_too() {
 }
 
 #[test]
+fn a_link_to_texts_is_led_elsewhere_when_the_old_list_changes() {
+    let laid = Laid::small_with(CHOIR, "").migrated();
+    let text = laid.target.join("var/spool/mlmmj/a.example/choir/text");
+    let old = laid.site.join("home/vpopmail/domains/a.example/choir");
+    let leads_to = || fs::read_link(&text).unwrap().to_str().unwrap().to_owned();
+    fs::remove_file(old.join("text/sub-ok")).unwrap();
+    fs::write(old.join("ezmlmrc"), "/etc/ezmlm/de\n").unwrap();
+    let ran = laid.migrate(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(leads_to(), "/usr/share/mlmmj/text.skel/de");
+    assert!(fs::read_dir(text.with_file_name("own-text")).unwrap().next().is_none());
+    // What somebody has led elsewhere stays.
+    fs::remove_file(&text).unwrap();
+    std::os::unix::fs::symlink("/srv/texts", &text).unwrap();
+    fs::write(old.join("ezmlmrc"), "/etc/ezmlm/fr\n").unwrap();
+    let ran = laid.migrate(&[]);
+    assert!(ran.all().contains("file-foreign"), "{}", ran.all());
+    assert_eq!(leads_to(), "/srv/texts");
+}
+
+#[test]
 fn sympa_has_the_names_and_dates_of_members_and_the_list_s_language() {
     let laid = Laid::small_with(CHOIR, "[lists]\nmanager = 'sympa'\n").migrated();
     let text =
