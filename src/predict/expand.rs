@@ -257,6 +257,7 @@ fn open(server: &NewServer, address: &Address) -> Option<Open> {
 mod tests {
     use super::*;
     use crate::model::RelPath;
+    use crate::predict::database;
     use proptest::prelude::*;
 
     const MAIN: &str = "virtual_mailbox_domains = texthash:d\nvirtual_alias_maps = texthash:a\nvirtual_transport = discard:x\ntransport_maps = texthash:t\n";
@@ -271,6 +272,7 @@ mod tests {
                     [text, format!("n{n}@x error:5.1.1 n{n}\n").into_bytes()].concat()
                 })),
                 "a" => Some(aliases.as_bytes().to_vec()),
+                database::DOVECOT => None,
                 _ => Some(Vec::new()),
             }
             .map(Arc::new))

@@ -126,6 +126,7 @@ impl NewServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::database;
     use std::sync::Arc;
 
     #[test]
@@ -139,6 +140,7 @@ mod tests {
                 "p" => {
                     "<> 550 5.7.1 no bounces\nann@y OK\nz.example OK\nbad@z.example 550 5.7.1 not you\n"
                 }
+                database::DOVECOT => return Ok(None),
                 _ => "",
             };
             Ok(Some(Arc::new(text.as_bytes().to_vec())))
