@@ -321,7 +321,10 @@ impl NewServer {
         }
         let is_own = |first: Option<&BString>| first.is_some_and(|a| a.eq_ignore_ascii_case(&own));
         let (folder, _) = self.spools.iter().find(|(_, spool)| is_own(spool.addresses.first()))?;
-        Some(self.listed(&address, folder.as_bstr(), Spool::answer))
+        let transport = self.transport(recipient).map(|found| found.value);
+        let is_for_other = transport.is_some_and(|hop| hop.starts_with(b"list-member:"));
+        let answer = if is_for_other { Spool::asked_for_other } else { Spool::answer };
+        Some(self.listed(&address, folder.as_bstr(), answer))
     }
 
     /// What the pipe that was handed mail for a recipient runs, if that is a program.
