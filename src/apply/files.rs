@@ -53,8 +53,9 @@ pub(super) fn write(
     // once, and several are worked on at a time.
     let folders = plan.artifacts.chunk_by(|one, next| one.path.parent() == next.path.parent());
     let folders: Vec<&[Artifact]> = folders.collect();
-    // First those that shall be there, so that each has its owner before anything is in it.
-    let made: Vec<Applied> = folders.par_iter().map(|files| writer.make_folders(files)).collect();
+    // First those that shall be there, so that each has its owner before anything is in it; one after
+    // the other, for one may lie in another.
+    let made: Vec<Applied> = folders.iter().map(|files| writer.make_folders(files)).collect();
     let prepared: Vec<_> = folders.par_iter().map(|files| writer.prepare(files)).collect();
     let (waiting, told): (Vec<Vec<Waiting>>, Vec<Applied>) = prepared.into_iter().unzip();
     made.into_iter().chain(told).for_each(|told| applied.absorb(told));
