@@ -7,7 +7,7 @@ use crate::fsys::root::Root;
 use crate::fsys::tree::Access;
 use crate::fsys::{self, Kind, Result};
 use crate::model::design::MailCopy;
-use crate::model::store::{Common, Folder as MailFolder, Held, Store, StoreKind};
+use crate::model::store::{Common, Folder as MailFolder, Store, StoreKind};
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use rayon::prelude::*;
@@ -65,12 +65,8 @@ fn unshareable(
     device: u64,
     access: Access,
 ) -> Result<Option<(RelPath, String)>> {
-    let fits = |folder: &MailFolder| match folder.common {
-        Common::All(Held { ids, mode, device: own }) => {
-            own == device && Access { mode, owner: Some(ids) } == access
-        }
-        Common::Unknown | Common::Various => false,
-    };
+    let is_near = |common: &Common| matches!(common, Common::All(held) if held.device == device);
+    let fits = |folder: &MailFolder| is_near(&folder.common) && access.is_of_all(&folder.common);
     let folders = store.folders.iter().filter(|folder| !folder.is_seen && folder.messages > 0);
     for folder in folders.filter(|folder| !fits(folder)) {
         for part in ["new", "cur"] {

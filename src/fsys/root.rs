@@ -382,8 +382,14 @@ fn read_regular(fd: OwnedFd, limit: u64) -> io::Result<Vec<u8>> {
     if stat.size > limit {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0));
-    File::from(fd).take(limit + 1).read_to_end(&mut bytes)?;
+    // Room for one byte more: the end of a file that has its size still is known by one call.
+    let mut bytes = vec![0; usize::try_from(stat.size).unwrap_or(0).saturating_add(1)];
+    let read = rustix::io::read(&fd, &mut bytes)?;
+    bytes.truncate(read);
+    let read = u64::try_from(read).unwrap_or(u64::MAX);
+    if read != stat.size {
+        File::from(fd).take(limit.saturating_sub(read) + 1).read_to_end(&mut bytes)?;
+    }
     // The file may have grown since.
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
         return Err(too_large());

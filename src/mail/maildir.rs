@@ -22,6 +22,8 @@ pub(super) struct Target {
     pub(super) tmp: OwnedFd,
     /// Dovecot may be reading: a message appears there at once or not at all.
     pub(super) is_served: bool,
+    /// Messages share their bytes with the old server's, and all fit as they are.
+    links: bool,
 }
 
 /// Messages of earlier passes that left their folder on the old server, by unique name. One that is
@@ -62,7 +64,10 @@ pub(super) fn bring(
     if parts.is_empty() && !work.is_there {
         return Ok(());
     }
-    let target = Target { is_served: work.is_served, ..open_target(mailbox, &work.name, moved)? };
+    let fits = |part: &Part<'_>| mailbox.file_access().is_of_all(&part.folder.common);
+    let links = mailbox.shares && !work.is_served && parts.iter().all(fits);
+    let target = open_target(mailbox, &work.name, moved)?;
+    let target = Target { is_served: work.is_served, links, ..target };
     for name in &work.stale {
         let removed = mailbox.tree.remove_in(&target.tmp, name);
         removed.map_err(|e| Error::new("remove", &work.path.join("tmp").join(name), e))?;
@@ -113,7 +118,7 @@ pub(super) fn open_target(
         Some(made) => made,
         None => open_parts(mailbox, &path, marker)?,
     };
-    Ok(Target { path, name: name.clone(), parts: [new, cur], tmp, is_served: true })
+    Ok(Target { path, name: name.clone(), parts: [new, cur], tmp, is_served: true, links: false })
 }
 
 /// Opens the parts of a folder that is there, made where they are missing.
@@ -284,6 +289,13 @@ pub(super) fn copy_message(
     moved: &mut Moved,
 ) -> Result<Option<u64>> {
     let Some(to) = target.parts.get(part) else { return Ok(None) };
+    if target.links
+        && let Some(size) = link_message(mailbox, source, old, to, name)
+    {
+        moved.copied += 1;
+        moved.shared += 1;
+        return Ok(Some(size));
+    }
     let (file, stat) = match source.read(old) {
         Ok(Some(open)) => open,
         Ok(None) => return Ok(None),
@@ -308,6 +320,27 @@ pub(super) fn copy_message(
     moved.copied += 1;
     moved.bytes += stat.size;
     Ok(Some(stat.size))
+}
+
+/// Gives a message that nobody has to open its second name, and tells its size in bytes. Where that
+/// cannot be done, opening it tells why.
+fn link_message(
+    mailbox: &Mailbox<'_>,
+    source: &Messages<'_>,
+    old: &BString,
+    to: &OwnedFd,
+    name: &BString,
+) -> Option<u64> {
+    let (tree, access) = (mailbox.tree, mailbox.file_access());
+    let stat = tree.link_in(source.folder(), old, to, name, access).ok().flatten()?;
+    // Before it had one name less.
+    let was = Stat { names: stat.names.saturating_sub(1), ..stat };
+    if source.is_strangers(&was) {
+        // What cannot be removed is met by the copy that follows, and replaced.
+        let _ = tree.remove_in(to, name).is_ok();
+        return None;
+    }
+    Some(stat.size)
 }
 
 /// Shares the bytes of a message with the old server's, if that can be done: under one more name
