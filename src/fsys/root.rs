@@ -127,7 +127,8 @@ impl Root {
                 OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
                 Links::Followed,
             )?;
-            read_regular(fd, limit)
+            let size = regular(&fd)?.size;
+            read_sized(fd, size, limit)
         };
         read().map_err(|e| Error::new("read", path, e))
     }
@@ -154,7 +155,7 @@ impl Root {
     ) -> Result<(Vec<u8>, Stat)> {
         let path = folder.path.join(name.as_ref());
         let (file, stat) = folder.open(name)?;
-        let read = || read_regular(self.watched(&path, Ok(file.into()))?, limit);
+        let read = || read_sized(self.watched(&path, Ok(file.into()))?, stat.size, limit);
         read().map(|bytes| (bytes, stat)).map_err(|e| Error::new("read", &path, e))
     }
 
@@ -373,21 +374,21 @@ fn joined(folders: &[(OwnedFd, BString)], last: &BString) -> RelPath {
     RelPath::new(bstr::join("/", names))
 }
 
-fn read_regular(fd: OwnedFd, limit: u64) -> io::Result<Vec<u8>> {
-    let stat = regular(&fd)?;
+/// Reads a file of this size; one of more than `limit` bytes is an error.
+fn read_sized(fd: OwnedFd, size: u64, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || {
         let what = format!("holds more than {limit} bytes");
         io::Error::new(io::ErrorKind::FileTooLarge, what)
     };
-    if stat.size > limit {
+    if size > limit {
         return Err(too_large());
     }
     // Room for one byte more: the end of a file that has its size still is known by one call.
-    let mut bytes = vec![0; usize::try_from(stat.size).unwrap_or(0).saturating_add(1)];
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).saturating_add(1)];
     let read = rustix::io::read(&fd, &mut bytes)?;
     bytes.truncate(read);
     let read = u64::try_from(read).unwrap_or(u64::MAX);
-    if read != stat.size {
+    if read != size {
         File::from(fd).take(limit.saturating_sub(read) + 1).read_to_end(&mut bytes)?;
     }
     // The file may have grown since.

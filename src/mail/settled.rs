@@ -35,13 +35,16 @@ impl Looked {
     }
 }
 
-/// Looks at which folders a pass would find nothing to do. The last pass before the switch believes
-/// no stamps of folders and compares names; after the switch the copies are their reader's, and only
-/// the old server's side counts.
+/// Looks at which folders a pass would find nothing to do. Of the new server's side only the stamp of
+/// the Maildir is asked for, which tells of folders that are gone: nobody but unqmail should have
+/// written there. The last pass before the switch believes no stamps and compares names; after the
+/// switch the copies are their reader's, and only the old server's side counts.
 pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Looked {
     let begun = Instant::now();
     let context = context(job, stores);
     let maildir = job.tree.root().folder(&home.join("Maildir")).ok();
+    let is_update = job.pass == Pass::Update;
+    let stamped = maildir.as_ref().filter(|_| is_update).and_then(|open| stamp(&context, open));
     let look = |copy: &MailCopy, folder: &Folder| -> Option<Seen> {
         let mut seen = folder.seen.filter(|_| folder.is_seen)?;
         let known = seen.target;
@@ -54,9 +57,8 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
         }
         let name = copy.folder(&folder.name);
         let maildir = maildir.as_ref()?;
-        if job.pass == Pass::Update {
-            let stamps = stamps(&context, maildir, name).ok()?;
-            seen.target = Prints { stamps, ..known };
+        if is_update {
+            seen.target = Prints { stamps: stamped, ..known };
             if (Prints { names: None, ..seen.target }).is(&known) {
                 return Some(seen);
             }
@@ -88,8 +90,7 @@ pub(super) fn remember(
     let prints = |name: &BString| -> Option<Prints> {
         let maildir = maildir.as_ref()?;
         let names = names(&context, job.tree.root(), maildir, name).ok()?;
-        let stamps = stamps(&context, maildir, name).ok()?;
-        Some(Prints { stamps, names: Some(names) })
+        Some(Prints { stamps: stamp(&context, maildir), names: Some(names) })
     };
     // What an earlier pass left for the final one is left still.
     let is_for_final =
@@ -124,12 +125,11 @@ fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Look {
     Look::new(&context)
 }
 
-fn stamps(context: &Look, maildir: &Open, name: &BString) -> Result<Option<Print>> {
+/// How the Maildir on the new server looks; `None` while that is too young to tell.
+fn stamp(context: &Look, maildir: &Open) -> Option<Print> {
     let mut look = context.clone();
-    for part in PARTS.into_iter().chain([TMP]) {
-        look.stat(maildir, &beneath(name, part))?;
-    }
-    Ok(look.settled())
+    look.stat(maildir, b".").ok()?;
+    look.settled()
 }
 
 fn names(context: &Look, target: &Root, maildir: &Open, name: &BString) -> Result<Print> {

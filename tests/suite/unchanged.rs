@@ -140,11 +140,11 @@ fn a_home_that_is_added_moved_or_damaged_after_such_a_pass_is_seen() {
 }
 
 #[test]
-fn what_somebody_does_to_a_copy_is_seen_by_the_final_pass_and_undone_by_none() {
+fn what_somebody_does_to_a_copy_is_seen_by_the_final_pass() {
     let site = Settled::new();
     fs::write(site.new_maildir("new/9.i"), "Dovecot's own").unwrap();
     fs::remove_file(site.new_maildir(".Kept/cur/2.b:2,S")).unwrap();
-    site.pass(&[]);
+    site.pass(&["--final"]);
     assert!(site.new_maildir("new/9.i").exists());
     assert_eq!(read(&site.new_maildir(".Kept/cur/2.b:2,S")), "two\n");
     let before = snapshot(&site.new_maildir(""));
@@ -153,4 +153,17 @@ fn what_somebody_does_to_a_copy_is_seen_by_the_final_pass_and_undone_by_none() {
         snapshot(&site.new_maildir("")).keys().collect::<Vec<_>>(),
         before.keys().collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn a_copy_that_somebody_removes_is_brought_again_by_the_next_pass() {
+    let site = Settled::new();
+    fs::remove_dir_all(site.new_maildir(".Kept")).unwrap();
+    site.pass(&[]);
+    assert_eq!(read(&site.new_maildir(".Kept/cur/2.b:2,S")), "two\n");
+    site.settle();
+    fs::remove_dir_all(site.0.target.join("var/vmail/a.example/joe")).unwrap();
+    site.pass(&[]);
+    assert_eq!(read(&site.new_maildir("cur/1.a:2,S")), "one\n");
+    assert_eq!(read(&site.new_maildir(".Kept/cur/2.b:2,S")), "two\n");
 }
