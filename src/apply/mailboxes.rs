@@ -1,7 +1,7 @@
 //! Mailboxes in parallel; the largest first, so that no thread is left alone with it at the end.
 
 use super::commit::{Committed, commit};
-use super::{Applied, Options};
+use super::{Applied, Options, standing};
 use crate::finding::{Code, Disposition, Finding, code};
 use crate::fsys;
 use crate::mail::{self, Completed, Copied, Job, Looked, Moved, Orphans, Pass, Remembered};
@@ -91,6 +91,7 @@ pub(super) fn copy(
     let mut kept = Vec::new();
     for (task, (moved, remembered)) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
+        standing::report(&task.subject, &moved.standing, applied);
         applied.moved.add(moved);
         kept.extend(remembered.into_iter().filter_map(|(path, seen)| Some((path, seen?))));
     }

@@ -11,6 +11,7 @@ mod mailboxes;
 mod only;
 mod quiet;
 mod room;
+mod standing;
 
 pub use crate::mail::Pass;
 pub use link::prove_sharing;

@@ -1,6 +1,7 @@
 //! The bytes of open files: their digest, whether they are the same, and copying them.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -28,6 +29,53 @@ pub fn same_bytes(a: &File, b: &File) -> io::Result<bool> {
             }
         }
     })
+}
+
+/// What a file holds of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// All its bytes and no others.
+    All,
+    /// Some of them: it was cut short, or a loss of power left zero bytes in their place.
+    Part,
+    /// Something else.
+    Other,
+}
+
+impl Holds {
+    /// Tells it of bytes in memory.
+    pub fn of(copy: &[u8], whole: &[u8]) -> Self {
+        let is_from = |(copy, whole): (&u8, &u8)| copy == whole || *copy == 0;
+        match copy.len().cmp(&whole.len()) {
+            Ordering::Equal if copy == whole => Self::All,
+            Ordering::Equal | Ordering::Less if copy.iter().zip(whole).all(is_from) => Self::Part,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Tells what a copy holds of the whole; both are read to their ends, or to where they differ.
+pub fn holds(copy: &File, whole: &File) -> io::Result<Holds> {
+    let (mut copied, mut wanted) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut all = Holds::All;
+    loop {
+        let copied = read_some(copy, &mut copied)?;
+        let wanted = read_some(whole, &mut wanted)?;
+        match Holds::of(copied, wanted) {
+            Holds::All => {}
+            Holds::Part => all = Holds::Part,
+            Holds::Other => return Ok(Holds::Other),
+        }
+        // A regular file gives less than was asked for at its end only.
+        if copied.len() < 64 << 10 {
+            return Ok(all);
+        }
+    }
+}
+
+fn read_some<'b>(file: &File, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let read = rustix::io::read(file, &mut *buffer)?;
+    Ok(buffer.get(..read).unwrap_or_default())
 }
 
 /// Copies all bytes, if to anywhere, and tells how many and their digest. Each thread has one buffer:
@@ -83,5 +131,30 @@ mod tests {
             }
         }
         assert!(same_bytes(&file("a", b""), &file("b", b"")).unwrap());
+    }
+
+    #[test]
+    fn a_copy_that_was_cut_short_is_told_from_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+            File::open(dir.path().join(name)).unwrap()
+        };
+        let whole = vec![b'x'; 64 << 10 | 5];
+        let mut torn = whole.clone();
+        torn[9..70].fill(0);
+        let other = [&whole[..], b"y"].concat();
+        for (bytes, told) in [
+            (&whole[..], Holds::All),
+            (&whole[..9], Holds::Part),
+            (&whole[..64 << 10], Holds::Part),
+            (&torn, Holds::Part),
+            (b"", Holds::Part),
+            (&other, Holds::Other),
+            (b"xy", Holds::Other),
+        ] {
+            let found = holds(&file("copy", bytes), &file("whole", &whole)).unwrap();
+            assert_eq!((found, Holds::of(bytes, &whole)), (told, told));
+        }
     }
 }

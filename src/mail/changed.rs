@@ -2,16 +2,19 @@
 //! that writes into the file, an editor, a restored backup. Size or date tell.
 
 use super::compare::Wanted;
-use super::{Job, PARTS, Part};
+use super::{Job, PARTS, Part, convert};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::source::mail::Messages;
+use bstr::BString;
 use std::collections::BTreeSet;
 
 /// A folder on both sides, open to look at its messages.
 pub(super) struct Looks<'a> {
     parts: &'a [Part<'a>],
     sources: Vec<[Option<Messages<'a>>; 2]>,
+    /// Of an mbox: the names of those whose copy is another one by now.
+    converted: BTreeSet<BString>,
     target: [Option<Open>; 2],
 }
 
@@ -32,11 +35,18 @@ impl<'a> Looks<'a> {
         let open = |part: &Part<'a>, sub| part.messages(job.root, sub).ok().flatten();
         let of = |part: &Part<'a>| PARTS.map(|sub| open(part, sub).filter(|_| part.is_maildir()));
         let target = PARTS.map(|sub| root.enter(folder?, sub).ok().flatten());
-        Some(Self { parts, sources: parts.iter().map(of).collect(), target })
+        let [_, cur] = &target;
+        let changed = |part: &Part<'a>| convert::changed(job, part.store, cur.as_ref()?).ok();
+        let converted = parts.iter().filter(|part| !part.is_maildir()).filter_map(changed);
+        let converted = converted.flatten().collect();
+        Some(Self { parts, sources: parts.iter().map(of).collect(), converted, target })
     }
 
     /// Whether a message that lies on the target under its name is another one by now.
     pub(super) fn is_changed(&self, wanted: &Wanted) -> bool {
+        if self.converted.contains(&wanted.names.old) {
+            return true;
+        }
         let touched = self.parts.get(wanted.from).and_then(|part| part.folder.touched.as_ref());
         if touched.is_some_and(|touched| !touched.contains(&wanted.names.old)) {
             return false;

@@ -6,6 +6,7 @@ use super::keywords::Letters;
 use super::name::base;
 use super::numbers::Former;
 use super::record::Known;
+use super::standing::is_in_the_way;
 use super::{Job, Mailbox, Moved, PARTS, Part, Pass, convert, folder};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
@@ -113,10 +114,9 @@ pub(super) fn compare<'a>(
     moved: &mut Moved,
 ) -> Result<(Work, Vec<BString>)> {
     let (path, open) = (mailbox.folder(name), mailbox.open(name)?);
-    let (tree, open) = (mailbox.tree.root(), open.as_ref());
-    let is_served = folder::is_served(tree, open)?;
-    let served = open.filter(|_| is_served).map(|open| (tree, open));
-    let letters = Letters::read(job.root, parts, served);
+    let (tree, folder) = (mailbox.tree.root(), open.as_ref());
+    let is_served = folder::is_served(tree, folder)?;
+    let letters = Letters::of_folder(job.root, mailbox, parts, (folder, is_served))?;
     let failures = moved.failures.len();
     let mut source = messages(job, parts, &letters, moved);
     let is_whole = moved.failures.len() == failures;
@@ -125,7 +125,7 @@ pub(super) fn compare<'a>(
         formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
     }
     source.sort_unstable_by(Wanted::order);
-    let (mut target, stale, is_there) = listed(tree, open)?;
+    let (mut target, stale, is_there) = listed(tree, folder)?;
     target.sort_unstable_by(|a, b| {
         (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
     });
@@ -141,7 +141,7 @@ pub(super) fn compare<'a>(
         stale,
     };
     let has_brought = !known.brought.is_empty();
-    let looks = has_brought.then(|| Looks::new(job, (tree, open), parts)).flatten();
+    let looks = has_brought.then(|| Looks::new(job, (tree, folder), parts)).flatten();
     let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
     let mut kept = Vec::with_capacity(source.len());
     let (mut source, mut target) = (source.into_iter().peekable(), target.into_iter().peekable());
@@ -163,6 +163,12 @@ pub(super) fn compare<'a>(
         }
         let is_sure = known.is_brought(&unique);
         let is_ours = is_sure || known.begun.contains(&unique);
+        let is_met = !is_ours && !mine.is_empty() && !theirs.is_empty();
+        if is_met && is_in_the_way(job, parts, &mine, (folder, &theirs), moved) {
+            mine.clear();
+            theirs.clear();
+            continue;
+        }
         let is_trusted = known.is_trusted(&unique);
         let is_kept = !mine.is_empty();
         for wanted in mine.drain(..) {
@@ -181,6 +187,7 @@ pub(super) fn compare<'a>(
         }
         for (is_named, wanted) in open.drain(..) {
             let other = if is_named { None } else { theirs.pop() };
+            let is_ours = is_ours || is_met;
             work.wanted.push(Wanted { is_named, is_sure, other, is_ours, is_trusted, ..wanted });
         }
         let departs = !theirs.is_empty() && is_ours && is_whole;

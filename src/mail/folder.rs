@@ -1,7 +1,7 @@
 //! What clients know of a folder, written after its messages.
 
 use super::compare::Work;
-use super::{Job, Mailbox, Moved, Part, numbers};
+use super::{Job, Mailbox, Moved, Part, files, numbers};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
@@ -27,19 +27,19 @@ pub(super) fn remember(
     if !work.is_served {
         let keywords = dovecot::keywords::render(work.keywords.iter());
         let keywords = Some(keywords).filter(|text| !text.is_empty());
-        write_or_remove(mailbox, &open, dovecot::keywords::FILE, keywords, moved)?;
+        put(mailbox, &open, dovecot::keywords::FILE, keywords.as_deref(), moved)?;
         let grants = sources.iter().find_map(|(_, source)| {
             let bytes = read(job.root, source, courier::ACL)?;
             Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
         });
         let grants = grants.map(|grants| dovecot::acl::render(&grants));
-        write_or_remove(mailbox, &open, dovecot::acl::FILE, grants, moved)?;
+        put(mailbox, &open, dovecot::acl::FILE, grants.as_deref(), moved)?;
     }
     numbers::write(job, mailbox, (&open, work), &sources, moved)?;
     if work.name.is_empty() && !work.is_served {
         let folders = subscriptions(job.root, parts);
         let text = folders.map(|folders| dovecot::subscriptions::render(folders.iter()));
-        write_or_remove(mailbox, &open, dovecot::subscriptions::FILE, text, moved)?;
+        put(mailbox, &open, dovecot::subscriptions::FILE, text.as_deref(), moved)?;
     }
     Ok(())
 }
@@ -50,27 +50,16 @@ fn read(root: &Root, folder: &Open, name: &str) -> Option<Vec<u8>> {
     root.read_within(folder, name, courier::LARGEST).ok().flatten()
 }
 
-/// What is gone on the old server since the last run goes here too.
-fn write_or_remove(
+/// A file that is a few lines long; what is gone on the old server since the last run goes here too.
+fn put(
     mailbox: &Mailbox<'_>,
     folder: &Open,
     name: &str,
-    text: Option<Vec<u8>>,
+    text: Option<&[u8]>,
     moved: &mut Moved,
 ) -> Result<()> {
-    let root = mailbox.tree.root();
-    match text {
-        Some(text) => {
-            let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
-            // A longer one is another one.
-            let there = root.read_within(folder, name, limit).ok().flatten();
-            mailbox.write(folder, name, (there.as_deref(), &text), moved)
-        }
-        None if root.stat_in(folder, name)?.is_some() => {
-            mailbox.tree.remove(&folder.path.join(name))
-        }
-        None => Ok(()),
-    }
+    let there = files::look(mailbox.tree.root(), folder, name, files::LARGEST)?;
+    files::put(mailbox, folder, name, (&there, text), moved)
 }
 
 /// The folders that the owner's mail program shows; `None` where no store tells.

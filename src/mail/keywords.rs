@@ -1,6 +1,7 @@
 //! Keywords of messages: on the new server small letters behind the flags.
 
-use super::Part;
+use super::{Mailbox, Part, files};
+use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::model::memory::Keywords;
@@ -22,10 +23,32 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// Reads the keywords of all folders that go into one. What cannot be read was told when the
-    /// migration was planned. Where Dovecot serves the folder on the new server and has given out
-    /// letters already, those count.
-    pub(super) fn read(root: &Root, parts: &[Part<'_>], served: Option<(&Root, &Open)>) -> Self {
+    /// Reads the keywords of all folders that go into one. Where Dovecot serves the folder on the new
+    /// server, or somebody else's file stands there, the letters that are given out already count; the
+    /// names are those of our own file.
+    pub(super) fn of_folder(
+        root: &Root,
+        mailbox: &Mailbox<'_>,
+        parts: &[Part<'_>],
+        (folder, is_served): (Option<&Open>, bool),
+    ) -> Result<Self> {
+        let target = mailbox.tree.root();
+        let there = folder.map(|folder| (target, folder));
+        if is_served {
+            return Ok(Self::read(root, parts, there));
+        }
+        let own = Self::read(root, parts, None);
+        let text = file::render(own.names.iter());
+        match there.filter(|_| !text.is_empty()) {
+            Some((_, folder)) if files::stays(mailbox, folder, file::FILE, &text)? => {
+                Ok(Self { names: own.names, ..Self::read(root, parts, there) })
+            }
+            _ => Ok(own),
+        }
+    }
+
+    /// What cannot be read was told when the migration was planned.
+    fn read(root: &Root, parts: &[Part<'_>], served: Option<(&Root, &Open)>) -> Self {
         let mut all = Keywords::default();
         for part in parts.iter().filter(|part| part.is_maildir()) {
             let own = courier::keywords(root, &part.folder.path).unwrap_or_default();

@@ -7,9 +7,10 @@ use super::keywords::Letters;
 use super::maildir::{copy_message, open_target};
 use super::name::base;
 use super::record::{Completed, Record};
+use super::standing::is_in_the_way;
 use super::{Folders, Job, Mailbox, Moved, PARTS, Part, convert, folder, maildir};
 use crate::fsys::Result;
-use bstr::{BStr, BString};
+use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds what no pass has brought yet. What one has brought does not come back, wherever its reader
@@ -39,14 +40,14 @@ pub(super) fn add(
         let parts = folders.get(&name).map(Vec::as_slice).unwrap_or_default();
         let (tree, open) = (mailbox.tree.root(), mailbox.open(&name)?);
         let is_served = folder::is_served(tree, open.as_ref())?;
-        let served = open.as_ref().filter(|_| is_served).map(|open| (tree, open));
-        let letters = Letters::read(job.root, parts, served);
+        let letters = Letters::of_folder(job.root, mailbox, parts, (open.as_ref(), is_served))?;
         let mut late = messages(job, parts, &letters, moved);
         late.retain(|wanted| brought.binary_search(&short(wanted.unique())).is_err());
         if late.is_empty() {
             record.keep(&name, &known, Some(&known.brought))?;
             continue;
         }
+        let fronts = fronts(job, parts, &known.brought, moved);
         let mut names = known.brought.clone();
         names.extend(late.iter().map(|wanted| wanted.unique().to_owned()));
         names.sort_unstable();
@@ -65,12 +66,25 @@ pub(super) fn add(
             });
             everywhere = Some(all);
         }
-        let there = listed(tree, open.as_ref())?.0;
-        let there: BTreeSet<&BStr> = there.iter().map(|there| base(&there.name)).collect();
-        late.retain(|wanted| !there.contains(wanted.unique()));
+        let mut there: BTreeMap<BString, Vec<There>> = BTreeMap::new();
+        for one in listed(tree, open.as_ref())?.0 {
+            there.entry(base(&one.name).to_owned()).or_default().push(one);
+        }
+        late.retain(|wanted| {
+            let Some(theirs) = there.get(wanted.unique().as_bytes()) else { return true };
+            let one = std::slice::from_ref(wanted);
+            if is_in_the_way(job, parts, one, (open.as_ref(), theirs), moved) {
+                names.retain(|name| name != wanted.unique());
+            }
+            false
+        });
         record.begin(&name, late.iter().map(Wanted::unique))?;
         let added = add_to(job, mailbox, &name, parts, &late, moved);
         moved.failures.extend(added.err());
+        if !fronts.is_empty() {
+            let replaced = replace(mailbox, &fronts);
+            moved.failures.extend(replaced.err());
+        }
         record.keep(&name, &known, Some(&names))?;
     }
     // One that vanished between listing and opening has moved; it is late still.
@@ -109,6 +123,42 @@ fn add_to(
                 Ok(_) => job.progress.done(1, 0),
                 Err(error) => moved.failures.push(error),
             }
+        }
+    }
+    Ok(())
+}
+
+/// Of mboxes in which the last message was being written while an earlier pass read them: what that
+/// pass brought of it, by the name of the whole.
+fn fronts(
+    job: &Job<'_>,
+    parts: &[Part<'_>],
+    brought: &[BString],
+    moved: &mut Moved,
+) -> BTreeMap<BString, BString> {
+    let mut fronts = BTreeMap::new();
+    for part in parts.iter().filter(|part| !part.is_maildir()) {
+        match convert::completed(job, part.store, brought) {
+            Ok(completed) => fronts.extend(completed),
+            Err(error) => moved.failures.push(error),
+        }
+    }
+    fronts
+}
+
+/// Where the whole of a message is there, the first part of it goes, wherever its reader has put it.
+fn replace(mailbox: &Mailbox<'_>, fronts: &BTreeMap<BString, BString>) -> Result<()> {
+    let all = all_messages(mailbox)?;
+    let is_whole = |(whole, _): &(&BString, &BString)| all.contains_key(*whole);
+    for (_, front) in fronts.iter().filter(is_whole) {
+        let Some((name, there)) = all.get(front) else { continue };
+        let (Some(folder), Some(sub)) = (mailbox.open(name)?, PARTS.get(there.part)) else {
+            continue;
+        };
+        let Some(part) = mailbox.tree.root().enter(&folder, sub)? else { continue };
+        let (bytes, _) = mailbox.tree.root().read_in(&part, &there.name, u64::MAX - 1)?;
+        if convert::is_of(front.as_bstr(), bytes) {
+            mailbox.tree.remove(&part.path.join(&there.name))?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ mod changed;
 mod compare;
 mod convert;
 mod digests;
+mod files;
 mod folder;
 mod gone;
 mod keywords;
@@ -18,6 +19,7 @@ mod orphans;
 mod pass;
 mod record;
 mod settled;
+mod standing;
 
 pub use archive::copy_post;
 pub use convert::Converted;
@@ -28,6 +30,7 @@ pub use orphans::Orphans;
 pub use pass::Pass;
 pub use record::Completed;
 pub use settled::{Looked, Remembered, look};
+pub use standing::Standing;
 
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
@@ -41,6 +44,7 @@ use crate::source::mail::Messages;
 use bstr::BString;
 use compare::{Wanted, Work, compare};
 use digests::Digests;
+use files::Written;
 use maildir::Departed;
 use record::Record;
 use std::cell::OnceCell;
@@ -72,6 +76,8 @@ pub struct Moved {
     pub vanished: u64,
     /// Messages on the target that no pass brought.
     pub foreign: u64,
+    /// What stands on the target in the way of what was to be written.
+    pub standing: Standing,
     /// Messages of a mailbox that no pass has completed, where only late ones were asked for.
     pub unrecorded: u64,
     /// Messages and folders that the old server has no more, and that go at the final pass.
@@ -106,6 +112,7 @@ impl Moved {
         self.outdated += other.outdated;
         self.vanished += other.vanished;
         self.foreign += other.foreign;
+        self.standing.add(other.standing);
         self.unrecorded += other.unrecorded;
         self.pending += other.pending;
         self.folders += other.folders;
@@ -217,6 +224,7 @@ pub fn copy(
         ids: job.ids,
         shares: job.shares,
         digests,
+        written: Written::new(job.tree, home),
     };
     let mut folders = Folders::new();
     let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
@@ -245,8 +253,10 @@ pub fn copy(
         && !job.progress.stopped();
     let is_for_final = job.pass == Pass::Late || moved.pending + moved.foreign > 0;
     let mut remembered = settled::remember(job, home, stores, looked, is_complete, is_for_final);
-    if moved.outdated > 0 {
-        // To be looked at, and told, until somebody has done something about it.
+    let is_unnumbered = job.pass == Pass::Late && moved.copied > 0;
+    if moved.outdated > 0 || !moved.standing.is_nothing() || is_unnumbered {
+        // To be looked at, and told, until somebody has done something about it; late mail in a folder
+        // that Dovecot does not serve is numbered by the next pass that is none.
         remembered.clear();
     }
     Copied { moved, completed, remembered }
@@ -402,6 +412,7 @@ struct Mailbox<'a> {
     ids: (u32, u32),
     shares: bool,
     digests: Digests<'a>,
+    written: Written<'a>,
 }
 
 impl Mailbox<'_> {
@@ -425,21 +436,6 @@ impl Mailbox<'_> {
         } else {
             self.tree.root().enter(maildir, name)
         }
-    }
-
-    /// Writes a file for Dovecot in one of its folders, unless that is what it says already.
-    fn write(
-        &self,
-        folder: &Open,
-        name: &str,
-        (there, text): (Option<&[u8]>, &[u8]),
-        moved: &mut Moved,
-    ) -> Result<()> {
-        if there != Some(text) {
-            self.tree.write_in(folder, name, text, self.file_access())?;
-            moved.remembered += 1;
-        }
-        Ok(())
     }
 
     /// Folders are the mail user's alone.

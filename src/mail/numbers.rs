@@ -4,6 +4,7 @@
 //! until Dovecot has opened the folder.
 
 use super::compare::Work;
+use super::files::{self, There};
 use super::folder::Source;
 use super::name::{arrival, base, courier_order};
 use super::{Job, Mailbox, Moved};
@@ -45,23 +46,18 @@ pub(super) fn write(
     let names = names(root, folder)?;
     let by_date = |records: &[Record<'_>]| by_date(root, folder, records);
     let list = list(&names, &known, &work.formers, is_inbox.then_some(job.pop3), by_date)?;
-    let there = root.read_within(folder, uidlist::FILE, LARGEST)?;
-    if work.is_served || there.as_deref().is_some_and(uidlist::is_dovecots) {
+    let there = files::look(root, folder, uidlist::FILE, LARGEST)?;
+    let text: &[u8] = if let There::File(text) = &there { text } else { b"" };
+    if work.is_served || uidlist::is_dovecots(text) {
         if let Some(next) = list.given {
             let given = list.records.partition_point(|record| record.uid < next);
             let given = list.records.get(..given).unwrap_or_default();
-            let there = there.unwrap_or_default();
-            moved.numbered_anew += uidlist::differing(&there, list.validity, given);
+            moved.numbered_anew += uidlist::differing(text, list.validity, given);
         }
         return Ok(());
     }
-    if list.is_needed {
-        let (there, text) = (there.as_deref(), list.render());
-        mailbox.write(folder, uidlist::FILE, (there, &text), moved)?;
-    } else if there.is_some() {
-        mailbox.tree.remove(&folder.path.join(uidlist::FILE))?;
-    }
-    Ok(())
+    let text = list.is_needed.then(|| list.render());
+    files::put(mailbox, folder, uidlist::FILE, (&there, text.as_deref()), moved)
 }
 
 /// A folder's list of numbers.

@@ -273,7 +273,7 @@ impl<'a> Record<'a> {
     /// Removes the record of a mailbox that is gone.
     pub(super) fn forget(tree: &Tree, home: &RelPath) -> Result<()> {
         let folder = folder_of(home);
-        for name in ["brought", "begun"] {
+        for name in ["brought", "begun", "digests", "written"] {
             let path = folder.join(name);
             if tree.stat(&path)?.is_some() {
                 tree.remove(&path)?;

@@ -88,7 +88,46 @@ fn without_last_empty_line(mut message: Message) -> Message {
     message
 }
 
+/// Header fields in which mail programs keep what they know of a message, and which they change when
+/// it is read (`mailbox format` of UW IMAP's `docs/formats.txt`, mutt's `mbox.c`, qpopper's `X-UIDL`).
+const NOTES: &[&str] = &[
+    "content-length",
+    "lines",
+    "status",
+    "x-imap",
+    "x-imapbase",
+    "x-keywords",
+    "x-mozilla-status",
+    "x-mozilla-status2",
+    "x-status",
+    "x-uid",
+    "x-uidl",
+];
+
 impl Message {
+    /// Its bytes without the header fields that change when somebody reads it.
+    pub fn lasting(&self) -> Vec<u8> {
+        let mut lasting = Vec::with_capacity(self.bytes.len());
+        let mut rest = self.bytes.as_slice();
+        let mut is_note = false;
+        while let Some(end) = rest.find_byte(b'\n') {
+            let (line, after) = rest.split_at(end + 1);
+            if line.trim_ascii().is_empty() {
+                break;
+            }
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                let name = line.split_once_str(":").map_or(line, |(name, _)| name);
+                is_note = NOTES.iter().any(|note| name.eq_ignore_ascii_case(note.as_bytes()));
+            }
+            if !is_note {
+                lasting.extend_from_slice(line);
+            }
+            rest = after;
+        }
+        lasting.extend_from_slice(rest);
+        lasting
+    }
+
     /// The Maildir flags that `Status:` and `X-Status:` stand for, in alphabetical order.
     pub fn flags(&self) -> String {
         let mut flags = String::new();
@@ -162,6 +201,18 @@ mod tests {
         assert_eq!(found[0].date(), Some(1_136_171_045));
         assert_eq!(found[0].flags(), "FRST");
         assert_eq!(read("From a\n\nb\n")[0].date(), None);
+    }
+
+    #[test]
+    fn what_lasts_is_the_same_before_and_after_reading() {
+        let message = |text: &str| Message { bytes: text.into(), ..Message::default() };
+        let unread = message("Subject: x\n\nStatus: body\n");
+        let read = "STATUS: RO\nSubject: x\nX-Keywords: a\n\tb\nX-UID: 3\n\nStatus: body\n";
+        assert_eq!(message(read).lasting(), unread.bytes);
+        assert_eq!(unread.lasting(), unread.bytes);
+        for whole in ["", "Subject", "Subject: x\n", "\nbody", "Statusx: 1\n Status: 2\n"] {
+            assert_eq!(message(whole).lasting(), whole.as_bytes());
+        }
     }
 
     #[test]

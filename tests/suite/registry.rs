@@ -17,6 +17,7 @@ const NOT_FROM_A_SITE: &[(&str, &str)] = &[
     ("file-edited", "told of the target; see tests/suite/cli.rs"),
     ("file-foreign", "told of the target; see tests/suite/cli.rs"),
     ("message-foreign", "told of the target; see tests/suite/passes.rs"),
+    ("message-in-the-way", "told of the target; see tests/suite/standing.rs"),
     ("message-outdated", "told of the target; see tests/suite/passes.rs"),
     ("site-not-quiet", "told at --final only; see tests/suite/passes.rs"),
     ("site-queue-undelivered", "told at --final only; see tests/suite/passes.rs"),
