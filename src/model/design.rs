@@ -483,6 +483,16 @@ impl Design {
         rest.take_while(move |copy| copy.to == *address)
     }
 
+    /// The route of exactly this address.
+    pub fn route_of(&self, address: &Address) -> Option<&Route> {
+        let pattern = Pattern {
+            domain: DomainPattern::Domain(address.domain.clone()),
+            local: LocalPattern::Exact(address.local.clone()),
+        };
+        let at = self.routes.binary_search_by(|route| route.pattern.cmp(&pattern)).ok()?;
+        self.routes.get(at)
+    }
+
     /// Whether mail for the domain stays here.
     pub fn serves(&self, name: &DomainName) -> bool {
         let under = |suffix: &BStr| self.domains.get(&DomainPattern::Under(suffix.into()));

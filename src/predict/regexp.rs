@@ -4,11 +4,13 @@ use super::Error;
 use super::table::logical_lines;
 use crate::model::RelPath;
 use bstr::{BStr, BString, ByteSlice as _};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
+use regex_syntax::ast::{self, AssertionKind, Ast};
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A table of regular expressions.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(super) struct Patterns {
 
 #[derive(Debug)]
 enum Part {
-    Rule { front: BString, regex: Regex, negated: bool, pattern: BString, value: BString },
+    Rule { pattern: Pattern, row: BString, value: BString },
     If { condition: Condition, parts: Vec<Self> },
 }
 
@@ -34,7 +36,63 @@ enum Condition {
     /// Addresses of one domain; there may be a thousand such blocks, found by the domain.
     Domain(BString),
     /// Addresses that match, or do not match.
-    Matches { regex: Regex, negated: bool },
+    Matches(Pattern),
+}
+
+/// A pattern that is read.
+#[derive(Debug)]
+struct Pattern {
+    /// What each match begins with, in any case; empty where nothing is known of it.
+    front: BString,
+    /// The rest of it looks at what is behind the front.
+    is_divided: bool,
+    regex: Arc<Regex>,
+    negated: bool,
+}
+
+impl Pattern {
+    fn captures<'k>(&self, key: &'k [u8]) -> Option<Captures<'k>> {
+        if !starts_with(key, &self.front) {
+            return None;
+        }
+        if !self.is_divided {
+            return self.regex.captures(key);
+        }
+        let end = self.front.len();
+        // Of several matches the first counts: where this one does not begin there, none does.
+        let begins = |groups: &Captures<'_>| groups.get(0).is_some_and(|it| it.start() == end);
+        self.regex.captures_at(key, end).filter(begins)
+    }
+
+    fn holds(&self, key: &[u8]) -> bool {
+        self.captures(key).is_some() != self.negated
+    }
+}
+
+/// Regular expressions by their source. The patterns of a thousand lists differ in the lists' names,
+/// in front, and to build an expression takes longer than all else that is done with it.
+#[derive(Default)]
+struct Built(BTreeMap<(String, bool), Arc<Regex>>);
+
+impl Built {
+    fn get(&mut self, source: &str, case_blind: bool) -> Result<Arc<Regex>, String> {
+        let key = (source.to_owned(), case_blind);
+        if let Some(known) = self.0.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let regex = RegexBuilder::new(source)
+            .unicode(false)
+            .case_insensitive(case_blind)
+            .size_limit(1 << 22)
+            // There may be thousands, and each would keep a table of its own.
+            .dfa_size_limit(0)
+            .build();
+        let last =
+            |error: regex::Error| error.to_string().lines().last().unwrap_or_default().to_owned();
+        let regex = Arc::new(regex.map_err(last)?);
+        self.0.insert(key, Arc::clone(&regex));
+        Ok(regex)
+    }
 }
 
 impl Patterns {
@@ -48,6 +106,7 @@ impl Patterns {
         // Open blocks, the outermost first: condition, none for the table itself, and what is in
         // them so far.
         let mut open: Vec<(Option<Condition>, Vec<Part>)> = vec![(None, Vec::new())];
+        let mut built = Built::default();
         for (line, _, text) in logical_lines(text) {
             let trimmed = text.trim_ascii().as_bstr();
             if trimmed.eq_ignore_ascii_case(b"endif") {
@@ -59,19 +118,17 @@ impl Patterns {
                 continue;
             }
             if let Some(rest) = trimmed.strip_prefix(b"if ") {
-                let condition = condition(rest.trim_ascii().as_bstr());
+                let condition = condition(rest.trim_ascii().as_bstr(), &mut built);
                 open.push((Some(condition.map_err(|what| malformed(line, &what))?), Vec::new()));
                 continue;
             }
-            let (regex, negated, source, value) =
-                pattern(trimmed).map_err(|what| malformed(line, &what))?;
+            let (pattern, row, value) =
+                pattern(trimmed, &mut built).map_err(|what| malformed(line, &what))?;
             if value.is_empty() {
                 return Err(malformed(line, "a pattern without a value"));
             }
             if let Some(inner) = open.last_mut() {
-                let front =
-                    if negated { BString::default() } else { literal_front(source.as_bstr()) };
-                inner.1.push(Part::Rule { front, regex, negated, pattern: source, value });
+                inner.1.push(Part::Rule { pattern, row, value });
             }
         }
         let (Some((None, parts)), true) = (open.pop(), open.is_empty()) else {
@@ -123,19 +180,17 @@ fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p BStr)> {
         Part::If { condition, parts } => {
             let holds = match condition {
                 Condition::Domain(name) => domain(key).is_some_and(|domain| domain == **name),
-                Condition::Matches { regex, negated } => regex.is_match(key) != *negated,
+                Condition::Matches(pattern) => pattern.holds(key),
             };
             holds.then(|| parts.iter().find_map(|part| matched(part, key))).flatten()
         }
-        Part::Rule { regex, negated: true, pattern, value, .. } => {
-            (!regex.is_match(key)).then(|| (value.clone(), pattern.as_bstr()))
+        Part::Rule { pattern, row, value } if pattern.negated => {
+            pattern.holds(key).then(|| (value.clone(), row.as_bstr()))
         }
-        // A domain of many lists has many rules, and each is for one of them.
-        Part::Rule { front, .. } if !starts_with(key, front) => None,
-        Part::Rule { regex, negated: false, pattern, value, .. } => {
-            let groups = regex.captures(key)?;
+        Part::Rule { pattern, row, value } => {
+            let groups = pattern.captures(key)?;
             let group = |number: usize| groups.get(number).map(|group| group.as_bytes().as_bstr());
-            Some((substituted(value.as_bstr(), group), pattern.as_bstr()))
+            Some((substituted(value.as_bstr(), group), row.as_bstr()))
         }
     }
 }
@@ -144,10 +199,30 @@ fn starts_with(key: &[u8], front: &[u8]) -> bool {
     key.get(..front.len()).is_some_and(|start| start.eq_ignore_ascii_case(front))
 }
 
+/// Divides a pattern behind the plain bytes that it begins with: `^a-b\+` and `[^@]*@`.
+fn divided(source: &str) -> Option<(BString, &str)> {
+    let Ok(Ast::Concat(ref parts)) = ast::parse::Parser::new().parse(source) else { return None };
+    let (first, rest) = parts.asts.split_first()?;
+    let Ast::Assertion(start) = first else { return None };
+    if start.kind != AssertionKind::StartLine {
+        return None;
+    }
+    let mut front = BString::default();
+    let mut end = start.span.end.offset;
+    for part in rest {
+        let Ast::Literal(literal) = part else { break };
+        if !literal.c.is_ascii() {
+            break;
+        }
+        front.push(u8::try_from(literal.c).ok()?);
+        end = literal.span.end.offset;
+    }
+    Some((front, source.get(end..)?)).filter(|(front, _)| !front.is_empty())
+}
+
 /// What each match of a pattern begins with, letters in any case: `a-b` of `^(a-b\+[^@]*)@`.
-fn literal_front(source: &BStr) -> BString {
-    let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
-    let parsed = source.to_str().ok().and_then(|source| parser.parse(source).ok());
+fn literal_front(source: &str) -> BString {
+    let parsed = ParserBuilder::new().utf8(false).unicode(false).build().parse(source).ok();
     let anchored = parsed.filter(|hir| hir.properties().look_set_prefix().contains(Look::Start));
     let fronts = anchored.map(|hir| Extractor::new().extract(&hir));
     fronts.and_then(|fronts| Some(fronts.longest_common_prefix()?.into())).unwrap_or_default()
@@ -187,17 +262,18 @@ fn substituted<'k>(value: &BStr, group: impl Fn(usize) -> Option<&'k BStr>) -> B
 }
 
 /// Reads what stands behind `if`.
-fn condition(text: &BStr) -> Result<Condition, String> {
+fn condition(text: &BStr, built: &mut Built) -> Result<Condition, String> {
     let literal = text.strip_prefix(b"/").and_then(|rest| rest.strip_suffix(b"/"));
     if let Some(domain) = literal.and_then(|literal| literal_domain(literal.as_bstr())) {
         return Ok(Condition::Domain(domain));
     }
-    let (regex, negated, ..) = pattern(text)?;
-    Ok(Condition::Matches { regex, negated })
+    let (pattern, ..) = pattern(text, built)?;
+    Ok(Condition::Matches(pattern))
 }
 
-/// Divides `[!]/pattern/flags value`; matching ignores case unless a flag says otherwise.
-fn pattern(text: &BStr) -> Result<(Regex, bool, BString, BString), String> {
+/// Divides `[!]/pattern/flags value`; matching ignores case unless a flag says otherwise. Tells the
+/// pattern's source too.
+fn pattern(text: &BStr, built: &mut Built) -> Result<(Pattern, BString, BString), String> {
     let (text, negated) = match text.strip_prefix(b"!") {
         Some(rest) => (rest.trim_ascii_start().as_bstr(), true),
         None => (text, false),
@@ -229,16 +305,14 @@ fn pattern(text: &BStr) -> Result<(Regex, bool, BString, BString), String> {
     let utf8 = source.to_str().map_err(|_| "bytes that are not UTF-8")?;
     // Each `i` turns it the other way.
     let case_blind = flags.iter().fold(true, |blind, flag| blind != (*flag == b'i'));
-    let regex = RegexBuilder::new(utf8)
-        .unicode(false)
-        .case_insensitive(case_blind)
-        .size_limit(1 << 22)
-        // There may be tens of thousands, and each would keep a table of its own.
-        .dfa_size_limit(0)
-        .build();
-    let regex =
-        regex.map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())?;
-    Ok((regex, negated, source.into(), value.trim_ascii().into()))
+    let halves = divided(utf8);
+    let (front, rest) = match &halves {
+        Some((front, rest)) => (front.clone(), *rest),
+        None => (literal_front(utf8), utf8),
+    };
+    let regex = built.get(rest, case_blind)?;
+    let pattern = Pattern { front, is_divided: halves.is_some(), regex, negated };
+    Ok((pattern, source.into(), value.trim_ascii().into()))
 }
 
 /// `a.example` of `@a\.example$`: a condition that names one domain and nothing else.
@@ -292,7 +366,7 @@ mod tests {
 
     #[test]
     fn the_front_of_a_pattern_is_what_every_match_begins_with() {
-        let front = |source: &str| super::literal_front(source.into()).to_string();
+        let front = |source: &str| super::literal_front(source).to_string();
         assert_eq!(front(r"^list\.a-help@x\.example$"), "list.a-help@x.example");
         assert_eq!(front(r#"^(club\+[^@"]*@x\.example)$"#), "club+");
         assert_eq!(front("^a-((b|c)-d|e)@x$"), "a-");

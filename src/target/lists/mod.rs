@@ -17,7 +17,7 @@ use super::wiring::{User, Way, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
-use crate::model::design::{Design, DomainPattern, ListManager, LocalPattern, MailingList, Role};
+use crate::model::design::{Design, DomainPattern, ListManager, MailingList, Role};
 use crate::model::list::List;
 use crate::model::{self, Address, DomainName, RelPath};
 use bstr::{BString, ByteSlice as _};
@@ -165,10 +165,7 @@ fn owners(list: &MailingList, design: &Design) -> Vec<Address> {
         if *owner.local.as_bstr() != of_list {
             return None;
         }
-        let route = design.routes.iter().find(|route| {
-            route.pattern.domain == DomainPattern::Domain(owner.domain.clone())
-                && route.pattern.local == LocalPattern::Exact(owner.local.clone())
-        })?;
+        let route = design.route_of(owner)?;
         let targets = route.targets.iter().map(|target| match target {
             model::design::Target::Address(address) => Some(address.clone()),
             _ => None,

@@ -7,7 +7,7 @@ use super::rows::{Block, Place};
 use super::tables::{Tables, discarding};
 use crate::model::Address;
 use crate::model::command_address::Command;
-use crate::model::design::{Design, DomainPattern, INSIDE, LocalPattern, Pattern, Target};
+use crate::model::design::{Design, INSIDE, Target};
 use crate::target::wiring::{ListWiring, Post, Taken, Way};
 use bstr::BString;
 
@@ -138,11 +138,7 @@ impl Tables {
     }
     /// The list's row leads to its members, and to what else its address has on the old server.
     fn add_members(&mut self, own: &Address, members: &[Address], design: &Design) {
-        let domain = DomainPattern::Domain(own.domain.clone());
-        let pattern = Pattern { domain, local: LocalPattern::Exact(own.local.clone()) };
-        let at = design.routes.binary_search_by(|route| route.pattern.cmp(&pattern));
-        let route = at.ok().and_then(|at| design.routes.get(at));
-        let targets = route.map(|route| &*route.targets).unwrap_or_default();
+        let targets = design.route_of(own).map(|route| &*route.targets).unwrap_or_default();
         let targets = targets.iter().filter(|to| !matches!(to, Target::Store(to) if to == own));
         let targets: Vec<Target> = targets.cloned().collect();
         self.widest = self.widest.max(members.len() + targets.len());

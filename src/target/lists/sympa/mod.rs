@@ -15,7 +15,7 @@ mod wiring;
 use super::told::Told;
 use super::{Kept, Manager, Run, is_host, last_post, neutral};
 use crate::finding::Findings;
-use crate::model::design::{Design, DomainPattern, LocalPattern, MailingList, Pattern};
+use crate::model::design::{Design, MailingList};
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::wiring::Wiring;
 use crate::target::{Artifact, Audience, Content};
@@ -136,13 +136,9 @@ fn is_name(address: &Address) -> bool {
 fn robots<'a>(lists: &[&Run<'a>], design: &Design) -> BTreeMap<&'a DomainName, &'static str> {
     let is_free = |domain: &DomainName, name: &str| {
         let at = design.real(&Address::new(name, domain));
-        let pattern = Pattern {
-            domain: DomainPattern::Domain(at.domain.clone()),
-            local: LocalPattern::Exact(at.local.clone()),
-        };
         !design.mailboxes.contains_key(&at)
             && !design.lists.contains_key(&at)
-            && design.routes.binary_search_by(|route| route.pattern.cmp(&pattern)).is_err()
+            && design.route_of(&at).is_none()
     };
     let domains = lists.iter().map(|run| &run.list.list.address.domain);
     let robot = |domain| {
