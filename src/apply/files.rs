@@ -27,12 +27,22 @@ enum Decision {
     Unchanged,
     /// Write it there.
     Write(RelPath),
-    /// Somebody else's file is there: ours goes beside it, unless it is there already.
-    Beside(RelPath, bool),
+    /// Somebody else's file is there: ours goes beside it.
+    Beside(RelPath, Besides),
     /// Somebody changed ours, and there is nothing new to say.
     LeaveEdited,
     /// Somebody changed ours, there is something new, and nothing may be put beside it.
     LeaveStale,
+}
+
+/// What there is where ours goes beside another file.
+enum Besides {
+    /// Nothing, or what an earlier run put there.
+    Missing,
+    /// Ours, as it shall be.
+    There,
+    /// Somebody else's file again.
+    Foreign,
 }
 
 /// A file that waits for its name, and the digest of its bytes.
@@ -55,13 +65,16 @@ pub(super) fn write(
     let folders: Vec<&[Artifact]> = folders.collect();
     // First those that shall be there, so that each has its owner before anything is in it; one after
     // the other, for one may lie in another.
-    let made: Vec<Applied> = folders.iter().map(|files| writer.make_folders(files)).collect();
+    let made: Vec<(Vec<&RelPath>, Applied)> =
+        folders.iter().map(|files| writer.make_folders(files)).collect();
+    let (made, told_of): (Vec<_>, Vec<_>) = made.into_iter().unzip();
     let prepared: Vec<_> = folders.par_iter().map(|files| writer.prepare(files)).collect();
     let (waiting, told): (Vec<Vec<Waiting>>, Vec<Applied>) = prepared.into_iter().unzip();
-    made.into_iter().chain(told).for_each(|told| applied.absorb(told));
+    told_of.into_iter().chain(told).for_each(|told| applied.absorb(told));
     remove_stale(plan, tree, journal, applied);
-    let record: Vec<(RelPath, String)> =
-        waiting.iter().flatten().map(|file| (file.path.clone(), file.digest.clone())).collect();
+    let folders = made.into_iter().flatten().map(|path| (path.clone(), String::new()));
+    let files = waiting.iter().flatten().map(|file| (file.path.clone(), file.digest.clone()));
+    let record: Vec<(RelPath, String)> = folders.chain(files).collect();
     if record.is_empty() {
         return Ok(());
     }
@@ -102,14 +115,16 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn make_folders(&self, files: &[Artifact]) -> Applied {
+    /// Makes the folders among the files; tells those that were not there.
+    fn make_folders<'f>(&self, files: &'f [Artifact]) -> (Vec<&'f RelPath>, Applied) {
         let mut applied = Applied::default();
         let mut folders = files.iter().filter(|file| file.content == Content::Folder).peekable();
         if let Some(first) = folders.peek() {
             make_parents(self.tree, first, &self.owners, &mut applied);
         }
-        folders.for_each(|file| make_folder(self.tree, file, &self.owners, &mut applied));
-        applied
+        let make = |file: &&Artifact| make_folder(self.tree, file, &self.owners, &mut applied);
+        let made = folders.filter(make).map(|file| &file.path).collect();
+        (made, applied)
     }
 
     /// Writes the files of one folder under temporary names.
@@ -175,8 +190,15 @@ impl Writer<'_> {
                 Content::File(_) | Content::Folder => {}
             }
             let path = path.parent().join([name.as_bytes(), b".unqmail"].concat());
-            let there = root.read_if_there(&path, LARGEST)?;
-            Ok(Decision::Beside(path, there.is_some_and(|there| there == file.bytes())))
+            let Some(there) = root.read_if_there(&path, LARGEST)? else {
+                return Ok(Decision::Beside(path, Besides::Missing));
+            };
+            let besides = match () {
+                () if there == file.bytes() => Besides::There,
+                () if self.journal.has(&path, &digest(&there)) => Besides::Missing,
+                () => Besides::Foreign,
+            };
+            Ok(Decision::Beside(path, besides))
         };
         let is_link = matches!(file.content, Content::Link(_));
         let there = match stat.kind {
@@ -246,6 +268,47 @@ fn remove_stale(plan: &Plan, tree: &Tree, journal: &Journal, applied: &mut Appli
     }
 }
 
+/// Removes the folders of lists that are in the plan no more and in which nothing is left. Tells of the
+/// others: somebody else has put something there, or changed it.
+pub(super) fn remove_empty(plan: &Plan, tree: &Tree, journal: &Journal, applied: &mut Applied) {
+    let planned: BTreeSet<&RelPath> = plan.artifacts.iter().map(|file| &file.path).collect();
+    let is_in_use = |folder: &RelPath| {
+        let behind = planned.range::<RelPath, _>(folder..);
+        let mut behind = behind.take_while(|path| path.as_bstr().starts_with(folder.as_ref()));
+        behind.any(|path| path.starts_with(folder))
+    };
+    for home in crate::target::lists::HOMES.iter().map(RelPath::new) {
+        let stale = journal.paths().filter(|path| path.starts_with(&home));
+        let stale = stale.filter(|path| !planned.contains(path));
+        let above = |path: RelPath| {
+            let up = |path: &RelPath| Some(path.parent()).filter(|path| *path != home);
+            std::iter::successors(Some(path), up)
+        };
+        let folders: BTreeSet<RelPath> =
+            stale.flat_map(above).filter(|path| !is_in_use(path)).collect();
+        for folder in folders.iter().rev() {
+            match tree.remove_empty(folder) {
+                Ok(removed) => applied.removed += usize::from(removed),
+                Err(error) => applied.failures.push(error),
+            }
+        }
+        // What is left of a list: `DOMAIN/LIST`.
+        let depth = home.components().count() + 2;
+        for folder in folders.iter().filter(|folder| folder.components().count() == depth) {
+            if tree.stat(folder).is_ok_and(|there| there.is_some()) {
+                applied.findings.push(Finding::new(
+                    &code::FILE_EDITED,
+                    Disposition::Manual,
+                    Origin::file(folder),
+                    folder.as_bstr(),
+                    "the old server has the list no more, and its folder holds what unqmail did not write, or what was changed since",
+                    "that stays as it is",
+                ));
+            }
+        }
+    }
+}
+
 /// Counts and reports a decision; returns where to write, if anywhere.
 fn settle(decision: Decision, file: &Artifact, applied: &mut Applied) -> Option<RelPath> {
     let mut report = |code, disposition, message: &'static str, effect: String| {
@@ -265,15 +328,21 @@ fn settle(decision: Decision, file: &Artifact, applied: &mut Applied) -> Option<
             applied.unchanged += 1;
             None
         }
-        Decision::Beside(path, is_there) => {
+        Decision::Beside(path, besides) => {
+            let effect = match besides {
+                Besides::Foreign => {
+                    format!("it stays as it is, and so does {path}; ours is nowhere")
+                }
+                _ => format!("it stays as it is; ours is beside it: {path}"),
+            };
             report(
                 &code::FILE_FOREIGN,
                 Disposition::Manual,
                 "a file that unqmail did not write is in the way",
-                format!("it stays as it is; ours is beside it: {path}"),
+                effect,
             );
-            applied.unchanged += usize::from(is_there);
-            (!is_there).then_some(path)
+            applied.unchanged += usize::from(matches!(besides, Besides::There));
+            Some(path).filter(|_| matches!(besides, Besides::Missing))
         }
         Decision::LeaveEdited => {
             applied.unchanged += 1;
@@ -298,15 +367,24 @@ fn settle(decision: Decision, file: &Artifact, applied: &mut Applied) -> Option<
     }
 }
 
-fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) {
-    match tree.stat(&file.path) {
-        Ok(Some(stat)) if stat.kind == Kind::Folder => applied.unchanged += 1,
-        Ok(_) => match tree.make_folder(&file.path, owners.folder(file.audience)) {
-            Ok(_) => applied.written += 1,
-            Err(error) => applied.failures.push(error),
-        },
-        Err(error) => applied.failures.push(error),
+/// Makes a folder; tells whether it was not there.
+fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Applied) -> bool {
+    let made = tree.stat(&file.path).and_then(|there| {
+        let is_there = there.is_some_and(|stat| stat.kind == Kind::Folder);
+        if !is_there {
+            tree.make_folder(&file.path, owners.folder(file.audience))?;
+        }
+        Ok(!is_there)
+    });
+    match made {
+        Ok(true) => applied.written += 1,
+        Ok(false) => applied.unchanged += 1,
+        Err(error) => {
+            applied.failures.push(error);
+            return false;
+        }
     }
+    true
 }
 
 /// A list's folder and those above it, up to the list manager's home, belong to the list manager;

@@ -109,7 +109,7 @@ fn gone<'a>(
     options: &Options,
     applied: &mut Applied,
 ) -> fsys::Result<(Vec<Task<'a>>, Orphans)> {
-    let mut left = mail::recorded(job.tree, &RelPath::new(HOMES), homes)?;
+    let mut left = mail::recorded(job.tree, mail::RECORDS, &RelPath::new(HOMES), homes)?;
     let unread = unread(plan, job, &left);
     if job.pass == Pass::Final {
         applied.findings.extend(unread.iter().map(cannot_be_read));
@@ -171,9 +171,14 @@ fn cannot_be_read(home: &RelPath) -> Finding {
 
 /// A mailbox that only the record of earlier passes knows. Its home is `DOMAIN/USER`.
 fn gone_mailbox<'a>(home: RelPath, options: &Options) -> Option<Task<'a>> {
-    let (user, domain) = (home.file_name(), home.parent());
-    let subject = BString::from([user.as_bytes(), b"@", domain.file_name().as_bytes()].concat());
+    let subject = subject(&home);
     options.only.covers_text(&subject).then_some(Task { home, subject, stores: &[] })
+}
+
+/// The address that has a home `…/DOMAIN/NAME`.
+pub(super) fn subject(home: &RelPath) -> BString {
+    let (name, domain) = (home.file_name(), home.parent());
+    [name.as_bytes(), b"@", domain.file_name().as_bytes()].concat().into()
 }
 
 fn report(task: &Task<'_>, moved: &Moved, pass: Pass, applied: &mut Applied) {

@@ -9,6 +9,7 @@ mod journal;
 mod link;
 mod mailboxes;
 mod only;
+mod posts;
 mod quiet;
 mod room;
 mod standing;
@@ -24,14 +25,12 @@ use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self};
-use crate::mail::{self, Job, Moved, Orphans, Progress};
+use crate::mail::{Job, Moved, Orphans, Progress};
 use crate::model::RelPath;
 use crate::model::seen::Memory;
 use crate::plan::Plan;
-use bstr::{BStr, ByteSlice as _};
 use commit::Committed;
 use journal::Journal;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -191,46 +190,13 @@ pub fn apply(
     let (memory, committed) = mailboxes::copy(plan, &job, options, &options.memory, &mut applied);
     applied.took = begun.elapsed();
     if options.pass != Pass::Late {
-        copy_posts(plan, &job, &options.only, &mut applied);
+        posts::copy(plan, &job, &options.only, &mut applied);
+    }
+    if options.pass == Pass::Final && options.only.is_all() {
+        files::remove_empty(plan, tree, &journal, &mut applied);
     }
     let changed = Some(&memory).filter(|memory| **memory != options.memory);
     conclude(tree, changed, committed, &mut applied)?;
     applied.stopped = progress.stopped();
     Ok(applied)
-}
-
-fn copy_posts(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
-    let homes = plan.owned();
-    for (list, from, to) in plan.archives() {
-        if job.progress.stopped() {
-            return;
-        }
-        if !only.covers(list) {
-            continue;
-        }
-        // Where no program runs the list its posts are root's.
-        let is_managed = homes.iter().any(|(home, _)| to.starts_with(home));
-        let ids = if is_managed { plan.design.ids.lists } else { (0, 0) };
-        match mail::copy_post(job.root, job.tree, from, &to, ids) {
-            Ok(copied) => applied.posts += u64::from(copied),
-            Err(error) => applied.failures.push(error),
-        }
-    }
-    for (_, folder, wanted) in plan.pending().filter(|(list, ..)| only.covers(list)) {
-        if let Err(error) = remove_decided(job.tree, &folder, &wanted) {
-            applied.failures.push(error);
-        }
-    }
-}
-
-/// Takes away the copies of posts that do not wait on the old server any more, so that nobody sends
-/// them to the list once more.
-fn remove_decided(tree: &Tree, folder: &RelPath, wanted: &BTreeSet<&BStr>) -> fsys::Result<()> {
-    let there = match tree.root().list(folder) {
-        Ok(there) => there,
-        Err(error) if error.is_missing() => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let decided = there.iter().filter(|entry| !wanted.contains(entry.name.as_bstr()));
-    decided.map(|entry| folder.join(&entry.name)).try_for_each(|path| tree.remove(&path))
 }

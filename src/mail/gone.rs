@@ -74,13 +74,15 @@ pub(super) fn foreign(mailbox: &Mailbox<'_>, known: &BTreeSet<BString>) -> Resul
     Ok(count)
 }
 
-/// The homes of all mailboxes of which there is a record, but for those that are known.
+/// The homes of all mailboxes or lists of which there is a record, `DOMAIN/NAME` in a folder, but for
+/// those that are known.
 pub fn recorded(
     tree: &crate::fsys::tree::Tree,
+    records: &str,
     homes: &RelPath,
     known: &BTreeSet<&RelPath>,
 ) -> Result<BTreeSet<RelPath>> {
-    let records = RelPath::new(super::record::RECORDS);
+    let records = RelPath::new(records);
     let list = |path: &RelPath| match tree.root().list(path) {
         Ok(entries) => Ok(entries),
         Err(error) if error.is_missing() => Ok(Vec::new()),

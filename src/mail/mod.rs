@@ -21,14 +21,14 @@ mod record;
 mod settled;
 mod standing;
 
-pub use archive::copy_post;
+pub use archive::{POSTS, Posts, copy_posts};
 pub use convert::Converted;
 pub use digests::Told;
 pub use gone::recorded;
 pub use name::base;
 pub use orphans::Orphans;
 pub use pass::Pass;
-pub use record::Completed;
+pub use record::{Completed, RECORDS};
 pub use settled::{Looked, Remembered, look};
 pub use standing::Standing;
 

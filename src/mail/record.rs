@@ -24,7 +24,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 
 /// Where the records of all mailboxes lie.
-pub(super) const RECORDS: &str = "var/lib/unqmail/mail";
+pub const RECORDS: &str = "var/lib/unqmail/mail";
 
 const HEAD: &[u8] = b"unqmail.mail/1\n";
 /// Begins the name of a time: no folder has a slash in its own.

@@ -22,7 +22,7 @@ use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::command::program_of;
-use crate::model::design::{Design, DomainPattern, MailCopy, Role};
+use crate::model::design::{Design, DomainPattern, MailCopy, MailingList, Role};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
@@ -38,7 +38,7 @@ use crate::resolve::Resolver;
 use crate::source::{self, Layout};
 use crate::target::{self, Artifact, Choices, Content, Emitted};
 use crate::translate;
-use bstr::{BStr, BString};
+use bstr::BString;
 use explained::Explained;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,24 +252,17 @@ impl Plan {
         self.design.mailboxes.keys().chain(self.design.lists.keys()).collect()
     }
 
-    /// Archived posts to copy, and those that wait: the list, the old server's file and the new one's.
-    pub fn archives(&self) -> impl Iterator<Item = (&Address, &RelPath, RelPath)> {
-        self.design.lists.iter().flat_map(|(address, list)| {
+    /// The posts of each list to copy, archived ones and those that wait: the old server's file and
+    /// the new one's.
+    pub fn posts(&self) -> impl Iterator<Item = (&MailingList, Vec<(&RelPath, RelPath)>)> {
+        self.design.lists.values().map(|list| {
             let folder = target::lists::of(list.manager).archive(list);
             let posts = list.list.archive.posts.iter();
-            let posts =
-                posts.map(move |(number, from)| (address, from, folder.join(number.to_string())));
+            let posts = posts.map(move |(number, from)| (from, folder.join(number.to_string())));
             let folder = target::lists::pending(list);
             let waiting = list.list.pending.iter().map(|post| &post.file);
-            posts.chain(waiting.map(move |from| (address, from, folder.join(from.file_name()))))
-        })
-    }
-
-    /// The folders of posts that wait: the list, the folder and the names that there shall be.
-    pub fn pending(&self) -> impl Iterator<Item = (&Address, RelPath, BTreeSet<&BStr>)> {
-        self.design.lists.iter().map(|(address, list)| {
-            let names = list.list.pending.iter().map(|post| post.file.file_name());
-            (address, target::lists::pending(list), names.collect())
+            let waiting = waiting.map(move |from| (from, folder.join(from.file_name())));
+            (list, posts.chain(waiting).collect())
         })
     }
 

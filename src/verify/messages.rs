@@ -32,7 +32,7 @@ pub(super) struct Check<'a> {
 
 /// Checks the archived posts of lists.
 pub(super) fn check_posts(plan: &Plan, sides: Sides<'_>, verified: &mut Verified) {
-    for (_, from, to) in plan.archives() {
+    for (from, to) in plan.posts().flat_map(|(_, posts)| posts) {
         verified.count("posts", 1);
         let open = |root: &Root, path: &RelPath| {
             root.folder(&path.parent()).and_then(|folder| folder.open(path.file_name()))

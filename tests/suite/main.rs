@@ -30,6 +30,7 @@ mod golden;
 mod hostile;
 mod hostile_lists;
 mod link;
+mod list_passes;
 mod list_words;
 mod lists;
 mod mboxes;

@@ -26,6 +26,9 @@ use bstr::{BString, ByteSlice as _};
 #[derive(Clone, Copy, Debug)]
 pub struct Lists;
 
+/// Where the folders `DOMAIN/LIST` of lists lie on the new host.
+pub const HOMES: &[&str] = &["var/lib/unqmail/lists", "var/spool/mlmmj"];
+
 /// What works where a manager knows the commands that people use most.
 const SOME_COMMANDS: &str = "subscribe, unsubscribe, help and owner work, what was refused is refused; others are answered with help";
 
