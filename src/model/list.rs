@@ -14,6 +14,7 @@ pub use text::{Occasion, Piece, Text};
 
 use super::{Address, Origin, RelPath, Sourced};
 use bstr::BString;
+use std::collections::BTreeSet;
 
 /// A mailing list: who is in it and what its rules are.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct List {
     pub subscribers: Vec<Sourced<Address>>,
     /// Get digests.
     pub digest: Vec<Sourced<Address>>,
+    /// Digests are sent; where they are not, who is to get them gets nothing.
+    pub digests: Sourced<bool>,
     /// Decide about posts.
     pub moderators: Vec<Sourced<Address>>,
     /// Decide about subscriptions.
@@ -194,6 +197,22 @@ impl List {
     /// Whether moderators decide who is a member, or subscribe others themselves (`remote`).
     pub fn moderates_members(&self) -> bool {
         self.subscribing.value == Subscribing::Moderated || self.powers.subscribe_others.is_some()
+    }
+
+    /// Members who get nothing: those of digests that are not sent, but for subscribers.
+    pub fn silent(&self) -> Vec<&Sourced<Address>> {
+        if self.digests.value {
+            return Vec::new();
+        }
+        let regular: BTreeSet<Address> =
+            self.subscribers.iter().map(|member| member.value.to_lower()).collect();
+        let gets_nothing = |member: &&Sourced<Address>| !regular.contains(&member.value.to_lower());
+        self.digest.iter().filter(gets_nothing).collect()
+    }
+
+    /// Those who get digests.
+    pub fn digesters(&self) -> &[Sourced<Address>] {
+        if self.digests.value { &self.digest } else { &[] }
     }
 
     /// Those who decide about posts or members, if there was something to decide: others in such a

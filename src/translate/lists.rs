@@ -83,6 +83,19 @@ impl Translator<'_> {
                 "the new list has nothing like it",
             );
         }
+        if !list.digests.value && !list.digest.is_empty() {
+            self.find(
+                &code::LIST_SETTING_UNMAPPED,
+                Disposition::Adapted,
+                &list.digests.origin,
+                list.address.to_bytes(),
+                format!(
+                    "the list sends no digests, and has {} members for them",
+                    list.digest.len()
+                ),
+                "they stay members and get nothing, as before",
+            );
+        }
         // On Mailman such posts wait for a moderator; Sympa asks as ezmlm did.
         let asks = matches!(manager, ListManager::Mailman | ListManager::Sympa);
         if list.confirm_posts.value && !asks {

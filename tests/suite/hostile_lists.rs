@@ -78,7 +78,8 @@ fn club(editor: &str) -> String {
 fn editor() -> String {
     format!(
         "|/usr/bin/ezmlm-reject '/{CLUB}'%0A|/usr/bin/ezmlm-checksub -n '/{CLUB}' deny%0A\
-         |/usr/bin/ezmlm-checksub '/{CLUB}' . digest allow mod%0A|/usr/bin/ezmlm-send '/{CLUB}'%0A"
+         |/usr/bin/ezmlm-checksub '/{CLUB}' . digest allow mod%0A|/usr/bin/ezmlm-send '/{CLUB}'%0A\
+         |/usr/bin/ezmlm-get '/{CLUB}'%0A"
     )
 }
 

@@ -150,6 +150,50 @@ fn a_post_a_member_file_or_a_file_beside_of_somebody_else_is_never_overwritten()
     assert!(read(&conf.with_file_name("main.cf.unqmail")).contains("message_size_limit = 1000000"));
 }
 
+#[test]
+fn members_for_digests_that_are_not_sent_stay_members_and_get_nothing() {
+    for (manager, file, wanted) in [
+        ("mlmmj", "var/spool/mlmmj/a.example/club/nomailsubs.d/d", "dan@b.example\n"),
+        ("alias", "etc/postfix/unqmail/aliases", "club@a.example joe@b.example\n"),
+        ("mailman", "etc/mailman3/unqmail/lists.jsonl", "\"digests_enabled\":false"),
+        ("sympa", "etc/unqmail/sympa/members.jsonl", "\"reception\":\"nomail\""),
+    ] {
+        let settings = format!("[lists]\nmanager = '{manager}'\n");
+        let laid = Laid::small_with(LIST, &settings).migrated();
+        let text = read(&laid.target.join(file));
+        assert!(text.contains(wanted), "{manager}: {text}");
+        let plan = laid.plan(&[]).all();
+        assert!(plan.contains("sends no digests, and has 2 members for them"), "{plan}");
+        passed(&laid.verify(&[]));
+    }
+    let sends = format!("{LIST}file {CLUB}/digested\n").replace(
+        "ezmlm-send '/home",
+        "ezmlm-send '/home/vpopmail/domains/a.example/club'\n| |if test -e '/home/vpopmail/domains/a.example/club/digested' && /usr/bin/ezmlm-tstdig '/home/vpopmail/domains/a.example/club'; then /usr/bin/ezmlm-get '/home",
+    );
+    let laid = Laid::small(&sends).migrated();
+    assert!(laid.target.join(SPOOL).join("digesters.d/d").exists());
+    assert!(!laid.plan(&[]).all().contains("sends no digests"));
+}
+
+#[test]
+fn what_ezmlm_reject_does_by_odd_options_is_told_with_its_line() {
+    let odd = LIST.replace("|/usr/bin/ezmlm-send", "|/usr/bin/ezmlm-reject -qfb '/home/vpopmail/domains/a.example/club'\n| |/usr/bin/ezmlm-send");
+    let plan = Laid::small(&odd).plan(&["--format", "json"]).json();
+    let findings = plan["findings"].as_array().unwrap();
+    let told = |words: &str| {
+        let is_it = |it: &&serde_json::Value| it["message"].as_str().unwrap().contains(words);
+        findings.iter().find(is_it).unwrap_or_else(|| panic!("{words}: {findings:?}"))["line"]
+            .clone()
+    };
+    for words in
+        ["drops posts without a word", "the list's -request", "subject or text begins with"]
+    {
+        assert_eq!(told(words), 1);
+    }
+    let usual = LIST.replace("|/usr/bin/ezmlm-send", "|/usr/bin/ezmlm-reject -QF '/home/vpopmail/domains/a.example/club'\n| |/usr/bin/ezmlm-send");
+    assert!(!Laid::small(&usual).plan(&[]).all().contains("without a word"));
+}
+
 /// Files that only say that they are large, a pipe where a file should be, and a folder that leads to
 /// itself.
 #[test]

@@ -364,7 +364,7 @@ fn members_that_were_in_a_database_are_read_from_a_dump() {
     let laid = laid.migrated();
     let folder = laid.target.join("var/spool/mlmmj/a.example/choir");
     assert_eq!(fs::read_to_string(folder.join("subscribers.d/s")).unwrap(), "sue@b.example\n");
-    assert_eq!(fs::read_to_string(folder.join("digesters.d/d")).unwrap(), "dan@b.example\n");
+    assert_eq!(fs::read_to_string(folder.join("nomailsubs.d/d")).unwrap(), "dan@b.example\n");
     // The dump has no table of moderators: the list's own files count.
     let moderators = fs::read_to_string(folder.join("control/moderators")).unwrap();
     assert_eq!(moderators, "joe@a.example\n");

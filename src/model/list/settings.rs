@@ -100,6 +100,7 @@ impl List {
             texts("list-id", self.list_id.as_slice()),
             number("largest-bytes", self.largest.as_ref()),
             number("smallest-bytes", self.smallest.as_ref()),
+            sourced("digests", &self.digests),
             number("digest-posts", self.digest_posts.as_ref()),
             number("digest-seconds", self.digest_seconds.as_ref()),
             number("digest-bytes", self.digest_bytes.as_ref()),

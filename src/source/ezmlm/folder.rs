@@ -156,6 +156,7 @@ fn read_list(
     let [confirm_subscribe, confirm_unsubscribe] =
         options::confirms(&settings, asker, &Origin::file(&manager_path));
     let mut unmapped = options::unmapped(&settings, &add_headers);
+    unmapped.extend(options::rejecting(&editor, asked, &editor_at));
     let is_nowhere = has_trailer && trailer.is_none();
     unmapped.extend(is_nowhere.then(|| {
         Sourced::new("adds a text that is not in the list's folder", settings.origin("addtrailer"))
@@ -179,6 +180,7 @@ fn read_list(
         software: settings.software.name(),
         subscribers,
         digest,
+        digests: options::sends_digests(&settings, &editor, &editor_at),
         moderators,
         subscription_moderators,
         allowed,

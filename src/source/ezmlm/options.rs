@@ -75,6 +75,22 @@ pub(super) fn digests(
     )
 }
 
+/// Whether digests are sent: `editor` calls `ezmlm-get` for it, from version 5 on where the list has
+/// `digested`.
+pub(super) fn sends_digests(
+    settings: &Settings<'_>,
+    editor: &Editor,
+    editor_at: &Origin,
+) -> Sourced<bool> {
+    let sends = editor.runs("ezmlm-get");
+    let place = if sends || !settings.software.is_modern() {
+        editor_at.at(editor.line_of("ezmlm-get"))
+    } else {
+        settings.origin("digested")
+    };
+    Sourced::new(sends, place)
+}
+
 /// For how many seconds a post waits: a day to ten (`ezmlm-clean.c`).
 pub(super) fn held(settings: &Settings<'_>, findings: &mut Findings) -> Option<Sourced<u64>> {
     let hours = ["modtime", "mod/modtime"].into_iter().find_map(|it| settings.number(it, findings));
@@ -147,6 +163,32 @@ pub(super) fn headers(
         removed.push(Sourced::new("Reply-To".into(), settings.origin("replytolist")));
     }
     [added, removed]
+}
+
+/// What `ezmlm-reject` does by options that nothing on a new server is like (`ezmlm-reject.c`).
+pub(super) fn rejecting(
+    editor: &Editor,
+    rejects: Rejects,
+    editor_at: &Origin,
+) -> Vec<Sourced<&'static str>> {
+    let line = editor_at.at(editor.line_of("ezmlm-reject"));
+    let asks = |on, off| editor.switch("ezmlm-reject", on, off) == Some(true);
+    let told = [
+        (
+            rejects.without_address && asks('q', 'Q'),
+            "drops posts without a word where To: and Cc: do not name the list; their senders are told now",
+        ),
+        (
+            rejects.commands && rejects.parts && asks('f', 'F'),
+            "sends posts whose subject is a command on to the list's -request; they are refused now",
+        ),
+        (
+            asks('b', 'B'),
+            "refuses posts whose subject or text begins with subscribe or unsubscribe",
+        ),
+    ];
+    let told = told.into_iter().filter(|(is_on, _)| *is_on);
+    told.map(|(_, effect)| Sourced::new(effect, line.clone())).collect()
 }
 
 /// Settings that nothing on a new server is like.

@@ -245,6 +245,7 @@ mod tests {
             software: "",
             subscribers: members(&["sue@example.org"]),
             digest: members(&["dig@example.org"]),
+            digests: Sourced::new(true, origin()),
             moderators: Vec::new(),
             subscription_moderators: Vec::new(),
             allowed: members(&["al@example.org"]),

@@ -21,7 +21,9 @@ pub(super) fn check(
     // The list itself is none of those whom it sends to.
     let itself = [&own, &list.address].map(|own| own.to_bytes().to_ascii_lowercase());
     let there = found.alias_targets(&own);
-    for member in roles.members.iter().filter(|member| !itself.contains(member)) {
+    let mut recipients = lowered(&list.subscribers);
+    recipients.extend(lowered(list.digesters()));
+    for member in recipients.iter().filter(|member| !itself.contains(member)) {
         verified.count("members", 1);
         if !there.contains(member) {
             verified.differ("member", subject(member), "member", "missing");

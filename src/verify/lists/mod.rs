@@ -79,8 +79,8 @@ fn check_members(planned: &MailingList, spool: &Spool, verified: &mut Verified) 
     };
     let roles = [
         ("subscriber", lowered(&list.subscribers), &spool.subscribers),
-        ("digest subscriber", lowered(&list.digest), &spool.digest),
-        ("member without mail", BTreeSet::new(), &spool.nomail),
+        ("digest subscriber", lowered(list.digesters()), &spool.digest),
+        ("member without mail", lowered(list.silent()), &spool.nomail),
     ];
     for (role, wanted, there) in roles {
         verified.count("members", wanted.len());
@@ -154,8 +154,8 @@ fn check_index(planned: &MailingList, spool: &Spool, files: &Planned<'_>, verifi
     }
 }
 
-fn lowered(members: &[Sourced<Address>]) -> BTreeSet<BString> {
-    members.iter().map(|member| member.value.to_bytes().to_ascii_lowercase().into()).collect()
+fn lowered<'m>(members: impl IntoIterator<Item = &'m Sourced<Address>>) -> BTreeSet<BString> {
+    members.into_iter().map(|member| member.value.to_bytes().to_ascii_lowercase().into()).collect()
 }
 
 #[cfg(test)]

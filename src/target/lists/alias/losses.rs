@@ -36,7 +36,7 @@ const LOSSES: &[Loss] = {
 pub(super) fn of(run: &Run<'_>, paths: &Paths<'_>) -> Findings {
     let list = &run.list.list;
     let mut losses = Losses { list, found: Findings::default() };
-    let members = list.subscribers.len() + list.digest.len();
+    let members = list.subscribers.len() + list.digesters().len();
     losses.tell(
         &code::LIST_MADE_ALIAS,
         &list.posting.origin,
@@ -131,7 +131,7 @@ impl Losses<'_> {
 
     fn members(&mut self) {
         let list = self.list;
-        if let Some(first) = list.digest.first() {
+        if let Some(first) = list.digesters().first() {
             let message = format!("{} members get digests", list.digest.len());
             self.lost(&first.origin, message, "they get each post as it comes");
         }

@@ -76,7 +76,7 @@ fn of(run: &Run<'_>, paths: &Paths<'_>) -> ListWiring {
 /// Who gets each post: digests are nobody's business any more. Sorted, each once; a list that is
 /// its own member would be a loop.
 fn members(list: &List, own: &Address) -> Vec<Address> {
-    let all = list.subscribers.iter().chain(&list.digest).map(|member| &member.value);
+    let all = list.subscribers.iter().chain(list.digesters()).map(|member| &member.value);
     let all: BTreeMap<Address, &Address> = all.map(|member| (member.to_lower(), member)).collect();
     let own = [own, &list.address].map(Address::to_lower);
     let others = all.into_iter().filter(|(lower, _)| !own.contains(lower));

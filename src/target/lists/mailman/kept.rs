@@ -31,6 +31,7 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("types-kept", &["pass_types"]),
     ("from-rewritten", &["dmarc_mitigate_action"]),
     ("largest-bytes", &["max_message_size"]),
+    ("digests", &["digests_enabled"]),
     ("digest-bytes", &["digest_size_threshold"]),
     ("held-seconds", &["max_days_to_hold"]),
     ("language", &["preferred_language"]),

@@ -75,6 +75,7 @@ pub(super) fn config(run: &Run<'_>, posting: &Posting, told: &mut Told<'_>) -> M
     // ezmlm tells nobody that a post waits.
     set("respond_to_post_requests", false.into());
     set("member_roster_visibility", "moderators".into());
+    set("digests_enabled", list.digests.value.into());
     set("digest_size_threshold", digest_kib(list).into());
     for (name, value) in filters(list).into_iter().chain(senders(list)) {
         set(name, value);

@@ -68,6 +68,11 @@ pub(super) fn of(list: &MailingList) -> Vec<Kept> {
         let (file, value) = (file("customheaders"), Some(joined(text)));
         Kept { setting: "list-id", file, value }
     }));
+    let interval = control.get("digestinterval").filter(|_| list.list.digests.value);
+    kept.extend(interval.map(|text| {
+        let (file, value) = (file("digestinterval"), Some(joined(text)));
+        Kept { setting: "digests", file, value }
+    }));
     let last = BString::from(spool::last_post(&list.list).to_string());
     kept.push(Kept { setting: "last-post", file: folder(list).join("index"), value: Some(last) });
     kept

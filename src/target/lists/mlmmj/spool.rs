@@ -77,10 +77,13 @@ pub(super) fn emit(
     for (name, text) in control(list, aliases, findings) {
         add(&format!("control/{name}"), Content::file(text));
     }
-    for (folder, members) in
-        [("subscribers.d", &list.list.subscribers), ("digesters.d", &list.list.digest)]
-    {
-        for (first, text) in by_first_byte(members) {
+    let (digesters, silent) = (list.list.digesters(), list.list.silent());
+    for (folder, members) in [
+        ("subscribers.d", by_first_byte(&list.list.subscribers)),
+        ("digesters.d", by_first_byte(digesters)),
+        ("nomailsubs.d", by_first_byte(silent)),
+    ] {
+        for (first, text) in members {
             add(&format!("{folder}/{}", char::from(first)), Content::file(text));
         }
     }
@@ -106,7 +109,9 @@ pub(super) fn last_post(list: &List) -> u64 {
 }
 
 /// The member files: one for each first byte, in lower case.
-fn by_first_byte(members: &[Sourced<Address>]) -> BTreeMap<u8, Vec<u8>> {
+fn by_first_byte<'m>(
+    members: impl IntoIterator<Item = &'m Sourced<Address>>,
+) -> BTreeMap<u8, Vec<u8>> {
     let mut files: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
     for member in members {
         let bytes = member.value.to_bytes();

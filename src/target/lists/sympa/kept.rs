@@ -24,7 +24,7 @@ const RULES: &[(&str, &str)] = &[
 ];
 
 /// What keeps them is there without them too.
-const ALWAYS_THERE: &[&str] = &["moderators-list-members", "types-refused"];
+const ALWAYS_THERE: &[&str] = &["digests", "moderators-list-members", "types-refused"];
 
 /// Old settings and what keeps them in `config`.
 const SETTINGS: &[(&str, &[&str])] = &[
@@ -38,6 +38,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("from-rewritten", &["dmarc_protection.mode"]),
     ("largest-bytes", &["max_size"]),
     ("held-seconds", &["clean_delay_queuemod"]),
+    ("digests", &["digest"]),
     ("language", &["lang"]),
     ("archived", &["process_archive"]),
     ("archive-readers", &["archive.mail_access"]),

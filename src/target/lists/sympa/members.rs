@@ -19,8 +19,9 @@ pub(super) fn add(run: &Run<'_>, records: &mut String, told: &mut Told<'_>) {
     let mut members: BTreeSet<Address> = BTreeSet::new();
     let mut both = None;
     let logs = &list.logs;
+    let digest = if list.digests.value { "digest" } else { "nomail" };
     let modes =
-        [(&list.subscribers, "mail", &logs.subscribers), (&list.digest, "digest", &logs.digest)];
+        [(&list.subscribers, "mail", &logs.subscribers), (&list.digest, digest, &logs.digest)];
     for (member, mode, log) in modes
         .into_iter()
         .flat_map(|(all, mode, log)| all.iter().map(move |member| (member, mode, log)))
