@@ -55,7 +55,8 @@ fi
 # What systemd-sysusers does with these two kinds of lines.
 while read -r kind name id rest; do
     case $kind in
-        g) getent group "$name" > /dev/null || groupadd -g "$id" "$name" ;;
+        g) getent group "$name" > /dev/null || getent group "$id" > /dev/null ||
+            groupadd -g "$id" "$name" ;;
         u) getent passwd "$name" > /dev/null ||
             useradd -M -u "${id%:*}" -g "${id#*:}" -d / -s /usr/sbin/nologin "$name" ;;
     esac

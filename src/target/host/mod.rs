@@ -4,7 +4,8 @@ use super::wiring::{User, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::design::Design;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// The emitter of the host's own files.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,11 @@ impl Target for Host {
         files: &mut Vec<Artifact>,
         _: &mut Findings,
     ) {
-        let line = |name: &str, (uid, gid): (u32, u32), about: &str, home: &str| {
-            format!("g {name} {gid} -\nu {name} {uid}:{gid} \"{about}\" {home} /usr/sbin/nologin\n")
+        let user = |name: &str, (uid, gid): (u32, u32), about: &str, home: &str| {
+            format!("u {name} {uid}:{gid} \"{about}\" {home} /usr/sbin/nologin\n")
+        };
+        let line = |name: &str, ids: (u32, u32), about: &str, home: &str| {
+            format!("g {name} {} -\n{}", ids.1, user(name, ids, about, home))
         };
         let mut text = String::from("# Written by unqmail: sysusers.d(5).\n");
         text += &line("vmail", design.ids.mail, "Owner of all mail", "/var/vmail");
@@ -34,10 +38,15 @@ impl Target for Host {
         }
         let programs = design.pipes.iter().map(|pipe| (&pipe.runs_as, pipe.ids));
         let own = |name: &String| name == "vmail" || wiring.users.iter().any(|u| u.name == name);
-        for (name, ids) in programs.collect::<BTreeMap<_, _>>() {
-            if !own(name) {
-                text += &line(name, ids, "Runs programs of the old server", "/");
-            }
+        let programs: BTreeMap<_, _> = programs.filter(|(name, _)| !own(name)).collect();
+        // Debian has groups such as `fax`, with other numbers: a group of the user's name would be that one.
+        let taken = [design.ids.mail.1, design.ids.lists.1];
+        let groups: BTreeSet<u32> = programs.values().map(|(_, gid)| *gid).collect();
+        for gid in groups.into_iter().filter(|gid| !taken.contains(gid)) {
+            let _ = writeln!(text, "g unqmail-{gid} {gid} -");
+        }
+        for (name, ids) in programs {
+            text += &user(name, ids, "Runs programs of the old server", "/");
         }
         files.push(Artifact::text("etc/sysusers.d/unqmail.conf", text));
         if !wiring.cron.is_empty() {
