@@ -60,7 +60,7 @@ pub struct Design {
     /// Numeric ids of the users that own things.
     pub ids: Ids,
     /// Something of the old server looked for spam: mail that is marked goes into a folder of its own.
-    pub files_spam: bool,
+    pub spam: Option<MarkedSpam>,
     /// Some message's name states a wrong size.
     pub wrong_sizes: bool,
     /// Some folder gives rights to others, or takes some from its owner.
@@ -354,6 +354,24 @@ impl MailCopy {
     pub fn folder<'a>(&'a self, name: &'a BString) -> &'a BString {
         self.renamed.get(name).unwrap_or(name)
     }
+}
+
+/// Whose mail does not go into a folder of its own when it is marked as spam.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarkedSpam {
+    /// It is thrown away.
+    pub thrown_away: Recipients,
+    /// Nothing looked for spam in it, or its receiver's own rules go by the mark.
+    pub left_alone: Recipients,
+}
+
+/// Some mailboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipients {
+    /// Each by its address.
+    pub addresses: BTreeSet<Address>,
+    /// All of a domain.
+    pub domains: BTreeSet<DomainName>,
 }
 
 /// Numeric user and group ids.

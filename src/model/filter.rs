@@ -130,6 +130,17 @@ impl<Place> Rule<Place> {
     }
 }
 
+impl Test {
+    fn asks_for(&self, is_one: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Field { names, .. } => names.iter().any(|name| is_one(name)),
+            Self::All(tests) | Self::Any(tests) => tests.iter().any(|test| test.asks_for(is_one)),
+            Self::Not(test) => test.asks_for(is_one),
+            Self::Always | Self::Recipient(_) | Self::Larger(_) | Self::Smaller(_) => false,
+        }
+    }
+}
+
 impl Filter {
     /// Its answers.
     pub fn answers(&self) -> Vec<&Answer> {
@@ -142,6 +153,17 @@ impl Filter {
             });
         }
         answers
+    }
+
+    /// Whether some rule looks at a field whose name, in lower case, is one of these.
+    pub fn asks_for(&self, is_one: &dyn Fn(&str) -> bool) -> bool {
+        let mut asks = false;
+        for rule in &self.rules {
+            rule.each(&mut |rule| {
+                asks |= matches!(rule, Rule::If { test, .. } if test.asks_for(is_one));
+            });
+        }
+        asks
     }
 
     /// Whether some mail would be refused after it was stored, sent on or answered: no script may do

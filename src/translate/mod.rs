@@ -68,10 +68,10 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     translator.translate_clients();
     translator.translate_domains();
     translator.translate_mailboxes();
-    translator.translate_spam();
     translator.translate_managers();
     translator.translate_lists();
     translator.translate_routes();
+    translator.translate_spam();
     translator.share_owners();
     translator.report_extensions();
     translator.finish();

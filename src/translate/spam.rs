@@ -3,10 +3,11 @@
 use super::Translator;
 use crate::finding::{Disposition, code};
 use crate::model::command::{Word, simple_commands};
+use crate::model::design::MarkedSpam;
 use crate::model::dot_qmail::DotQmail;
 use crate::model::restrictions::Restrictions;
 use crate::model::sorter::SPAM_MARKERS;
-use crate::model::{Origin, RelPath};
+use crate::model::{Account, Address, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeSet;
 
@@ -18,6 +19,9 @@ const VARIABLES: &[&[u8]] = &[b"SIMSCAN_", b"QS_", b"SPAM"];
 
 /// Programs that go by such marks, or look for spam in a way of their own.
 const OTHERS: &[&str] = &["ifspamh", "razor-check"];
+
+/// Accounts that a script names for one thing: Pigeonhole takes scripts of 1 MiB.
+const MOST_NAMED: usize = 2000;
 
 /// Places that are shown of each kind.
 const SHOWN: usize = 3;
@@ -82,15 +86,56 @@ impl Translator<'_> {
             format!("{kind}: {} ({}{more})", places.len(), shown.join(", "))
         });
         let told: Vec<String> = told.collect();
-        self.design.files_spam = true;
+        let (spam, unnamed) = self.marked_spam();
+        self.design.spam = Some(spam);
+        let unnamed = match unnamed {
+            0 => String::new(),
+            more => format!(
+                "; that of {more} accounts too, whose marks are more than a script can name"
+            ),
+        };
         self.find(
             &code::SITE_SPAM_FILTER,
             Disposition::Adapted,
             &first,
             "spam filter",
             format!("spam was looked for; places: {all}; {}", told.join("; ")),
-            "nothing looks for it any more; main.cf names a milter in a remark, and mail with `X-Spam-Flag: YES` goes into the folder Spam, or Junk",
+            format!("nothing looks for it any more; main.cf names a milter in a remark, and mail with `X-Spam-Flag: YES` goes into the folder Spam, or Junk{unnamed}"),
         );
+    }
+
+    /// Whose marked mail goes elsewhere (`vdelivermail.c`), and how many accounts are left out of it.
+    fn marked_spam(&self) -> (MarkedSpam, usize) {
+        let (mut spam, mut unnamed) = (MarkedSpam::default(), 0);
+        let by_own_rules = self
+            .design
+            .filters
+            .iter()
+            .filter(|(_, filter)| filter.asks_for(&|field| field.starts_with("x-spam-")));
+        spam.left_alone.addresses.extend(by_own_rules.map(|(address, _)| address.clone()));
+        for domain in &self.site.domains {
+            let overrides =
+                |account: &Account| account.restrictions.contains(Restrictions::OVERRIDE);
+            let is_whole = !domain.accounts.iter().any(overrides);
+            for (bit, list) in [
+                (Restrictions::NO_SPAMASSASSIN, &mut spam.left_alone),
+                (Restrictions::DELETE_SPAM, &mut spam.thrown_away),
+            ] {
+                if is_whole && domain.limits.restrictions.contains(bit) {
+                    list.domains.insert(domain.name.clone());
+                    continue;
+                }
+                let has = |account: &&Account| domain.login_restrictions(account).contains(bit);
+                for account in domain.accounts.iter().filter(has) {
+                    if list.addresses.len() < MOST_NAMED {
+                        list.addresses.insert(Address::of(&account.name, &domain.name));
+                    } else {
+                        unnamed += 1;
+                    }
+                }
+            }
+        }
+        (spam, unnamed)
     }
 }
 

@@ -59,6 +59,20 @@ pub fn wait_until(
     }
 }
 
+/// Waits until nothing is on its way any more, answers and bounces included.
+pub fn until_queue_is_empty(stage: &Stage) {
+    let begun = Instant::now();
+    loop {
+        let ran = stage.command("postqueue").arg("-p").output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        if said.contains("Mail queue is empty") {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{said}\n{}", stage.log().join("\n"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 fn set(places: &[&str]) -> BTreeSet<String> {
     places.iter().map(|place| (*place).to_owned()).collect()
 }

@@ -1,16 +1,19 @@
 //! Mail that was sorted by programs of the old server goes to the same folders and people, and every
 //! script that is written is one for Pigeonhole.
 
+use crate::delivery::until_queue_is_empty;
 use crate::stage;
-use crate::support::{Laid, files_under, project, read, unqmail};
+use crate::support::{Laid, files_under, migrated_atelier, project, read, unqmail};
 use crate::wire::{HERE, send};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
 
 const D: &str = "home/vpopmail/domains/a.example";
+const HASH: &str = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
 
 fn lines(text: &str) -> String {
     text.lines().fold(String::new(), |all, line| format!("{all}| {line}\n"))
@@ -19,11 +22,10 @@ fn lines(text: &str) -> String {
 /// A site on which every case of `fixtures/filters` has an account, a user or an address of its own;
 /// and the mailboxes whose scripts are written, `DOMAIN/USER`.
 pub fn every_case() -> (String, Vec<String>) {
-    let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
     let (mut accounts, mut files, mut mailboxes) = (String::new(), String::new(), Vec::new());
     let mut users = String::new();
     for name in ["joe", "eve"] {
-        accounts += &format!("| {name}:{hash}:1:0:X:/{D}/{name}:NOQUOTA\n");
+        accounts += &format!("| {name}:{HASH}:1:0:X:/{D}/{name}:NOQUOTA\n");
     }
     for (number, path) in files_under(&project().join("fixtures/filters")).iter().enumerate() {
         let kind = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
@@ -35,7 +37,7 @@ pub fn every_case() -> (String, Vec<String>) {
         let name = format!("c{number}");
         match kind {
             "maildrop" => {
-                accounts += &format!("| {name}:{hash}:1:0:X:/{D}/{name}:NOQUOTA\n");
+                accounts += &format!("| {name}:{HASH}:1:0:X:/{D}/{name}:NOQUOTA\n");
                 files += &format!(
                     "dir {D}/{name}/Maildir/new\ndir {D}/{name}/Maildir/cur\nfile {D}/{name}/.qmail\n| |maildrop mailfilter\nfile {D}/{name}/mailfilter\n{}",
                     lines(rules)
@@ -103,6 +105,20 @@ file {D}/joe/mailfilter
 file {D}/eve/.qmail
 | |/usr/bin/spamc
 | /{D}/eve/Maildir/
+file {D}/vpasswd
+| joe:{HASH}:1:0:X:/{D}/joe:NOQUOTA
+| eve:{HASH}:1:0:X:/{D}/eve:NOQUOTA
+| deletes:{HASH}:1:32768:X:/{D}/deletes:NOQUOTA
+| without:{HASH}:1:16384:X:/{D}/without:NOQUOTA
+| own:{HASH}:1:0:X:/{D}/own:NOQUOTA
+file {D}/own/.qmail
+| |preline /usr/bin/maildrop mailfilter
+file {D}/own/mailfilter
+| if (/^X-Spam-Flag: YES/)
+|   to \"Maildir/.Bulk\"
+file {D}/.qmail-both
+| &deletes@a.example
+| &without@a.example
 owner 0:0
 file etc/passwd
 | root:x:0:0:root:/root:/bin/sh
@@ -148,6 +164,10 @@ fn mail_goes_where_filters_of_the_old_server_put_it() {
     // Spam is filed whoever gets it, into the folder that he has.
     post("ann@mx.example", "bad", "X-Spam-Flag: YES\n");
     post("joe@a.example", "bad", "X-Spam-Flag: YES\n");
+    // But not of whoever had it deleted, had none looked for, or has rules that say where it goes.
+    post("both@a.example", "bad", "X-Spam-Flag: YES\n");
+    post("own@a.example", "bad", "X-Spam-Flag: YES\n");
+    post("deletes@a.example", "good", "");
     let has = |mailbox: &str, want: &[(&str, &str)]| {
         let want =
             want.iter().map(|(subject, folder)| ((*subject).to_owned(), (*folder).to_owned()));
@@ -158,6 +178,9 @@ fn mail_goes_where_filters_of_the_old_server_put_it() {
     };
     has("a.example/joe", &[("plain", ""), ("a [club] b", ".Envoy&AOk-s.Club"), ("bad", ".Junk")]);
     has("a.example/eve", &[("calm", "")]);
+    has("a.example/without", &[("bad", "")]);
+    has("a.example/own", &[("bad", ".Bulk")]);
+    has("a.example/deletes", &[("good", "")]);
     has(
         "mx.example/ann",
         &[
@@ -168,15 +191,9 @@ fn mail_goes_where_filters_of_the_old_server_put_it() {
             ("bad", ".Spam"),
         ],
     );
-    let mut posted = Vec::new();
-    let begun = Instant::now();
-    // Four copies, and what tells the sender that one was refused.
-    while posted.len() < 5 && begun.elapsed() < Duration::from_mins(1) {
-        posted.extend(stage.take_posted());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until_queue_is_empty(&stage);
     let mut to_bob = Vec::new();
-    for one in posted {
+    for one in stage.take_posted() {
         let text = String::from_utf8_lossy(&one.text).into_owned();
         if one.recipients == [b"bob@far.example".to_vec()] {
             let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
@@ -189,21 +206,91 @@ fn mail_goes_where_filters_of_the_old_server_put_it() {
     assert_eq!(to_bob, ["a [club] b", "lost", "plain", "very URGENT"]);
 }
 
+/// Has sievec take a script, without a word.
+pub fn compile(stage: &Stage, script: &str) {
+    let ran = stage.command("sievec").args([script, "/tmp/script.svbin"]).output().unwrap();
+    assert!(ran.status.success() && ran.stderr.is_empty(), "{script}: {ran:?}");
+}
+
 #[test]
 fn every_case_is_a_script_for_sievec() {
     let (manifest, mailboxes) = every_case();
     let laid = Laid::small(&manifest).migrated();
     let stage = stage(&laid.target);
     for mailbox in &mailboxes {
-        let script = format!("/var/vmail/{mailbox}/.dovecot.sieve");
-        let ran = stage.command("sievec").args([&script, "/tmp/script.svbin"]).output().unwrap();
-        assert!(ran.status.success() && ran.stderr.is_empty(), "{mailbox}: {ran:?}");
+        compile(&stage, &format!("/var/vmail/{mailbox}/.dovecot.sieve"));
     }
-    let script = "/etc/dovecot/unqmail-spam.sieve";
-    let ran = stage.command("sievec").args([script, "/tmp/script.svbin"]).output().unwrap();
-    assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
+    compile(&stage, "/etc/dovecot/unqmail-spam.sieve");
     assert!(mailboxes.len() > 20, "{mailboxes:?}");
     assert!(Path::new(&stage.root().join("etc/dovecot/unqmail-spam.svbin")).exists());
+}
+
+/// Each script beneath a target's folder of all mail, as its hosts name it.
+fn scripts(target: &Path) -> Vec<String> {
+    let mut files = files_under(&target.join("var/vmail"));
+    files.retain(|path| path.extension().is_some_and(|end| end == "sieve"));
+    let names = files.iter().map(|path| path.strip_prefix(target).unwrap().to_str().unwrap());
+    names.map(|name| format!("/{name}")).collect()
+}
+
+#[test]
+fn every_script_of_the_real_site_is_one_for_sievec() {
+    let Some((_, target)) = migrated_atelier() else { return };
+    let stage = stage(target);
+    let scripts = scripts(target);
+    for script in &scripts {
+        compile(&stage, script);
+    }
+    // A file and a link to it for each of six autoresponders and two filters.
+    assert_eq!(scripts.len(), 16, "{scripts:?}");
+}
+
+#[test]
+fn each_filter_of_the_real_site_files_as_before() {
+    let Some((atelier, target)) = migrated_atelier() else { return };
+    let stage = stage(target);
+    stage.post_on(587).unwrap();
+    let post = |to: &str, subject: &str, more: &str| {
+        let letter = format!("From: p@far.example\nTo: {to}\nSubject: {subject}\n{more}\nHello.");
+        assert_eq!(send(&stage, HERE, "p@far.example", to.as_bytes(), &letter), Ok(()), "{to}");
+    };
+    let mut want: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut wanted = |subject: &str, mailbox: &str, folder: &str| {
+        want.entry(mailbox.to_owned()).or_default().insert((subject.to_owned(), folder.to_owned()));
+    };
+    let mut count = 0;
+    for (number, row) in atelier.truth("deliver").iter().enumerate() {
+        let outcomes = row["outcome"].as_array().unwrap();
+        let sorts = |outcome: &Value| {
+            let program = outcome["program"].as_str().unwrap_or_default();
+            ["maildrop", "condredirect"].iter().any(|name| program.contains(name))
+        };
+        if outcomes.iter().any(sorts) {
+            let (to, subject) = (row["rcpt"].as_str().unwrap(), format!("plain {number}"));
+            post(to, &subject, "");
+            for maildir in outcomes.iter().filter_map(|outcome| outcome["maildir"].as_str()) {
+                let mut parts = maildir.trim_end_matches("/Maildir").rsplit('/');
+                let user = parts.next().unwrap();
+                let domain = parts.find(|part| part.len() > 1).unwrap();
+                wanted(&subject, &format!("{domain}/{user}"), "");
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3);
+    // What the recordings have no probe for, by the words of the two files.
+    post("mathieu.muller@atelier-dupont.example", "bad", "X-Spam-Flag: YES\n");
+    wanted("bad", "atelier-dupont.example/mathieu.muller", ".Spam");
+    post("filtre@atelier-dupont.example", "URGENT", "");
+    wanted("URGENT", "atelier-dupont.example/vincent.michel", "");
+    until_queue_is_empty(&stage);
+    for mailbox in want.keys() {
+        let mut there = sorted(&stage, mailbox);
+        there.retain(|(subject, _)| {
+            subject.starts_with("plain ") || ["bad", "URGENT"].contains(&subject.as_str())
+        });
+        assert_eq!(there, want[mailbox], "{mailbox}\n{}", stage.log().join("\n"));
+    }
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Shared {
             sizes: if design.wrong_sizes { WRONG_SIZES } else { "" },
             counts_seconds: sieve::counts_seconds(design),
             most_sends: sieve::most_sends(design),
-            files_spam: design.files_spam,
+            files_spam: design.spam.is_some(),
             lookup: sql::lookup(choices),
         }
     }

@@ -132,7 +132,7 @@ pub(super) fn settings(
     {
         groups.push(Group::new("The name it gives itself.", vec![("smtp_helo_name", text(helo))]));
     }
-    if design.files_spam {
+    if design.spam.is_some() {
         groups.push(Group::new(MILTER, Vec::new()));
     }
     if !tables.classes.is_empty() {

@@ -41,7 +41,7 @@ impl Target for Postfix {
         let services = master_cf::services(design, wiring);
         files.push(Artifact::text("etc/postfix/master.cf", master_cf::render(&services)));
         files.push(scripts::postconf(&settings, &services));
-        files.push(scripts::build_tables(choices, &tables, design.files_spam));
+        files.push(scripts::build_tables(choices, &tables, design.spam.is_some()));
         files.extend(pipes::artifacts(design));
         files.extend(sql::artifacts(choices));
         files.extend(tables.artifacts());

@@ -5,16 +5,17 @@
 //! are not the lone dot that ends it.
 
 mod questions;
+mod spam;
 mod text;
 mod vacation;
 
-use crate::model::RelPath;
 use crate::model::design::{Design, mailbox_home};
 use crate::model::filter::{Answer, Filter, Rule};
 use crate::model::folder::meant;
 use crate::target::{Artifact, Audience, Content};
 use bstr::BString;
 use questions::test;
+pub(super) use spam::spam;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use text::quoted;
@@ -41,16 +42,6 @@ pub(super) fn artifacts(design: &Design) -> impl Iterator<Item = Artifact> {
             audience: Audience::Mail,
         };
         [script, link]
-    })
-}
-
-/// The script that goes before those of users, where the old server looked for spam. `build-tables`
-/// compiles it, because nobody but root may write beside it.
-pub(super) fn spam(design: &Design) -> Option<Artifact> {
-    design.files_spam.then(|| Artifact {
-        path: RelPath::new("etc/dovecot/unqmail-spam.sieve"),
-        content: Content::file(include_str!("spam.sieve")),
-        audience: Audience::Everybody,
     })
 }
 
