@@ -1,15 +1,20 @@
 //! Autoresponders answer as before: the old text from the old sender, once in their time, and never
 //! to lists and bounces.
 
-use crate::delivery::arrived;
+use crate::delivery::{arrived, until_queue_is_empty};
+use crate::filters::compile;
 use crate::stage;
-use crate::support::Laid;
+use crate::support::{Atelier, Laid, migrated_atelier};
 use crate::wire::{HERE, send};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
+use std::fs;
 use std::time::{Duration, Instant};
 use unqmail::stage::{Posted, Stage};
 
 /// An account that is away, an alias of it, a robot that answers only, and one with a forward.
-pub fn site() -> String {
+fn site() -> String {
     let d = "home/vpopmail/domains/a.example";
     format!(
         "file {d}/joe/.qmail
@@ -88,7 +93,7 @@ fn a_sender_is_answered_once_with_the_old_text_and_lists_and_bounces_never() {
     let to: Vec<&[u8]> = second.iter().flat_map(|one| &one.recipients).map(Vec::as_slice).collect();
     assert_eq!(to, [b"three@far.example"], "{second:?}");
     let joe = stage.root().join("var/vmail/a.example/joe/Maildir/new");
-    assert_eq!(std::fs::read_dir(joe).unwrap().count(), 6);
+    assert_eq!(fs::read_dir(joe).unwrap().count(), 6);
 }
 
 #[test]
@@ -121,8 +126,102 @@ fn every_script_is_one_for_sievec() {
     let laid = Laid::small(&site()).migrated();
     let stage = stage(&laid.target);
     for user in ["joe", "hours", "prices"] {
-        let script = format!("/var/vmail/a.example/{user}/.dovecot.sieve");
-        let ran = stage.command("sievec").args([&script, "/tmp/script.svbin"]).output().unwrap();
-        assert!(ran.status.success() && ran.stderr.is_empty(), "{user}: {ran:?}");
+        compile(&stage, &format!("/var/vmail/a.example/{user}/.dovecot.sieve"));
+    }
+}
+
+/// What an autoresponder says, from a message or from the file of the old server, both in UTF-8.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    from: String,
+    subject: String,
+    text: String,
+}
+
+impl Said {
+    fn read(message: &[u8]) -> Self {
+        let message = std::str::from_utf8(message).unwrap();
+        let (head, text) = message.split_once("\n\n").unwrap();
+        let field = |name: &str| {
+            let value = head.lines().find_map(|line| line.strip_prefix(name));
+            decoded(value.unwrap_or_else(|| panic!("{name}{message}")).trim())
+        };
+        let text = text.trim_end().to_owned();
+        Self { from: field("From:"), subject: field("Subject:"), text }
+    }
+}
+
+/// A field without the encoding that an ASCII head asks for (RFC 2047).
+fn decoded(value: &str) -> String {
+    let Some(word) = value.strip_prefix("=?utf-8?").and_then(|word| word.strip_suffix("?=")) else {
+        return value.to_owned();
+    };
+    let bytes = match word.split_at(2) {
+        ("b?" | "B?", text) => STANDARD.decode(text).unwrap(),
+        (_, text) => {
+            let text = text.replace('_', " ");
+            let mut parts = text.split('=');
+            let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+            for part in parts {
+                let (hex, rest) = part.split_at(2);
+                bytes.push(u8::from_str_radix(hex, 16).unwrap());
+                bytes.extend_from_slice(rest.as_bytes());
+            }
+            bytes
+        }
+    };
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Each address by which the recordings reached an autoresponder, with the file that it answered from.
+fn responders(atelier: &Atelier) -> BTreeMap<String, Said> {
+    let mut found = BTreeMap::new();
+    for row in atelier.truth("deliver") {
+        for outcome in row["outcome"].as_array().unwrap() {
+            let command = outcome["program"].as_str().unwrap_or_default();
+            let mut words = command.split_whitespace();
+            if words.next() == Some("/usr/bin/autorespond") {
+                let file = words.nth(2).unwrap().trim_start_matches('/');
+                let file = fs::read(atelier.site.join(file)).unwrap();
+                found.insert(row["rcpt"].as_str().unwrap().to_owned(), Said::read(&file));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn each_autoresponder_of_the_real_site_answers_once_with_its_old_text() {
+    let Some((atelier, target)) = migrated_atelier() else { return };
+    let stage = stage(target);
+    // Where the old server sent all that is not its own.
+    stage.post_on(587).unwrap();
+    let responders = responders(atelier);
+    let post = |sender: &str, more: &str| {
+        for (number, to) in responders.keys().enumerate() {
+            let sender = sender.replace('#', &number.to_string());
+            let sent = send(&stage, HERE, &sender, to.as_bytes(), &letter(to, more));
+            assert_eq!(sent, Ok(()), "{to}");
+        }
+        until_queue_is_empty(&stage);
+        to_world(&stage)
+    };
+    let first = post("once-#@far.example", "");
+    for (number, (to, old)) in responders.iter().enumerate() {
+        let sender = format!("once-{number}@far.example").into_bytes();
+        let own: Vec<&Posted> =
+            first.iter().filter(|one| one.recipients == [sender.clone()]).collect();
+        let [answer] = own.as_slice() else { panic!("{to}: {own:?}\n{}", stage.log().join("\n")) };
+        assert_eq!(Said::read(&answer.text), *old, "{to}");
+    }
+    assert_eq!((first.len(), responders.len()), (7, 7));
+    for (sender, more) in [
+        ("once-#@far.example", ""),
+        ("list-#@far.example", "Precedence: list\nList-Id: <x.far.example>\n"),
+        ("bulk-#@far.example", "Precedence: bulk\n"),
+        ("", ""),
+    ] {
+        let more = post(sender, more);
+        assert!(more.is_empty(), "{sender}: {more:?}");
     }
 }

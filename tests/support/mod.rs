@@ -30,6 +30,13 @@ pub fn files_under(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|e| !e.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect()
 }
 
+/// Names the settings that all sites of a run get, because the host of the tests is another one.
+pub const SETTINGS: &str = "UNQMAIL_TEST_SETTINGS";
+
+fn host_settings() -> String {
+    std::env::var(SETTINGS).unwrap_or_default()
+}
+
 /// A fresh folder that goes away with its handle, on the file system of the build.
 pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test")
@@ -74,8 +81,9 @@ impl Laid {
         Self::new(sample::SITE, &[sample::SETTINGS, &lists].join("\n"))
     }
 
-    /// A site from a manifest.
+    /// A site from a manifest, with settings and those of the host.
     pub fn new(manifest: &str, settings: &str) -> Self {
+        let settings = host_settings() + settings;
         let folder = scratch();
         let at = |name: &str| folder.path().join(name);
         let (site, target, config) = (at("site"), at("target"), at("unqmail.toml"));
@@ -323,16 +331,21 @@ pub fn migrated_atelier() -> Option<(&'static Atelier, &'static Path)> {
 
 /// The real site, and a new server made from it with its accounts in a database.
 pub fn atelier_in(backend: &str) -> Option<(&'static Atelier, tempfile::TempDir)> {
+    let (atelier, folder, _) = atelier_with(&format!("[new]\nbackend = '{backend}'\n"))?;
+    Some((atelier, folder))
+}
+
+/// The real site, a new server made from it with more settings, and the file that has them.
+pub fn atelier_with(settings: &str) -> Option<(&'static Atelier, tempfile::TempDir, PathBuf)> {
     let atelier = atelier()?;
     let folder = scratch();
     let config = folder.path().join("unqmail.toml");
-    let settings = format!("[new]\nbackend = '{backend}'\n{}", read(&atelier.config));
-    fs::write(&config, settings).unwrap();
-    let [site, to, config] =
-        [atelier.site.as_path(), folder.path(), &config].map(|path| path.to_str().unwrap());
-    let ran = unqmail(["migrate", site, to, "--config", config]);
+    fs::write(&config, format!("{settings}{}", read(&atelier.config))).unwrap();
+    let paths = [atelier.site.as_path(), folder.path(), &config];
+    let [site, to, from] = paths.map(|path| path.to_str().unwrap());
+    let ran = unqmail(["migrate", site, to, "--config", from]);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    Some((atelier, folder))
+    Some((atelier, folder, config))
 }
 
 fn unpack_atelier() -> Option<Atelier> {
@@ -359,7 +372,7 @@ fn unpack_atelier() -> Option<Atelier> {
     unpack.args(["-c", script, "unpack"]).args([&from, &site, &truth]);
     assert!(unpack.status().unwrap().success(), "unpacking {}", from.display());
     let config = folder.join("unqmail.toml");
-    fs::write(&config, ATELIER_SETTINGS).unwrap();
+    fs::write(&config, host_settings() + ATELIER_SETTINGS).unwrap();
     Some(Atelier { site, truth, config })
 }
 
