@@ -3,7 +3,7 @@
 
 use crate::finding::Waiver;
 use crate::model::Address;
-use crate::model::connection::Connection;
+use crate::model::connection::{self, Connection};
 use crate::model::design::{Ids, ListManager};
 use crate::model::memory::Pop3;
 use crate::model::password::Secret;
@@ -104,6 +104,8 @@ pub enum Backend {
     Sqlite,
     /// The same on a PostgreSQL server.
     Postgresql,
+    /// The same on a MariaDB server.
+    Mysql,
 }
 
 /// Where the database server is, if accounts are kept on one.
@@ -122,7 +124,7 @@ pub struct Database {
 #[serde(deny_unknown_fields)]
 struct Server {
     host: String,
-    port: u16,
+    port: Option<u16>,
     name: String,
     user: String,
     #[serde(default)]
@@ -256,9 +258,13 @@ impl MapType {
 }
 
 impl Backend {
-    /// Whether rows go to a server.
-    pub fn is_server(self) -> bool {
-        self == Self::Postgresql
+    /// The kind of server that rows go to, if they go to one.
+    pub fn server(self) -> Option<connection::Server> {
+        match self {
+            Self::Files | Self::Sqlite => None,
+            Self::Postgresql => Some(connection::Server::Postgresql),
+            Self::Mysql => Some(connection::Server::Mysql),
+        }
     }
 }
 
@@ -267,17 +273,14 @@ impl Database {
     ///
     /// # Errors
     /// Names what is missing or wrong, and no value.
-    pub fn read(&mut self, text: &str) -> Result<(), &'static str> {
+    pub fn read(&mut self, text: &str, server: connection::Server) -> Result<(), &'static str> {
         // The parser's own message would show the line, and with it the password.
-        let server: Server = toml::from_str(text)
-            .map_err(|_| "it must have host, port, name and user, and may have password")?;
-        let Server { host, port, name, user, password } = server;
-        let server = Connection { host, port, name, user, password: Secret::new(password) };
+        let Server { host, port, name, user, password } = toml::from_str(text)
+            .map_err(|_| "it must have host, name and user, and may have port and password")?;
+        let port = port.unwrap_or(server.usual_port());
+        let server = Connection { server, host, port, name, user, password: Secret::new(password) };
         if !server.is_plain() {
-            return Err("a value is empty, or holds a blank or one of '\"\\\\#$%{};");
-        }
-        if server.host.starts_with('/') && server.port != 5432 {
-            return Err("Postfix reaches a socket by port 5432 only");
+            return Err("a value is empty, or holds a blank or one of '\"\\#$%{};");
         }
         self.server = Some(server);
         Ok(())
@@ -307,6 +310,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::{Address, Decision, Dovecot, ListManager, MapType, Policy};
+    use crate::model::connection::Server;
 
     #[test]
     fn an_empty_file_is_the_default() {
@@ -338,13 +342,14 @@ mod tests {
     #[test]
     fn a_server_is_told_by_a_file_of_its_own_whose_password_is_never_shown() {
         let mut database = super::Database::default();
-        let good = "host = '/run/postgresql'\nport = 5432\nname = 'mail'\nuser = 'mail'\npassword = 'abc'\n";
-        assert_eq!(database.read(good), Ok(()));
+        let good =
+            "host = '/run/mysqld/mysqld.sock'\nname = 'mail'\nuser = 'mail'\npassword = 'abc'\n";
+        assert_eq!(database.read(good, Server::Mysql), Ok(()));
         assert!(!format!("{database:?}").contains("abc"));
         for bad in
             ["password = 'abc'", "host = 'a b'\nport = 1\nname = 'x'\nuser = 'y'", "host = 1"]
         {
-            assert!(!database.read(bad).unwrap_err().contains("abc"));
+            assert!(!database.read(bad, Server::Mysql).unwrap_err().contains("abc"));
         }
     }
 

@@ -23,6 +23,9 @@ use args::{Args, Verb};
 use clap::Parser as _;
 use std::path::Path;
 
+/// The variable that says what the file of `[database] connection` would.
+const CONNECTION: &str = "UNQMAIL_DATABASE";
+
 /// Parses the arguments and runs the verb they name.
 pub fn run() -> Exit {
     let args = match Args::try_parse() {
@@ -89,12 +92,10 @@ fn open_site(
         }
         None => Policy::default(),
     };
-    if policy.new.backend.is_server() {
-        let path = policy.database.connection.clone();
-        let path = path.context("`connection` under [database] must name a file")?;
-        let text = crate::fsys::read_text(&path)?;
-        let read = policy.database.read(&text).map_err(anyhow::Error::msg);
-        read.with_context(|| format!("reading {}", path.display()))?;
+    if let Some(server) = policy.new.backend.server() {
+        let (place, text) = told_connection(&policy)?;
+        let read = policy.database.read(&text, server).map_err(anyhow::Error::msg);
+        read.with_context(|| format!("reading {place}"))?;
     }
     if let Some(target) = target {
         root.hide(target);
@@ -102,6 +103,19 @@ fn open_site(
     let dovecot = policy.new.dovecot.unwrap_or_else(installed_dovecot);
     term::say(&format!("reading {} ...", root.path().display()));
     Ok((root, policy, dovecot))
+}
+
+/// What tells where the database server is, and where that is told: in the file that the settings
+/// name, else in the environment. A command line would show the password to everybody.
+fn told_connection(policy: &Policy) -> anyhow::Result<(String, String)> {
+    if let Some(path) = &policy.database.connection {
+        return Ok((path.display().to_string(), crate::fsys::read_text(path)?));
+    }
+    let text = std::env::var(CONNECTION).ok();
+    let text = text.context(
+        "`connection` under [database] must name a file, or UNQMAIL_DATABASE say what it would",
+    )?;
+    Ok((CONNECTION.to_owned(), text))
 }
 
 /// The language of the Dovecot that is installed here, else the newest.

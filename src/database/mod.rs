@@ -4,18 +4,22 @@
 //! it from what nobody touched.
 
 mod load;
+mod mysql;
 mod postgres;
 mod schema;
 mod sqlite;
+mod statement;
 
 pub use load::{Kept, Loaded, Why, load};
+pub use statement::Statement;
 
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self, Kind};
 use crate::model::RelPath;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, Server};
 use crate::model::sheet::{Form, Sheet};
+use statement::ValuePlace;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -69,21 +73,35 @@ pub trait Database {
     /// # Errors
     /// Where the database refuses.
     fn lines(&mut self, form: &Form) -> Result<Vec<String>, Error>;
+    /// How the place of a value is written in a statement.
+    fn place(&self) -> ValuePlace;
+    /// Runs a statement for each row.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    fn each(&mut self, statement: &Statement, lines: &[&str]) -> Result<(), Error>;
+
     /// Adds rows.
     ///
     /// # Errors
     /// Where the database refuses.
-    fn insert(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+    fn insert(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
+        self.each(&Statement::insert(form, 1, self.place()), lines)
+    }
     /// Changes the rows that have the keys of these.
     ///
     /// # Errors
     /// Where the database refuses.
-    fn update(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+    fn update(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
+        self.each(&Statement::update(form, self.place()), lines)
+    }
     /// Removes the rows that have the keys of these.
     ///
     /// # Errors
     /// Where the database refuses.
-    fn delete(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error>;
+    fn delete(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
+        self.each(&Statement::delete(form, self.place()), lines)
+    }
 }
 
 /// Where a database is.
@@ -91,8 +109,8 @@ pub trait Database {
 pub enum Place<'p> {
     /// In a file of the target.
     File(&'p RelPath),
-    /// On a PostgreSQL server.
-    Postgresql(&'p Connection),
+    /// On a server.
+    Server(&'p Connection),
 }
 
 /// Opens a database for writing; the file of a target is made where it is missing.
@@ -106,7 +124,7 @@ pub fn open(
 ) -> Result<Box<dyn Database>, Error> {
     let path = match place {
         Place::File(path) => path,
-        Place::Postgresql(server) => return Ok(Box::new(postgres::Postgres::open(server)?)),
+        Place::Server(server) => return connect(server),
     };
     let folder = path.parent();
     drop(tree.make_folder(&folder, Access { mode: 0o750, owner })?);
@@ -119,13 +137,20 @@ pub fn open(
     Ok(Box::new(sqlite::Sqlite::open(&on_disk(tree.root(), path)?, true)?))
 }
 
+fn connect(server: &Connection) -> Result<Box<dyn Database>, Error> {
+    Ok(match server.server {
+        Server::Postgresql => Box::new(postgres::Postgres::open(server)?),
+        Server::Mysql => Box::new(mysql::Mysql::open(server)?),
+    })
+}
+
 /// The rows of some tables on a target; nothing where there is no database.
 ///
 /// # Errors
 /// Where it cannot be read.
 pub fn read(root: &Root, place: Place<'_>, tables: &[Sheet]) -> Result<Option<Vec<Sheet>>, Error> {
     let mut database: Box<dyn Database> = match place {
-        Place::Postgresql(server) => Box::new(postgres::Postgres::open(server)?),
+        Place::Server(server) => connect(server)?,
         Place::File(path) => match root.stat_link(path)? {
             Some(stat) if stat.kind == Kind::File => {
                 Box::new(sqlite::Sqlite::open(&on_disk(root, path)?, false)?)

@@ -1,5 +1,6 @@
 //! PostgreSQL, by its own protocol; rows go in and out by COPY.
 
+use super::statement::{Statement, ValuePlace};
 use super::{Database, Error, schema};
 use crate::model::connection::Connection;
 use crate::model::sheet::{Form, Kind, escape, values};
@@ -20,7 +21,7 @@ impl fmt::Debug for Postgres {
 impl Postgres {
     /// Connects.
     pub(super) fn open(connection: &Connection) -> Result<Self, Error> {
-        let Connection { host, port, name, user, password } = connection;
+        let Connection { host, port, name, user, password, .. } = connection;
         let mut config = Config::new();
         config.host(host).port(*port).dbname(name).user(user).application_name("unqmail");
         if !password.reveal().is_empty() {
@@ -28,25 +29,6 @@ impl Postgres {
         }
         let client = config.connect(NoTls);
         client.map(Self).map_err(|error| refused("be reached", &error))
-    }
-
-    /// Runs a statement for each row. Every value goes as a text, and the statement makes of it what
-    /// its column holds.
-    fn each(&mut self, doing: &'static str, statement: &str, lines: &[&str]) -> Result<(), Error> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let mut run = || -> Result<(), postgres::Error> {
-            let statement = self.0.prepare(statement)?;
-            for line in lines {
-                let fields: Vec<String> = values(line).take(statement.params().len()).collect();
-                let fields: Vec<&(dyn ToSql + Sync)> =
-                    fields.iter().map(|field| field as &(dyn ToSql + Sync)).collect();
-                self.0.execute(&statement, &fields)?;
-            }
-            Ok(())
-        };
-        run().map_err(|error| refused(doing, &error))
     }
 }
 
@@ -56,28 +38,14 @@ fn refused(doing: &'static str, error: &postgres::Error) -> Error {
     Error::Refused(doing, told.unwrap_or_else(|| error.to_string()))
 }
 
-/// `a = $1` of some columns, with what stands between them.
-fn equal(form: &Form, from: usize, count: usize, between: &str) -> String {
-    let named = form.columns.iter().enumerate().skip(from).take(count);
-    let each = named.map(|(at, column)| {
-        let kind = match column.kind {
-            Kind::Text(_) => "text",
-            Kind::Number | Kind::Large => "bigint",
-            Kind::Flag => "boolean",
-        };
-        format!("{} = ${}::text::{kind}", column.name, at + 1)
-    });
-    each.collect::<Vec<_>>().join(between)
-}
-
 impl Database for Postgres {
     fn begin(&mut self) -> Result<(), Error> {
         // What it says of tables that are there already is for nobody.
         let begin = "SET client_min_messages TO warning; BEGIN";
         self.0.batch_execute(begin).map_err(|error| refused("be written to", &error))?;
-        let made = self.0.batch_execute(schema::POSTGRES);
+        let made = self.0.batch_execute(&schema::POSTGRES.text());
         made.map_err(|error| refused("make its tables", &error))?;
-        let version = self.0.query_one("SELECT value FROM config WHERE name = 'version'", &[]);
+        let version = self.0.query_one(schema::ASK_VERSION, &[]);
         let version = version.and_then(|row| row.try_get::<_, String>(0));
         schema::check(&version.map_err(|error| refused("tell its version", &error))?)?;
         // Nobody changes a row between the look at it and its writing.
@@ -120,15 +88,30 @@ impl Database for Postgres {
         run()
     }
 
-    fn update(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
-        let set = equal(form, form.keys, form.columns.len(), ", ");
-        let key = equal(form, 0, form.keys, " AND ");
-        self.each("change rows", &format!("UPDATE {} SET {set} WHERE {key}", form.table), lines)
+    /// Every value goes as a text, and the statement makes of it what its column holds.
+    fn place(&self) -> ValuePlace {
+        |at, kind| {
+            let kind = match kind {
+                Kind::Text(_) | Kind::Long => "text",
+                Kind::Number | Kind::Large => "bigint",
+                Kind::Flag => "boolean",
+            };
+            format!("${at}::text::{kind}")
+        }
     }
 
-    fn delete(&mut self, form: &Form, lines: &[&str]) -> Result<(), Error> {
-        let key = equal(form, 0, form.keys, " AND ");
-        self.each("remove rows", &format!("DELETE FROM {} WHERE {key}", form.table), lines)
+    fn each(&mut self, statement: &Statement, lines: &[&str]) -> Result<(), Error> {
+        let mut run = || -> Result<(), postgres::Error> {
+            let prepared = self.0.prepare(&statement.text)?;
+            for line in lines {
+                let fields = statement.values(line);
+                let fields: Vec<&(dyn ToSql + Sync)> =
+                    fields.iter().map(|field| field as &(dyn ToSql + Sync)).collect();
+                self.0.execute(&prepared, &fields)?;
+            }
+            Ok(())
+        };
+        run().map_err(|error| refused(statement.doing, &error))
     }
 }
 
@@ -142,7 +125,9 @@ fn own_form(form: &Form, line: &str) -> String {
         match (column.kind, field) {
             (_, "\\N") => {}
             (Kind::Flag, flag) => own.push(if flag == "t" { '1' } else { '0' }),
-            (Kind::Text(_), text) => values(text).for_each(|value| escape(&value, &mut own)),
+            (Kind::Text(_) | Kind::Long, text) => {
+                values(text).for_each(|value| escape(&value, &mut own));
+            }
             (Kind::Number | Kind::Large, number) => own.push_str(number),
         }
     }

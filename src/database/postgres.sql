@@ -142,24 +142,3 @@ CREATE TABLE IF NOT EXISTS vacation_notification (
     PRIMARY KEY (on_vacation, notified)
 );
 INSERT INTO config (name, value) VALUES ('version', '1847') ON CONFLICT (name) DO NOTHING;
-
--- What has no column there.
-CREATE TABLE IF NOT EXISTS unqmail_alias (
-    address varchar(255) NOT NULL PRIMARY KEY,
-    goto text NOT NULL
-);
-CREATE TABLE IF NOT EXISTS unqmail_login (
-    name varchar(255) NOT NULL PRIMARY KEY,
-    username varchar(255) NOT NULL
-);
-CREATE TABLE IF NOT EXISTS unqmail_limit (
-    username varchar(255) NOT NULL PRIMARY KEY,
-    messages bigint NOT NULL DEFAULT 0
-);
--- A print of each row that was written, by which a later run knows what people changed.
-CREATE TABLE IF NOT EXISTS unqmail_written (
-    tab varchar(64) NOT NULL,
-    id varchar(600) NOT NULL,
-    print varchar(32) NOT NULL,
-    PRIMARY KEY (tab, id)
-);

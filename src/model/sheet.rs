@@ -30,12 +30,55 @@ pub struct Column {
 pub enum Kind {
     /// A text of at most so many characters.
     Text(usize),
+    /// A text as long as the database lets it be.
+    Long,
     /// A whole number of 32 bits.
     Number,
     /// A whole number of 64 bits.
     Large,
     /// Yes or no.
     Flag,
+}
+
+/// What texts a table can hold, by the kind of its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Letters beyond ASCII, and no two of them taken for one.
+    pub wide: bool,
+    /// The bytes of a text without a length of its own.
+    pub long: usize,
+}
+
+impl Texts {
+    /// Whatever is UTF-8, and longer than any list of targets.
+    pub const ANY: Self = Self { wide: true, long: 10_000_000 };
+
+    /// Whether nothing speaks against a text but what no table could hold.
+    pub fn hold(self, text: &[u8]) -> bool {
+        (self.wide || text.is_ascii()) && text.len() <= self.long
+    }
+
+    /// Why a text cannot stand in a column of this name; at most so many characters, if there is a
+    /// number.
+    fn check<'b>(
+        self,
+        name: &'static str,
+        bytes: &'b [u8],
+        most: Option<usize>,
+    ) -> Result<&'b str, Unfit> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Unfit::NoText(name))?;
+        if text.contains('\0') {
+            return Err(Unfit::NoText(name));
+        }
+        if !self.wide && !text.is_ascii() {
+            return Err(Unfit::Wide(name));
+        }
+        let (length, most) = match most {
+            Some(most) => (text.chars().count(), most),
+            None => (text.len(), self.long),
+        };
+        if length > most { Err(Unfit::Long(name, most)) } else { Ok(text) }
+    }
 }
 
 /// A value of a row.
@@ -60,6 +103,9 @@ pub enum Unfit {
     /// A text is not UTF-8, or holds NUL.
     #[error("is no text, which the column {0} holds")]
     NoText(&'static str),
+    /// A text has letters that the database takes for others or does not know.
+    #[error("has letters beyond ASCII, which the column {0} cannot hold")]
+    Wide(&'static str),
     /// A number is too large.
     #[error("is a larger number than the column {0} can hold")]
     Large(&'static str),
@@ -72,6 +118,7 @@ pub enum Unfit {
 #[derive(Debug)]
 pub struct Draft {
     form: &'static Form,
+    texts: Texts,
     rows: BTreeMap<String, String>,
 }
 
@@ -93,8 +140,8 @@ impl Form {
 
 impl Draft {
     /// Without rows.
-    pub fn new(form: &'static Form) -> Self {
-        Self { form, rows: BTreeMap::new() }
+    pub fn new(form: &'static Form, texts: Texts) -> Self {
+        Self { form, texts, rows: BTreeMap::new() }
     }
 
     /// Adds a row, a field for each column.
@@ -111,7 +158,7 @@ impl Draft {
             if at > 0 {
                 line.push('\t');
             }
-            column.write(field, &mut line)?;
+            column.write(field, self.texts, &mut line)?;
         }
         let key = if self.form.keys < fields.len() { key } else { line.clone() };
         match self.rows.entry(key.to_lowercase()) {
@@ -132,18 +179,12 @@ impl Draft {
 }
 
 impl Column {
-    fn write(&self, field: &Field, line: &mut String) -> Result<(), Unfit> {
+    fn write(&self, field: &Field, texts: Texts, line: &mut String) -> Result<(), Unfit> {
         match (field, self.kind) {
             (Field::Text(bytes), Kind::Text(most)) => {
-                let text = std::str::from_utf8(bytes).map_err(|_| Unfit::NoText(self.name))?;
-                if text.contains('\0') {
-                    return Err(Unfit::NoText(self.name));
-                }
-                if text.chars().count() > most {
-                    return Err(Unfit::Long(self.name, most));
-                }
-                escape(text, line);
+                escape(texts.check(self.name, bytes, Some(most))?, line);
             }
+            (Field::Text(bytes), Kind::Long) => escape(texts.check(self.name, bytes, None)?, line),
             (Field::Number(number), kind) => {
                 let most = match kind {
                     Kind::Number => u64::from(i32::MAX.unsigned_abs()),
@@ -230,7 +271,7 @@ pub fn escape(text: &str, line: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, Draft, Field, Form, Kind, Unfit, escape, values};
+    use super::{Column, Draft, Field, Form, Kind, Texts, Unfit, escape, values};
     use proptest::prelude::*;
 
     const FORM: Form = Form {
@@ -249,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_a_column_cannot_hold_is_refused() {
-        let mut draft = Draft::new(&T);
+        let mut draft = Draft::new(&T, Texts::ANY);
         assert_eq!(draft.add(&row("b", 1)), Ok(()));
         assert_eq!(draft.add(&row("a\tb", 1)), Ok(()));
         assert_eq!(draft.add(&row("B", 1)), Err(Unfit::Twice));
@@ -260,6 +301,13 @@ mod tests {
         let sheet = draft.sheet();
         assert_eq!(sheet.lines().collect::<Vec<_>>(), ["a\\tb\t1", "b\t1"]);
         assert_eq!(sheet.lines().map(|line| sheet.key(line)).collect::<Vec<_>>(), ["a\\tb", "b"]);
+    }
+
+    #[test]
+    fn a_narrow_table_takes_no_letters_that_it_could_mistake() {
+        let mut draft = Draft::new(&T, Texts { wide: false, long: 9 });
+        assert_eq!(draft.add(&row("\u{e9}ve", 1)), Err(Unfit::Wide("name")));
+        assert_eq!(draft.add(&row("eve", 1)), Ok(()));
     }
 
     proptest! {

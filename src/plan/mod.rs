@@ -218,7 +218,7 @@ impl Plan {
 
     /// Where the database is, if one is chosen: a server, or this file.
     pub fn database<'p>(&'p self, file: &'p RelPath) -> Place<'p> {
-        self.policy.database.server.as_ref().map_or(Place::File(file), Place::Postgresql)
+        self.policy.database.server.as_ref().map_or(Place::File(file), Place::Server)
     }
 
     /// Whether sender and reader notice no difference between what a server did and what was

@@ -109,7 +109,7 @@ impl Translator<'_> {
         // Who administers a domain can go on where there is something to administer it with.
         let kept = match self.policy.new.backend {
             Backend::Files => Restrictions::default(),
-            Backend::Sqlite | Backend::Postgresql => Restrictions::DOMAIN_ADMIN,
+            Backend::Sqlite | Backend::Postgresql | Backend::Mysql => Restrictions::DOMAIN_ADMIN,
         };
         let dropped = Restrictions(account.restrictions.0 & WITHOUT_COUNTERPART.0 & !kept.0);
         let unknown = account.restrictions.unknown();

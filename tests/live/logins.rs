@@ -1,8 +1,8 @@
 //! Whoever could log in still can, with the old password, and nobody else.
 
 use crate::stage;
-use crate::support::postgres::Postgres;
-use crate::support::{Atelier, Laid, atelier_in, migrated_atelier};
+use crate::support::server::{Kind, Server};
+use crate::support::{Atelier, IN_SQLITE, Laid, atelier_with, migrated_atelier};
 use crate::wire::{HERE, Line, imap_login, outside, pop3_login, smtp_login};
 use std::path::Path;
 use std::sync::Mutex;
@@ -65,8 +65,17 @@ fn everybody_of_the_real_site_logs_in_as_before_and_nobody_else() {
 
 #[test]
 fn everybody_of_the_real_site_logs_in_by_a_database_as_before() {
-    let Some((atelier, target)) = atelier_in("sqlite") else { return };
+    let Some((atelier, target, _)) = atelier_with(IN_SQLITE) else { return };
     everybody_logs_in(atelier, target.path());
+}
+
+#[test]
+fn everybody_of_the_real_site_logs_in_by_a_server_as_before() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        let Some((atelier, target, _)) = atelier_with(&server.settings()) else { return };
+        everybody_logs_in(atelier, target.path());
+    }
 }
 
 fn everybody_logs_in(atelier: &Atelier, target: &Path) {
@@ -139,8 +148,10 @@ fn the_bundled_site_s_people_log_in_by_a_database_by_every_name_they_had() {
 
 #[test]
 fn the_bundled_site_s_people_log_in_by_a_server_by_every_name_they_had() {
-    let server = Postgres::start();
-    people_log_in(Laid::larch_on_server(&server));
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        people_log_in(Laid::larch_on_server(&server));
+    }
 }
 
 fn people_log_in(laid: Laid) {

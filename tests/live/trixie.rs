@@ -5,7 +5,7 @@
 use crate::late;
 use crate::mailboxes::{compare_all, opened};
 use crate::oddities::{folders, messages, open_folders, read_messages};
-use crate::support::postgres::Postgres;
+use crate::support::server::{Kind, Server};
 use crate::support::{Laid, SETTINGS, SMALL, atelier, project, scratch, unqmail};
 use crate::wire::{HERE, Host, Line, outside};
 use rustix::fs::{Mode, OFlags};
@@ -327,11 +327,13 @@ fn limits_in_a_database_are_kept_by_dovecot_2_4() {
 
 #[test]
 fn limits_on_a_server_are_kept_by_dovecot_2_4() {
-    let server = Postgres::start();
-    limits_are_kept(&server.settings(), Some(&server));
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        limits_are_kept(&server.settings(), Some(&server));
+    }
 }
 
-fn limits_are_kept(settings: &str, server: Option<&Postgres>) {
+fn limits_are_kept(settings: &str, server: Option<&Server>) {
     let Some(tree) = tree() else { return };
     let d = "home/vpopmail/domains/a.example";
     let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
@@ -349,7 +351,7 @@ message {d}/joe/Maildir/.Trash/cur/3.a:2,S Not counted
     quiet(&laid.target);
     let trixie = Trixie::start(&tree, &laid.target);
     if let Some(server) = server {
-        trixie.show(server.socket());
+        trixie.show(server.folder());
     }
     let quota = |user: &str| {
         let mut line = Line::open(&trixie, 143, outside(7));

@@ -67,6 +67,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::env::", &["cli", "stage"]),
     ("std::process::Command", &["cli", "stage"]),
     ("rustix::fs", &["fsys", "stage"]),
+    ("mysql::", &["database"]),
     ("postgres::", &["database"]),
     ("rusqlite::", &["database"]),
     ("SystemTime", &[]),

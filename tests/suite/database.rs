@@ -1,7 +1,7 @@
 //! Accounts in a database: the same becomes of every address, people's changes are theirs, and what
 //! goes wrong changes nothing.
 
-use crate::support::postgres::Postgres;
+use crate::support::server::{Kind, Server};
 use crate::support::{Atelier, Laid, Ran, atelier, files_under, project, read, snapshot, unqmail};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -26,15 +26,17 @@ fn one(target: &Path, query: &str) -> String {
 /// The bundled site, migrated, with its database in a file or on a server.
 struct Stored {
     laid: Laid,
-    server: Option<Postgres>,
+    server: Option<Server>,
 }
 
 impl Stored {
-    fn both() -> [Self; 2] {
-        let server = Postgres::start();
-        let laid = Laid::larch_on_server(&server).migrated();
+    fn all() -> Vec<Self> {
         let file = Self { laid: Laid::larch_in("sqlite").migrated(), server: None };
-        [file, Self { laid, server: Some(server) }]
+        let on_server = |kind| {
+            let server = Server::start(kind);
+            Self { laid: Laid::larch_on_server(&server).migrated(), server: Some(server) }
+        };
+        std::iter::once(file).chain(Kind::ALL.map(on_server)).collect()
     }
 
     fn run(&self, statement: &str) {
@@ -146,7 +148,7 @@ fn a_second_run_writes_nothing_and_hashes_are_for_few() {
 
 #[test]
 fn what_people_changed_stays_and_what_nobody_touched_follows() {
-    for stored in Stored::both() {
+    for stored in Stored::all() {
         let laid = &stored.laid;
         stored.run(
         "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$new', modified = '2026-01-01' WHERE username = 'adam@larch.example';
@@ -192,7 +194,7 @@ fn what_people_changed_stays_and_what_nobody_touched_follows() {
 
 #[test]
 fn what_the_old_server_has_no_more_goes_unless_somebody_changed_it() {
-    for stored in Stored::both() {
+    for stored in Stored::all() {
         let laid = &stored.laid;
         stored.run(
             "UPDATE alias SET goto = 'x@outside.example' WHERE address = 'info@larch.example'",
@@ -376,20 +378,25 @@ fn a_backend_that_is_not_there_is_wrong_use() {
 
 #[test]
 fn a_server_takes_all_rows_or_none_and_is_missed_when_it_is_gone() {
-    let mut server = Postgres::start();
+    for kind in Kind::ALL {
+        all_rows_or_none(Server::start(kind));
+    }
+}
+
+fn all_rows_or_none(mut server: Server) {
     let laid = Laid::larch_on_server(&server).migrated();
     assert_eq!(laid.verify(&[]).code, 0);
     let ran = laid.migrate(&[]);
     assert!(ran.stdout.contains("Nothing to do"), "{}", ran.all());
-    server.run("DELETE FROM alias; DELETE FROM mailbox; DELETE FROM unqmail_written; ALTER TABLE alias ADD CONSTRAINT no CHECK (address <> 'team@larch.example')");
+    server.run("DELETE FROM alias; DELETE FROM mailbox; DELETE FROM unqmail_written; ALTER TABLE alias ADD CONSTRAINT sorry CHECK (address <> 'team@larch.example')");
     fs::remove_file(laid.target.join("etc/postfix/main.cf")).unwrap();
     let before = others(&laid);
     let ran = laid.migrate(&[]);
     assert_eq!(ran.code, 1, "{}", ran.all());
-    assert!(ran.stderr.contains("check constraint"), "{}", ran.all());
+    assert!(ran.stderr.contains("sorry"), "{}", ran.all());
     assert_eq!(server.run("SELECT count(*) FROM mailbox"), "0");
     assert_eq!(others(&laid), before);
-    server.run("ALTER TABLE alias DROP CONSTRAINT no");
+    server.run("ALTER TABLE alias DROP CONSTRAINT sorry");
     server.stop();
     let ran = laid.migrate(&[]);
     assert_eq!(ran.code, 1, "{}", ran.all());

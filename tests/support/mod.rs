@@ -1,7 +1,7 @@
 //! What the tests share: bundled and real sites, runs of the program, and looks at folders.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod postgres;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -71,7 +71,7 @@ impl Laid {
     }
 
     /// The same on a server.
-    pub fn larch_on_server(server: &postgres::Postgres) -> Self {
+    pub fn larch_on_server(server: &server::Server) -> Self {
         Self::new(sample::SITE, &[&server.settings(), sample::SETTINGS].join("\n"))
     }
 
@@ -329,12 +329,6 @@ pub fn migrated_atelier() -> Option<(&'static Atelier, &'static Path)> {
     Some((atelier, target))
 }
 
-/// The real site, and a new server made from it with its accounts in a database.
-pub fn atelier_in(backend: &str) -> Option<(&'static Atelier, tempfile::TempDir)> {
-    let (atelier, folder, _) = atelier_with(&format!("[new]\nbackend = '{backend}'\n"))?;
-    Some((atelier, folder))
-}
-
 /// The real site, a new server made from it with more settings, and the file that has them.
 pub fn atelier_with(settings: &str) -> Option<(&'static Atelier, tempfile::TempDir, PathBuf)> {
     let atelier = atelier()?;
@@ -347,6 +341,9 @@ pub fn atelier_with(settings: &str) -> Option<(&'static Atelier, tempfile::TempD
     assert_eq!(ran.code, 0, "{}", ran.all());
     Some((atelier, folder, config))
 }
+
+/// What chooses a database that needs no server.
+pub const IN_SQLITE: &str = "[new]\nbackend = 'sqlite'\n";
 
 fn unpack_atelier() -> Option<Atelier> {
     let from = sites().join("atelier");

@@ -69,7 +69,8 @@ impl Tables<'_> {
         let (own, others): (Vec<_>, Vec<_>) = flat.into_iter().partition(|(key, _)| is_own(key));
         for (key, value) in own {
             let is_list = Address::parse(key).is_some_and(|at| design.lists.contains_key(&at));
-            if is_list || value == key.as_bytes() || key.starts_with(b"\"") {
+            let is_foreign = !self.texts.hold(key) || !self.texts.hold(value);
+            if is_list || is_foreign || value == key.as_bytes() || key.starts_with(b"\"") {
                 self.add_kept(key, &[value.into()], design);
                 continue;
             }

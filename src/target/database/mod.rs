@@ -10,12 +10,12 @@ mod forms;
 mod mailboxes;
 mod panel;
 
+use super::sql::Dialect;
 use super::{Artifact, Choices};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::model::design::{Design, DomainPattern, Role};
-use crate::model::sheet::{Draft, Field, Sheet, Unfit};
+use crate::model::sheet::{Draft, Field, Sheet, Texts, Unfit};
 use crate::model::{DomainName, Origin, RelPath};
-use crate::policy::Backend;
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeSet;
 
@@ -26,10 +26,8 @@ pub(super) fn divide(
     files: &mut Vec<Artifact>,
     findings: &mut Findings,
 ) -> Vec<Sheet> {
-    if choices.backend == Backend::Files {
-        return Vec::new();
-    }
-    let mut tables = Tables::new(findings);
+    let Some(dialect) = Dialect::of(choices) else { return Vec::new() };
+    let mut tables = Tables::new(dialect.texts(), findings);
     for name in ["domains", "alias_domains"] {
         drop(flat::take(files, &format!("etc/postfix/unqmail/{name}")));
     }
@@ -55,23 +53,26 @@ struct Tables<'f> {
     own_alias: Draft,
     own_login: Draft,
     own_limit: Draft,
+    /// What PostfixAdmin's tables hold.
+    texts: Texts,
     /// The domains of all rows.
     domains: BTreeSet<DomainName>,
     findings: &'f mut Findings,
 }
 
 impl<'f> Tables<'f> {
-    fn new(findings: &'f mut Findings) -> Self {
+    fn new(texts: Texts, findings: &'f mut Findings) -> Self {
         Self {
-            domain: Draft::new(&forms::DOMAIN),
-            alias_domain: Draft::new(&forms::ALIAS_DOMAIN),
-            mailbox: Draft::new(&forms::MAILBOX),
-            alias: Draft::new(&forms::ALIAS),
-            admin: Draft::new(&forms::ADMIN),
-            domain_admins: Draft::new(&forms::DOMAIN_ADMINS),
-            own_alias: Draft::new(&forms::OWN_ALIAS),
-            own_login: Draft::new(&forms::OWN_LOGIN),
-            own_limit: Draft::new(&forms::OWN_LIMIT),
+            domain: Draft::new(&forms::DOMAIN, texts),
+            alias_domain: Draft::new(&forms::ALIAS_DOMAIN, texts),
+            mailbox: Draft::new(&forms::MAILBOX, texts),
+            alias: Draft::new(&forms::ALIAS, texts),
+            admin: Draft::new(&forms::ADMIN, texts),
+            domain_admins: Draft::new(&forms::DOMAIN_ADMINS, texts),
+            own_alias: Draft::new(&forms::OWN_ALIAS, Texts::ANY),
+            own_login: Draft::new(&forms::OWN_LOGIN, Texts::ANY),
+            own_limit: Draft::new(&forms::OWN_LIMIT, Texts::ANY),
+            texts,
             domains: BTreeSet::new(),
             findings,
         }

@@ -1,7 +1,7 @@
 //! PostfixAdmin's own settings: where its database is, and how it checks the old hashes.
 
 use crate::model::RelPath;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, Server};
 use crate::target::sql::{Dialect, FILE, PANEL_USER};
 use crate::target::{Artifact, Audience, Choices, Content};
 
@@ -13,11 +13,25 @@ pub(super) fn artifact(choices: Choices<'_>) -> Option<Artifact> {
             format!("$CONF['database_type'] = 'sqlite';\n$CONF['database_name'] = '/{FILE}';"),
             Audience::Everybody,
         ),
-        Dialect::Postgresql(server) => {
-            let Connection { host, port, name, user, password } = server;
+        Dialect::Postgresql(server) | Dialect::Mysql(server) => {
+            let Connection { host, port, name, user, password, .. } = server;
+            let host = match (server.server, server.socket()) {
+                (Server::Mysql, Some(socket)) => {
+                    format!(
+                        "$CONF['database_host'] = 'localhost';\n$CONF['database_socket'] = '{socket}';"
+                    )
+                }
+                _ => format!(
+                    "$CONF['database_host'] = '{host}';\n$CONF['database_port'] = '{port}';"
+                ),
+            };
+            let kind = match server.server {
+                Server::Postgresql => "pgsql",
+                Server::Mysql => "mysqli",
+            };
             let password = password.reveal();
             let text = format!(
-                "$CONF['database_type'] = 'pgsql';\n$CONF['database_host'] = '{host}';\n$CONF['database_port'] = '{port}';\n$CONF['database_name'] = '{name}';\n$CONF['database_user'] = '{user}';\n$CONF['database_password'] = '{password}';"
+                "$CONF['database_type'] = '{kind}';\n{host}\n$CONF['database_name'] = '{name}';\n$CONF['database_user'] = '{user}';\n$CONF['database_password'] = '{password}';"
             );
             (text, Audience::Group(PANEL_USER))
         }

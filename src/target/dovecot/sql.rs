@@ -22,15 +22,20 @@ pub(super) fn conf(choices: Choices<'_>, (uid, gid): (u32, u32)) -> Option<Strin
     };
     let account = dialect.query(&ACCOUNT.replace("NAME", name));
     let limits = match choices.dovecot {
-        Version::V23 => format!("'*:bytes=' || quota || ':messages=' || {MESSAGES} AS quota_rule"),
+        Version::V23 => {
+            let rule = dialect.joined(&["'*:bytes='", "quota", "':messages='", MESSAGES]);
+            format!("{rule} AS quota_rule")
+        }
         Version::V24 => {
-            format!("quota || 'B' AS quota_storage_size, {MESSAGES} AS quota_message_count")
+            let size = dialect.joined(&["quota", "'B'"]);
+            format!("{size} AS quota_storage_size, {MESSAGES} AS quota_message_count")
         }
     };
     let password = format!("SELECT password FROM mailbox WHERE {account}");
-    let home = "'/var/vmail/' || rtrim(maildir, '/') AS home";
-    let user =
-        format!("SELECT {home}, {uid} AS uid, {gid} AS gid, {limits} FROM mailbox WHERE {account}");
+    let home = dialect.joined(&["'/var/vmail/'", &dialect.without_slash("maildir")]);
+    let user = format!(
+        "SELECT {home} AS home, {uid} AS uid, {gid} AS gid, {limits} FROM mailbox WHERE {account}"
+    );
     let every = dialect.query("SELECT username AS user FROM mailbox WHERE active = YES");
     let place = place(dialect, choices.dovecot);
     let head = "# Written by unqmail: who may log in, and where the mail lies.\n";
@@ -49,24 +54,27 @@ fn place(dialect: Dialect<'_>, version: Version) -> String {
     match (dialect, version) {
         (Dialect::Sqlite, Version::V23) => format!("connect = /{FILE}\n"),
         (Dialect::Sqlite, Version::V24) => format!("sqlite_path = /{FILE}\n"),
-        (Dialect::Postgresql(server), version) => {
-            let Connection { host, port, name, user, password } = server;
-            let password = Some(password.reveal()).filter(|password| !password.is_empty());
-            let told = |before: &str| {
-                password.map(|password| format!("{before}{password}")).unwrap_or_default()
-            };
-            match version {
-                Version::V23 => format!(
-                    "connect = host={host} port={port} dbname={name} user={user}{}\n",
-                    told(" password=")
-                ),
-                Version::V24 => format!(
-                    "pgsql {host} {{\n  parameters {{\n    port = {port}\n    dbname = {name}\n    user = {user}{}\n  }}\n}}\n",
-                    told("\n    password = ")
-                ),
-            }
+        (Dialect::Postgresql(server), Version::V24) => {
+            format!("pgsql {} {{\n  parameters {{\n{}  }}\n}}\n", server.host, told(server, "    "))
+        }
+        (Dialect::Mysql(server), Version::V24) => {
+            format!("mysql {} {{\n{}}}\n", server.host, told(server, "  "))
+        }
+        (Dialect::Postgresql(server) | Dialect::Mysql(server), Version::V23) => {
+            let words = told(server, "").replace(" = ", "=").replace('\n', " ");
+            format!("connect = host={} {}\n", server.host, words.trim_end())
         }
     }
+}
+
+/// What a server is told, a line each. A password that is empty is not asked for.
+fn told(server: &Connection, front: &str) -> String {
+    let Connection { port, name, user, password, .. } = server;
+    let password = match password.reveal() {
+        none if none.is_empty() => String::new(),
+        password => format!("{front}password = {password}\n"),
+    };
+    format!("{front}port = {port}\n{front}dbname = {name}\n{front}user = {user}\n{password}")
 }
 
 /// The part of `dovecot.conf` that tells where accounts are looked up.
