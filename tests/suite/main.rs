@@ -25,6 +25,7 @@ mod cli;
 mod clients;
 mod crash;
 mod database;
+mod database_refused;
 mod filters;
 mod golden;
 mod hostile;
