@@ -22,6 +22,8 @@ const LONGEST: usize = 1000;
 /// Ways to read one, and characters of each.
 const MOST_WAYS: usize = 256;
 const DEEPEST: u32 = 20;
+/// How often one part of it may stand there.
+const MOST_TIMES: u32 = 64;
 
 /// One character of one way to read an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,17 @@ fn plain(expression: &[u8], dialect: Dialect) -> Option<String> {
                 read.extend(['\\', c]);
             }
             '{' | '}' if dialect == Dialect::Basic && !in_set => read.extend(['\\', c]),
+            '{' if !in_set && dialect == Dialect::Perl => {
+                let count: String = std::iter::from_fn(|| chars.next_if(|c| *c != '}')).collect();
+                let is_count = |c: char| c.is_ascii_digit() || c == ',';
+                let has_place = !repeated && !read.is_empty() && !read.ends_with('(');
+                if !has_place || count.starts_with(',') || !count.chars().all(is_count) {
+                    return None;
+                }
+                chars.next()?;
+                repeats = true;
+                read.extend(["{", &count, "}"]);
+            }
             '{' | '}' if !in_set => return None,
             // What only tries less, or stands for something of Perl's.
             '*' | '+' | '?' if !in_set => {
@@ -158,30 +171,38 @@ fn ways(hir: &Hir) -> Option<Vec<Vec<Atom>>> {
         HirKind::Look(Look::End | Look::EndLF) => vec![vec![Atom::End]],
         HirKind::Look(_) => return None,
         HirKind::Repetition(repeated) => {
+            if repeated.min.max(repeated.max.unwrap_or_default()) > MOST_TIMES {
+                return None;
+            }
             let inner = ways(&repeated.sub)?;
-            match (repeated.min, repeated.max, inner.as_slice()) {
-                (0, Some(1), _) => [vec![Vec::new()], inner].concat(),
-                (least @ (0 | 1), None, [one]) => match one.as_slice() {
-                    [Atom::Of(set, Times::Once)] => vec![many(*set, least == 1)],
-                    _ => return None,
+            let single = || match inner.as_slice() {
+                [one] => match one.as_slice() {
+                    [Atom::Of(set, Times::Once)] => Some(*set),
+                    _ => None,
                 },
-                _ => return None,
+                _ => None,
+            };
+            let mut all = vec![Vec::new()];
+            for _ in 0..repeated.min.saturating_sub(u32::from(repeated.max.is_none())) {
+                all = joined(&all, &inner)?;
+            }
+            match repeated.max {
+                None => joined(&all, &[many(single()?, repeated.min > 0)])?,
+                Some(most) => {
+                    let mut longest = all.clone();
+                    for _ in repeated.min..most {
+                        longest = joined(&longest, &inner)?;
+                        all.extend(longest.iter().cloned());
+                    }
+                    all
+                }
             }
         }
         HirKind::Capture(group) => ways(&group.sub)?,
         HirKind::Concat(parts) => {
             let mut all: Vec<Vec<Atom>> = vec![Vec::new()];
             for part in parts {
-                let next = ways(part)?;
-                if all.len().saturating_mul(next.len()) > MOST_WAYS {
-                    return None;
-                }
-                let mut longer = Vec::with_capacity(all.len() * next.len());
-                for front in &all {
-                    longer
-                        .extend(next.iter().map(|end| [front.as_slice(), end.as_slice()].concat()));
-                }
-                all = longer;
+                all = joined(&all, &ways(part)?)?;
             }
             all
         }
@@ -192,6 +213,17 @@ fn ways(hir: &Hir) -> Option<Vec<Vec<Atom>>> {
     };
     let is_short = found.len() <= MOST_WAYS && found.iter().all(|way| way.len() <= LONGEST);
     is_short.then_some(found)
+}
+
+/// Each of the first behind which each of the others stands.
+fn joined(fronts: &[Vec<Atom>], ends: &[Vec<Atom>]) -> Option<Vec<Vec<Atom>>> {
+    let is_short = fronts.len().saturating_mul(ends.len()) <= MOST_WAYS
+        && fronts.iter().all(|front| front.len() <= LONGEST);
+    let each = |front: &Vec<Atom>| {
+        let front = front.clone();
+        ends.iter().map(move |end| [front.as_slice(), end.as_slice()].concat())
+    };
+    is_short.then(|| fronts.iter().flat_map(each).collect())
 }
 
 /// A tab in a field is a blank like any other.
@@ -324,6 +356,9 @@ mod tests {
             assert_eq!(own_patterns, *patterns, "{expression}");
         }
         assert!(read("^Subject:.*[0-9]+", Extended).unwrap().1[0].contains("Some"));
+        let counted = read("^Subject: x{2,3}y{2,}$", Perl).unwrap().1;
+        assert_eq!(counted.len(), 2, "{counted:?}");
+        assert!(counted[0].starts_with("[Text(\"xxxy\"), Of("), "{counted:?}");
     }
 
     #[test]
@@ -340,6 +375,10 @@ mod tests {
             ("^Subject:.*x{2}", Extended),
             ("^Subject: (?i)x", Perl),
             ("^Subject: x*?", Perl),
+            ("^Subject: x{2}{3}", Perl),
+            ("^Subject: x{,3}", Perl),
+            ("^Subject: (ab|cd){9}", Perl),
+            ("^Subject: x{999999999}", Perl),
             ("^Subject: (ab)*", Perl),
             ("^Subject: x\\/y", Extended),
             ("^Subject: \\w", Perl),

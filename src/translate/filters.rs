@@ -48,10 +48,10 @@ impl Translator<'_> {
             Ok(rules) => rules.iter().map(|rule| rule.placed(&mut placed)).collect(),
             Err(beyond) => Err(beyond.clone()),
         };
-        let at = Statement { origin: sorting.origin.clone(), text: BString::default() };
+        let at = || Statement { origin: origin.clone(), text: self.line_of(origin, command) };
         let rules: Result<Vec<Rule>, _> = match rules {
             Ok(_) if self.design.filters.contains_key(own) => {
-                Err((at, "another program sorts it too"))
+                Err((at(), "another program sorts it too"))
             }
             other => other,
         };
@@ -73,8 +73,7 @@ impl Translator<'_> {
             () => None,
         };
         if let Some(why) = too_much {
-            let at = Statement { origin: sorting.origin.clone(), text: BString::default() };
-            return self.report_filter(&at, subject, why);
+            return self.report_filter(&at(), subject, why);
         }
         if filter.rules.is_empty() {
             let finding = Finding::new(

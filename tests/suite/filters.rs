@@ -45,7 +45,12 @@ pub fn site(kind: &str, rules: &[u8]) -> (String, &'static str) {
 /// The script that sorts the mail, or the finding that says why there is none.
 fn told(kind: &str, rules: &[u8]) -> String {
     let (manifest, mailbox) = site(kind, rules);
-    let laid = Laid::small(&manifest);
+    told_on(&manifest, mailbox)
+}
+
+/// The same of a whole site.
+fn told_on(manifest: &str, mailbox: &str) -> String {
+    let laid = Laid::small(manifest);
     let plan = laid.plan(&["--format", "json"]);
     assert!([0, 3].contains(&plan.code), "{}", plan.all());
     let ran = laid.migrate(&[]);
@@ -100,6 +105,41 @@ fn a_user_without_rules_has_a_mailbox_and_no_script() {
     let explained = laid.explain(&["ann@mx.example"]);
     assert!(explained.all().contains("alias-filter-adapted"), "{}", explained.all());
     assert!(!laid.target.join("var/vmail").join(mailbox).join(".dovecot.sieve").exists());
+}
+
+#[test]
+fn rules_of_the_host_and_of_named_files_count_in_their_places() {
+    let own = b"INCLUDERC=$PMDIR/lists.rc\n:0\n* ^X-C: x\n.C/\n";
+    let (manifest, mailbox) = site("procmail", own);
+    let host = "owner 0:0\nfile etc/procmailrc\n| PMDIR=$HOME/pm\n| MAILDIR=$HOME/Maildir\n| :0\n| * ^X-A: x\n| .A/\n";
+    let named = |rules: &str| format!("{manifest}file home/ann/pm/lists.rc\n| # c\n{rules}{host}");
+    let script = told_on(&named("| :0\n| * ^X-B: x\n| .B/\n"), mailbox);
+    let places = ["x-a", "x-b", "x-c"].map(|field| script.find(field).expect(&script));
+    assert!(places.is_sorted(), "{script}");
+    let out = told_on(&named("| :0\n| | /usr/local/bin/x\n"), mailbox);
+    assert!(out.starts_with("alias-filter lists.rc:3: "), "{out}");
+
+    let (manifest, mailbox) = site("maildrop", b"include \"more\"\nto \"Maildir\"\n");
+    let more = |rules: &str| format!("{manifest}file {D}/joe/more\n{rules}");
+    let script = told_on(&more("| if (/^X-A: x/)\n|   to \"Maildir/.A/\"\n"), mailbox);
+    assert!(script.contains("INBOX.A"), "{script}");
+    let out = told_on(&more("|\n| `date`\n"), mailbox);
+    assert!(out.starts_with("alias-filter more:2: "), "{out}");
+    // maildrop fails without the file.
+    let out = told_on(&manifest, mailbox);
+    assert!(out.starts_with("alias-filter mailfilter:1: "), "{out}");
+    // A file that names itself comes to an end.
+    let out = told_on(&more("| include \"more\"\n"), mailbox);
+    assert!(out.starts_with("alias-filter more:1: "), "{out}");
+}
+
+/// A user's rules name what he may not read: it counts as little as for his own program.
+#[test]
+fn a_named_file_of_somebody_else_is_not_read() {
+    let (manifest, mailbox) = site("procmail", b"INCLUDERC=/etc/secret\n");
+    let secret = "owner 0:0\nfile etc/secret 600\n| :0\n| * ^X-Password: x\n| .A/\n";
+    let out = told_on(&format!("{manifest}{secret}"), mailbox);
+    assert!(out.starts_with("alias-filter .procmailrc:1: "), "{out}");
 }
 
 proptest! {

@@ -6,8 +6,9 @@ mod parse;
 mod rules;
 mod syntax;
 
-use super::sorters::{self, Rules, Runner, Strange, Usual};
+use super::sorters::{self, Rules, Runner, Strange, Usual, Vars};
 use super::{Error, Reading, Source};
+use crate::model::RelPath;
 use crate::model::sorter::Program;
 
 /// The reader of maildrop's rules.
@@ -15,7 +16,8 @@ use crate::model::sorter::Program;
 pub struct Maildrop;
 
 /// Where it looks in delivery mode.
-const USUAL: Usual = Usual { host: "etc/maildroprc", user: ".mailfilter" };
+const USUAL: Usual =
+    Usual { host: "etc/maildroprc", user: ".mailfilter", named, passes_missing: false };
 
 impl Source for Maildrop {
     fn id(&self) -> &'static str {
@@ -25,6 +27,17 @@ impl Source for Maildrop {
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         sorters::find(reading, Program::Maildrop, &USUAL, read);
         Ok(())
+    }
+}
+
+/// The file that `include` names (maildropfilter(7)).
+fn named(line: &[u8], vars: &mut Vars, runner: &Runner, is_always: bool) -> Option<RelPath> {
+    match parse::named(line)? {
+        (name, value) if name == "include" => Some(runner.folder.join(vars.expand(&value)?)),
+        (name, value) => {
+            vars.note(&name, &value, is_always);
+            None
+        }
     }
 }
 

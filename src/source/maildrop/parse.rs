@@ -19,6 +19,17 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Statement>, Strange> {
     }
 }
 
+/// The variable that a line sets, or `include`, and the value; nothing for a line that says more.
+pub(super) fn named(line: &[u8]) -> Option<(BString, Value)> {
+    let mut reader = Reader { rest: line.trim_ascii(), line: 0, depth: 0 };
+    let name = reader.name();
+    reader.pass_blanks(false);
+    let is_one = name == "include" || !name.is_empty() && reader.take("=");
+    let value = is_one.then(|| reader.value().ok()).flatten()?;
+    reader.take(";");
+    reader.rest.is_empty().then_some((name, value))
+}
+
 /// What is still to be read.
 pub(super) struct Reader<'t> {
     pub(super) rest: &'t [u8],

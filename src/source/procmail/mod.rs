@@ -4,8 +4,9 @@ mod parse;
 mod rules;
 mod syntax;
 
-use super::sorters::{self, Rules, Runner, Strange, Usual};
+use super::sorters::{self, Rules, Runner, Strange, Usual, Vars};
 use super::{Error, Reading, Source};
+use crate::model::RelPath;
 use crate::model::sorter::Program;
 
 /// The reader of procmail's recipes.
@@ -13,7 +14,8 @@ use crate::model::sorter::Program;
 pub struct Procmail;
 
 /// Where it looks without being told.
-const USUAL: Usual = Usual { host: "etc/procmailrc", user: ".procmailrc" };
+const USUAL: Usual =
+    Usual { host: "etc/procmailrc", user: ".procmailrc", named, passes_missing: true };
 
 impl Source for Procmail {
     fn id(&self) -> &'static str {
@@ -24,6 +26,18 @@ impl Source for Procmail {
         sorters::find(reading, Program::Procmail, &USUAL, read);
         Ok(())
     }
+}
+
+/// The file that `INCLUDERC` names, seen from `MAILDIR` (procmailrc(5)).
+fn named(line: &[u8], vars: &mut Vars, runner: &Runner, is_always: bool) -> Option<RelPath> {
+    let (name, value) = parse::set(line.trim_ascii())?;
+    if name == "INCLUDERC" {
+        let folder = runner.user.as_ref().map_or(&runner.folder, |(home, _)| home);
+        let folder = vars.get(b"MAILDIR").map_or_else(|| folder.clone(), |path| folder.join(path));
+        return Some(folder.join(vars.expand(&value).filter(|path| !path.is_empty())?));
+    }
+    vars.note(&name, &value, is_always);
+    None
 }
 
 /// What a file of recipes comes to.

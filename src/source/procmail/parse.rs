@@ -166,6 +166,14 @@ fn has_weight(text: &[u8]) -> bool {
     length > 0 && text.get(length) == Some(&b'^')
 }
 
+/// The variable that a line sets, and its value.
+pub(super) fn set(text: &[u8]) -> Option<(BString, Value)> {
+    match assignment(0, text) {
+        Ok(Kind::Set(name, value)) => Some((name, value)),
+        _ => None,
+    }
+}
+
 fn assignment(line: u32, text: &[u8]) -> Result<Kind, Strange> {
     let is_part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     let length = text.iter().take_while(|b| is_part(b)).count();

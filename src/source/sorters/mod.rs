@@ -1,5 +1,6 @@
 //! Calls of programs that sort mail by rules of their own, and the files that they read.
 
+mod text;
 mod values;
 
 pub(super) use values::{Handed, Part, Value, Vars, place, send, words};
@@ -10,10 +11,11 @@ use crate::model::filter::Rule;
 use crate::model::sorter::{Program, Sorter, Sorting, Statement, sorter};
 use crate::model::unix::UnixUser;
 use crate::model::{DomainName, Origin, RelPath};
-use bstr::{BString, ByteSlice as _};
+use bstr::BString;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use text::Text;
 
 /// Nobody's rules are larger: 256 KiB.
 const LARGEST: u64 = 256 << 10;
@@ -63,11 +65,17 @@ pub(super) struct Runner {
     pub(super) domain: DomainName,
 }
 
-/// Which files a program reads that is called without the name of one: that of the host, and that in
-/// the home of who calls it.
+/// Which files a program reads.
 pub(super) struct Usual {
+    /// That of the host, where the call names none.
     pub(super) host: &'static str,
+    /// That in the home of who calls it, where the call names none.
     pub(super) user: &'static str,
+    /// The file that a line has read in its place. What it sets is noted: unknown, unless it is set
+    /// for every message.
+    pub(super) named: fn(&[u8], &mut Vars, &Runner, bool) -> Option<RelPath>,
+    /// A named file that is missing counts as an empty one.
+    pub(super) passes_missing: bool,
 }
 
 /// Reads the rules of every call of one program. `read` tells what a file's text comes to.
@@ -93,8 +101,9 @@ pub(super) fn find(
     }
     let by_home: BTreeMap<&RelPath, &UnixUser> = users().map(|user| (&user.home, user)).collect();
     let domain = site.control.complete_host(None);
-    let mut access = Access::new(reading.root);
-    let mut plain = Vec::new();
+    let reading_now = &*reading;
+    let root = reading.root;
+    let mut access = Access::new(root);
     let found = calls.into_iter().filter_map(|(folder, called)| {
         let user = by_home.get(&folder).map(|user| (user.home.clone(), user.name.clone()));
         let path = match (&called.file, program) {
@@ -106,33 +115,33 @@ pub(super) fn find(
             (Some(file), _) => user.as_ref()?.0.join(file),
             (None, _) => user.as_ref()?.0.join(usual.user),
         };
-        let is_missing = || reading.root.stat(&path).is_ok_and(|stat| stat.is_none());
-        if called.file.is_none() && is_missing() {
-            // Without rules of his own a user's mail goes into his mailbox.
-            let (rules, marks_spam) = (Ok(Vec::new()), Vec::new());
-            plain.push((
-                (folder, called),
-                Sorting { rules, marks_spam, origin: Origin::file(&path) },
-            ));
-            return None;
-        }
-        let file = owned::find(reading, &mut access, &folder, &path)?;
+        // Without rules of his own a user's mail goes into his mailbox.
+        let is_missing = || root.stat(&path).is_ok_and(|stat| stat.is_none());
+        let file = if called.file.is_none() && is_missing() {
+            None
+        } else {
+            Some(owned::find(reading_now, &mut access, &folder, &path)?)
+        };
         let runner = Runner { folder: folder.clone(), user, domain: domain.clone() };
         Some(((folder, called), path, file, runner))
     });
     let found: Vec<_> = found.collect();
-    let root = reading.root;
+    let host = RelPath::new(usual.host);
+    let of_host = root.read_if_there(&host, LARGEST).ok().flatten().unwrap_or_default();
     let sorted = found.into_par_iter().filter_map(|(call, path, file, runner)| {
-        let text = file.read(root, LARGEST)?;
+        let mut text = Text::new(reading_now, usual, &runner);
+        if call.1.file.is_none() {
+            text.add(&host, &of_host);
+        }
+        if let Some(file) = file {
+            text.add(&path, &file.read(root, LARGEST)?);
+        }
         let origin = Origin::file(&path);
         let statement = |line: u32| {
-            let number = usize::try_from(line).unwrap_or_default().saturating_sub(1);
-            Statement {
-                origin: origin.at(line),
-                text: text.lines().nth(number).unwrap_or_default().trim_ascii().into(),
-            }
+            let whole = || Statement { origin: origin.clone(), text: BString::default() };
+            text.statement(line).unwrap_or_else(whole)
         };
-        let (rules, marks_spam) = match read(&text, &runner) {
+        let (rules, marks_spam) = match read(text.bytes(), &runner) {
             Ok(Rules { rules, marks_spam }) => {
                 let mut named =
                     |(path, line): &Place| Ok::<_, Infallible>((path.clone(), statement(*line)));
@@ -141,21 +150,9 @@ pub(super) fn find(
             }
             Err(Strange { line, why }) => (Err((statement(line), why)), Vec::new()),
         };
-        let marks_spam = marks_spam.into_iter().map(|line| origin.at(line)).collect();
+        let marks_spam = marks_spam.into_iter().map(|line| statement(line).origin).collect();
         Some((call, Sorting { rules, marks_spam, origin }))
     });
-    let mut sorted: BTreeMap<_, _> = sorted.collect();
-    sorted.extend(plain);
-    let host = Origin::file(&RelPath::new(usual.host));
-    let text = reading.root.read_if_there(&host.file, LARGEST).ok().flatten().unwrap_or_default();
-    let mut lines = (1..).zip(text.lines()).map(|(line, text)| (line, text.trim_ascii()));
-    if let Some((line, text)) = lines.find(|(_, text)| !text.is_empty() && !text.starts_with(b"#"))
-    {
-        for (_, sorting) in sorted.iter_mut().filter(|((_, called), _)| called.file.is_none()) {
-            let why = "it counts before the rules of each user";
-            let statement = Statement { origin: host.at(line), text: text.into() };
-            sorting.rules = Err((statement, why));
-        }
-    }
+    let sorted: BTreeMap<_, _> = sorted.collect();
     reading.site.sorters.extend(sorted);
 }

@@ -78,6 +78,15 @@ impl Vars {
         self.known.insert(name.into(), value);
     }
 
+    /// The same where what is set may hang on the message, and is not known then.
+    pub(in crate::source) fn note(&mut self, name: &[u8], value: &Value, is_always: bool) {
+        if is_always {
+            self.set(name, value);
+        } else {
+            self.known.insert(name.into(), None);
+        }
+    }
+
     /// Whether it was set, or is always there.
     pub(in crate::source) fn has(&self, name: &str) -> bool {
         self.known.contains_key(BStr::new(name))
