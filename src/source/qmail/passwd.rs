@@ -21,10 +21,21 @@ pub(super) fn read(reading: &mut Reading<'_>) {
             })
             .collect::<BTreeMap<_, _>>()
     });
+    let file = Origin::file(&passwd);
     let Some(bytes) = read_file(reading.root, &passwd, &mut reading.findings) else {
+        // One that is there and cannot be read is told by the look at it.
+        if reading.root.stat(&passwd).is_ok_and(|stat| stat.is_none()) {
+            reading.findings.push(Finding::new(
+                &code::SITE_PASSWD_MISSING,
+                Disposition::Dropped,
+                file,
+                "etc/passwd",
+                "the host has no users: there is no etc/passwd",
+                "mail of Unix users and of ~alias is not carried over, and their addresses are refused",
+            ));
+        }
         return;
     };
-    let file = Origin::file(&passwd);
     let first = reading.site.unix_users.len();
     for (number, line) in lines::numbered(&bytes) {
         let origin = file.at(number);
