@@ -154,8 +154,11 @@ impl DotQmail {
             (line.contains_str("/deliver ") || line.contains_str("dovecot-lda "))
                 && line.contains_str(" -d ")
         };
-        let programs = self.lines.iter().filter(|line| line.starts_with(b"|"));
-        programs.into_iter().any(|line| line.contains_str("vdelivermail") || lda(line))
+        let is_one = |line: &BString| {
+            ["vdelivermail", "maildrop", "procmail"].iter().any(|name| line.contains_str(name))
+        };
+        let mut programs = self.lines.iter().filter(|line| line.starts_with(b"|"));
+        programs.any(|line| is_one(line) || lda(line))
     }
 }
 

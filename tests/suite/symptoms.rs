@@ -29,6 +29,18 @@ fn a_catch_all_that_waits_holds_back_no_mailbox() {
 }
 
 #[test]
+fn a_catch_all_that_only_sorts_keeps_no_account_waiting() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| |/usr/bin/spamc | /usr/bin/maildrop /etc/mailfilter\n"
+    ));
+    let (new, _) = told(&laid, "joe@a.example");
+    assert_eq!(new[0]["deliver"], "joe@a.example", "{new}");
+    assert!(laid.explain(&["joe@a.example"]).all().contains("alias-filter"));
+    let (new, _) = told(&laid, "whoever@a.example");
+    assert!(new[0]["defer"].is_string(), "{new}");
+}
+
+#[test]
 fn no_target_names_a_made_up_address() {
     let laid = Laid::small(&format!(
         "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n\
