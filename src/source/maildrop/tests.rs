@@ -4,20 +4,16 @@ use super::read;
 use crate::model::DomainName;
 use crate::model::RelPath;
 use crate::source::sorters::Runner;
+use crate::source::sorters::cases::are_refused;
 use proptest::prelude::*;
 
 fn runner() -> Runner {
     Runner { folder: RelPath::new("d/joe"), user: None, domain: DomainName::new("a.example") }
 }
 
-fn strange(text: &str) -> Option<(u32, String)> {
-    let strange = read(text.as_bytes(), &runner()).err()?;
-    Some((strange.line, strange.why.to_owned()))
-}
-
 #[test]
 fn what_no_rule_does_is_told_with_its_line() {
-    for (text, line, why) in [
+    let cases = [
         ("to \"x\"\nlog \"x\"\nwhile (1) { }", 3, "does what no rule"),
         ("X=1\n`rm -rf /`", 2, "runs a command"),
         ("include \"x\"", 1, "another file"),
@@ -40,15 +36,10 @@ fn what_no_rule_does_is_told_with_its_line() {
         ("to \"x", 1, "does not end"),
         ("if (/^Subject: x/)\n{\n to x\n", 4, "does not end"),
         ("to x\n}", 2, "closes nothing"),
-    ] {
-        let (own_line, own_why) = strange(text).unwrap_or_else(|| panic!("{text}"));
-        assert!(own_why.contains(why), "{text}: {own_why}");
-        assert_eq!(own_line, line, "{text}");
-    }
-    let deep = "if (1) { ".repeat(40);
-    assert!(strange(&deep).unwrap().1.contains("too deep"));
-    let deep = format!("if ({}", "(".repeat(40));
-    assert!(strange(&deep).unwrap().1.contains("too deep"));
+    ];
+    are_refused(read, &runner(), &cases);
+    let (blocks, brackets) = ("if (1) { ".repeat(40), format!("if ({}", "(".repeat(40)));
+    are_refused(read, &runner(), &[(&blocks, 1, "too deep"), (&brackets, 1, "too deep")]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::read;
 use crate::model::DomainName;
 use crate::model::RelPath;
 use crate::source::sorters::Runner;
+use crate::source::sorters::cases::are_refused;
 use proptest::prelude::*;
 
 fn runner() -> Runner {
@@ -15,14 +16,9 @@ fn runner() -> Runner {
     }
 }
 
-fn strange(text: &str) -> Option<(u32, String)> {
-    let strange = read(text.as_bytes(), &runner()).err()?;
-    Some((strange.line, strange.why.to_owned()))
-}
-
 #[test]
 fn what_no_rule_does_is_told_with_its_line() {
-    for (text, line, why) in [
+    let cases = [
         ("INCLUDERC=other.rc", 1, "does what no rule"),
         (":0\n* ^Subject: x\n| /usr/local/bin/x", 3, "handed to a program"),
         (":0\n* ? test -f x\nx/", 2, "asks a program"),
@@ -48,12 +44,10 @@ fn what_no_rule_does_is_told_with_its_line() {
         ("what is this", 1, "no recipe and no assignment"),
         ("A='x", 1, "a quote is open"),
         (":0\n* > x\nx/", 2, "no number"),
-    ] {
-        let (own_line, own_why) = strange(text).unwrap_or_else(|| panic!("{text}"));
-        assert!(own_why.contains(why), "{text}: {own_why}");
-        assert_eq!(own_line, line, "{text}");
-    }
-    assert!(strange(&":0\n{\n".repeat(40)).unwrap().1.contains("too deep"));
+    ];
+    are_refused(read, &runner(), &cases);
+    let deep = ":0\n{\n".repeat(40);
+    are_refused(read, &runner(), &[(&deep, 33, "too deep")]);
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! Calls of programs that sort mail by rules of their own, and the files that they read.
 
+#[cfg(test)]
+pub(super) mod cases;
 mod text;
 mod values;
 
