@@ -92,6 +92,13 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     let told = term::print(None, term::Reader::Person, earned, |out| {
         summary(&plan, &applied, out)?;
         durations(&applied, begun.elapsed(), reading, out)?;
+        if pass == Pass::Final && !args.thorough {
+            writeln!(
+                out,
+                "Messages were known by their names: whether one was changed in place, only `verify` and \
+                 `migrate --final --thorough` look."
+            )?;
+        }
         if pass == Pass::Late {
             return Ok(());
         }

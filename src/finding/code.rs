@@ -149,9 +149,11 @@ codes! {
     SITE_TCPRULES_MALFORMED = "site-tcprules-malformed", Warning, "repair the line and run tcprules";
     SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";
+    STORE_ASIDE = "store-aside", Warning, "ask its owner; put what is wanted into a folder of the Maildir and plan again, or copy it by hand";
     STORE_ORPHANED = "store-orphaned", Error, "give the store to an account by a .qmail line, or waive the code for its path";
     STORE_UNLINKABLE = "store-unlinkable", Error, "run migrate without --link, or set `mail_ids` to the owner of the old mail; where the code is waived such messages are copied";
     STORE_UNRECORDED = "store-unrecorded", Error, "run migrate without --late for the account, with --only ADDRESS, or name the accounts that have moved with --only";
+    STORE_WEBMAIL = "store-webmail", Warning, "tell the user before the switch, who may copy it into the new webmail";
     TARGET_TOO_SMALL = "target-too-small", Error, "make room, or waive it for a file system that compresses";
     UID_NOT_KEPT = "uid-not-kept", Warning, "nothing to do; clients download this mail once more";
     UID_NUMBERED_ANEW = "uid-numbered-anew", Warning, "if nobody works on the new server yet, stop Dovecot, remove its dovecot* files from the mailbox and run migrate again";

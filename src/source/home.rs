@@ -59,7 +59,11 @@ fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Insid
         is_real: folder.is_real,
         has_maildir: maildir.is_some(),
         has_spam_settings: entries.iter().any(|e| SPAM_SETTINGS.iter().any(|name| e.name == *name)),
-        has_others: entries.iter().any(|e| e.kind == Kind::Folder && !is_maildir(&e)),
+        has_others: entries.iter().any(|e| match e.kind {
+            Kind::Folder => !is_maildir(&e),
+            Kind::File => !e.name.starts_with(b".") && e.name != "lastauth",
+            Kind::Link | Kind::Special => false,
+        }),
         maildir: parts,
     }
 }

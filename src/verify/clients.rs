@@ -100,7 +100,7 @@ pub fn compare<T: Tells>(
             if let Err(error) = checked {
                 found.compare("numbers", &path, "readable", error);
             }
-            check_rights(site, folder, name, &path, new, &mut found);
+            check_rights(site, (store, folder), name, &path, new, &mut found);
         }
         check_subscriptions(site, &maildir, copy, store, new, &mut found);
     }
@@ -277,7 +277,7 @@ impl Both<'_> {
 /// The rights of a folder, on both servers by the letters of the old one.
 fn check_rights<T: Tells>(
     site: &Root,
-    folder: &Folder,
+    (store, folder): (&Store, &Folder),
     name: &BString,
     there: &RelPath,
     new: &mut T,
@@ -288,8 +288,8 @@ fn check_rights<T: Tells>(
         Ok(None) => return,
         Err(error) => return found.compare("rights", there, "readable", error.to_string()),
     };
-    let bytes = site.read_if_there(&folder.path.join(courier::ACL), courier::LARGEST);
-    let grants: Vec<Grant> = bytes.ok().flatten().map(|b| courier::acl(&b)).unwrap_or_default();
+    let told = courier::rights(site, &store.path, (&folder.name, &folder.path)).ok().flatten();
+    let grants: Vec<Grant> = told.map(|(_, text)| courier::acl(&text)).unwrap_or_default();
     if grants.is_empty() && is.is_empty() {
         return;
     }

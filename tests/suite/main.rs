@@ -20,6 +20,7 @@
 mod support;
 
 mod architecture;
+mod aside;
 mod atelier;
 mod cli;
 mod clients;
@@ -35,6 +36,7 @@ mod list_passes;
 mod list_words;
 mod lists;
 mod mboxes;
+mod moves;
 mod part;
 mod passes;
 mod property;

@@ -1,9 +1,12 @@
 //! `courierimapacl`: who may do what with a folder (`maildiraclt.h` and `maildiracl.html`,
 //! Courier-IMAP 4.14 and 5.0). Lines `IDENTIFIER RIGHTS`; Courier writes one with its defaults into
-//! every folder.
+//! every folder that it opens.
 
+use crate::fsys::Result;
+use crate::fsys::root::Root;
+use crate::model::RelPath;
 use crate::model::memory::Grant;
-use bstr::ByteSlice as _;
+use bstr::{BString, ByteSlice as _};
 
 /// The rights that an owner has where nothing is said.
 const ALL: &[u8] = b"aceilrstwx";
@@ -35,6 +38,39 @@ pub fn acl(bytes: &[u8]) -> Vec<Grant> {
         grant.identifier == "owner" && ALL.iter().all(|right| grant.rights.contains(right))
     };
     if grants.iter().all(is_default) { Vec::new() } else { grants }
+}
+
+/// Rights of folders that are not there, for those beneath them: a file for each, by its name without
+/// the dot in front.
+pub(super) const OF_MISSING: &str = "courierimaphieracl";
+
+/// The file that tells the rights of a folder of a store, and its text: the folder's own, else that of
+/// the nearest folder above it, there or not, and at last that of INBOX (`maildiracl.html`). `None` where nothing is said.
+///
+/// # Errors
+/// Where one of them cannot be read.
+pub fn rights(
+    root: &Root,
+    store: &RelPath,
+    (name, path): (&BString, &RelPath),
+) -> Result<Option<(RelPath, Vec<u8>)>> {
+    let mut name = name.as_slice();
+    let mut own = path.join(super::ACL);
+    loop {
+        let missing = name.strip_prefix(b".").filter(|name| !matches!(*name, b"" | b"." | b".."));
+        let missing = missing.map(|name| store.join(OF_MISSING).join(name));
+        for place in std::iter::once(own).chain(missing) {
+            if let Some(text) = root.read_if_there(&place, super::LARGEST)? {
+                return Ok(Some((place, text)));
+            }
+        }
+        if name.is_empty() {
+            return Ok(None);
+        }
+        name = name.rsplit_once_str(".").map_or(b"", |(above, _)| above);
+        let above = if name.is_empty() { store.clone() } else { store.join(name) };
+        own = above.join(super::ACL);
+    }
 }
 
 #[cfg(test)]

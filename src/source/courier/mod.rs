@@ -10,7 +10,7 @@ mod sizelist;
 mod subscribed;
 mod uids;
 
-pub use acl::acl;
+pub use acl::{acl, rights};
 pub use keywords::keywords;
 pub use sizelist::sizelist;
 pub use subscribed::subscribed;
@@ -20,6 +20,7 @@ use super::{Error, Reading, Source, lines};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::Entry;
 use crate::fsys::root::Root;
+use crate::model::memory::Grant;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use rayon::prelude::*;
@@ -97,6 +98,7 @@ struct Seen {
 /// Looks at what Courier keeps in the folders of a store.
 fn look(root: &Root, store: &mut Store) -> Seen {
     let mut seen = Seen::default();
+    let mut has_missing = false;
     for folder in &mut store.folders {
         if folder.is_seen {
             // Nothing was to be told of it, and nothing is.
@@ -115,12 +117,11 @@ fn look(root: &Root, store: &mut Store) -> Seen {
         if has("courierimapkeywords") {
             check_keywords(root, folder, &mut seen.findings);
         }
-        if has(ACL) {
-            let has_grants = check_acl(root, folder, &mut seen.findings);
-            store.has_grants |= has_grants;
-            folder.seen = folder.seen.filter(|_| !has_grants);
-        }
+        let has_grants = check_acl(root, &store.path, folder, &mut seen.findings);
+        store.has_grants |= has_grants;
+        folder.seen = folder.seen.filter(|_| !has_grants);
         if folder.name.is_empty() {
+            has_missing = has(acl::OF_MISSING);
             if has(SIZE_LIST) {
                 check(root, folder, SIZE_LIST, &mut seen.findings, |bytes| {
                     sizelist(bytes).map(|names| names.odd_lines)
@@ -146,7 +147,51 @@ fn look(root: &Root, store: &mut Store) -> Seen {
         }
         folder.seen = folder.seen.filter(|_| seen.findings.len() == told);
     }
+    if has_missing {
+        check_missing(root, store, &mut seen.findings);
+    }
+    if store.has_grants || has_missing {
+        inherit(root, store, &mut seen.findings);
+    }
     seen
+}
+
+/// A folder that is as an earlier pass saw it may have got other rights from one above it.
+fn inherit(root: &Root, store: &mut Store, findings: &mut Findings) {
+    for folder in store.folders.iter_mut().filter(|folder| folder.is_seen) {
+        if check_acl(root, &store.path, folder, findings) {
+            store.has_grants = true;
+            folder.is_seen = false;
+            folder.seen = None;
+        }
+    }
+}
+
+/// Rights of folders that are not there are only for those beneath them.
+fn check_missing(root: &Root, store: &Store, findings: &mut Findings) {
+    let place = store.path.join(acl::OF_MISSING);
+    for entry in root.list(&place).unwrap_or_default() {
+        let name = [b".", entry.name.as_slice()].concat();
+        let text = root.read_if_there(&place.join(&entry.name), LARGEST).ok().flatten();
+        let others = text.map_or(String::new(), |text| shared_with(&acl(&text)));
+        if !others.is_empty() && store.folders.iter().all(|folder| folder.name != name) {
+            findings.push(Finding::new(
+                &code::FOLDER_SHARED,
+                Disposition::Dropped,
+                Origin::file(&place.join(&entry.name)),
+                store.path.join(&name).as_bstr(),
+                format!("rights of a folder that is not there: {others}"),
+                "folders beneath it that have none of their own get them; for new ones they are lost",
+            ));
+        }
+    }
+}
+
+/// What others than the owner may do.
+fn shared_with(grants: &[Grant]) -> String {
+    let others = grants.iter().filter(|grant| grant.identifier != "owner");
+    let told = others.map(|grant| format!("{} {}", shown(&grant.identifier), grant.rights));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Reports a file of numbers that cannot be believed, wholly or in part.
@@ -219,27 +264,24 @@ fn check_keywords(root: &Root, folder: &Folder, findings: &mut Findings) {
 }
 
 /// Whether a folder gives rights that differ from the defaults.
-fn check_acl(root: &Root, folder: &Folder, findings: &mut Findings) -> bool {
-    let path = folder.path.join(ACL);
-    let grants = match root.read(&path, LARGEST) {
-        Ok(bytes) => acl(&bytes),
+fn check_acl(root: &Root, store: &RelPath, folder: &Folder, findings: &mut Findings) -> bool {
+    let (path, grants) = match rights(root, store, (&folder.name, &folder.path)) {
+        Ok(Some((path, bytes))) => (path, acl(&bytes)),
+        Ok(None) => return false,
         Err(error) => {
-            findings.push(super::unreadable(&path, &error));
+            findings.push(super::unreadable(&folder.path.join(ACL), &error));
             return false;
         }
     };
-    let others: Vec<String> = grants
-        .iter()
-        .filter(|grant| grant.identifier != "owner")
-        .map(|grant| format!("{} {}", shown(&grant.identifier), grant.rights))
-        .collect();
+    let others = shared_with(&grants);
     if !others.is_empty() {
+        let whose = if path.parent() == folder.path { "" } else { ", as one above it" };
         findings.push(Finding::new(
             &code::FOLDER_SHARED,
             Disposition::Adapted,
             Origin::file(&path),
             folder.path.as_bstr(),
-            format!("the folder is shared: {}", others.join(", ")),
+            format!("the folder is shared{whose}: {others}"),
             "the rights are carried over, but nobody sees other people's folders until a shared namespace is set up",
         ));
     }

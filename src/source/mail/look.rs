@@ -9,7 +9,7 @@ use crate::model::seen::Prints;
 const FILES: &[&str] = &["courierimapuiddb", "courierimapacl", "courierimapkeywords"];
 
 /// The same of a mailbox.
-const OF_INBOX: &[&str] = &["courierpop3dsizelist", "courierimapsubscribed"];
+const OF_INBOX: &[&str] = &["courierpop3dsizelist", "courierimapsubscribed", "courierimaphieracl"];
 
 /// A folder that is looked at: by its stamps first, and then by its names as they are listed.
 pub(super) struct Looked {

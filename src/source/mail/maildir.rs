@@ -1,5 +1,6 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
+use super::aside;
 use super::look::Looked;
 use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
@@ -69,6 +70,7 @@ pub(super) fn read(
         };
         reader.read(entry.name.clone(), real, looked);
     }
+    aside::in_maildir(root, open, &entries, findings);
     Some(store)
 }
 
@@ -238,6 +240,9 @@ impl Reader<'_> {
         let mut folder = Folder { is_seen: false, common, touched, ..folder };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
+        }
+        if !folder.name.is_empty() {
+            aside::in_folder(root, &folder.path, findings);
         }
         if findings.len() > told || wrong_size.is_some() {
             folder.seen = None;

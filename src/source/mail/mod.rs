@@ -1,5 +1,6 @@
 //! Mail stores: the Maildirs and mbox files that accounts, users and delivery lines lead to.
 
+mod aside;
 mod barriers;
 mod look;
 mod maildir;

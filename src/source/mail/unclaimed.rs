@@ -1,7 +1,7 @@
 //! Everything read is accounted for: what lies in a domain's or account's folder and belongs to
 //! nothing known is reported.
 
-use super::{maildir, mbox};
+use super::{aside, maildir, mbox};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
 use crate::model::seen::Memory;
@@ -28,7 +28,7 @@ const OF_A_DOMAIN: &[&[u8]] = &[
 const SPOOLS: &[&str] = &["var/mail", "var/spool/mail"];
 
 /// Everything that some reader knows: paths, sorted.
-struct Claimed<'a> {
+pub(super) struct Claimed<'a> {
     paths: Vec<&'a RelPath>,
     /// Lines of `.qmail` files that may name some path.
     lines: Vec<&'a BString>,
@@ -56,7 +56,7 @@ impl<'a> Claimed<'a> {
     }
 
     /// Whether a path is known, or something beneath it.
-    fn covers(&self, path: &RelPath) -> bool {
+    pub(super) fn covers(&self, path: &RelPath) -> bool {
         self.is(path) || self.holds(path)
     }
 
@@ -106,6 +106,13 @@ pub(super) fn report(reading: &mut Reading<'_>) {
             beside_domains(reading.root, &parent, &claimed, &mut findings);
         }
     }
+    let users = reading.site.unix_users.iter().filter(|user| user.gets_mail);
+    let homes: BTreeSet<RelPath> =
+        users.filter_map(|user| reading.root.real(&user.home).ok()).collect();
+    // The homes of domains and accounts are done; the root of the disk is nobody's.
+    for home in homes.iter().filter(|home| !home.as_bstr().is_empty() && !claimed.is(home)) {
+        aside::in_home(reading.root, home, (&claimed, &homes), &mut findings);
+    }
     for spool in SPOOLS {
         in_spool(reading, &RelPath::new(spool), &mut findings);
     }
@@ -137,12 +144,16 @@ fn in_domain(root: &Root, folder: &RelPath, claimed: &Claimed<'_>, findings: &mu
 fn in_home(root: &Root, home: &RelPath, claimed: &Claimed<'_>, findings: &mut Findings) {
     let real = real(root, home);
     let folders = root.list(home).unwrap_or_default().into_iter();
+    let mut orphaned = BTreeSet::new();
     for entry in folders.filter(|entry| entry.kind == Kind::Folder) {
         let path = home.join(&entry.name);
-        if !claimed.covers(&path) && !claimed.covers(&real.join(&entry.name)) {
-            let _ = is_orphaned(root, &path, findings);
+        let inside = real.join(&entry.name);
+        if !claimed.covers(&path) && !claimed.covers(&inside) && is_orphaned(root, &path, findings)
+        {
+            orphaned.insert(inside);
         }
     }
+    aside::in_home(root, &real, (claimed, &orphaned), findings);
 }
 
 /// A home may be named by a path with links in it; its stores are known by the real one.
