@@ -101,11 +101,26 @@ pub(super) fn remember(
     let remembered = looked.into_iter().zip(folders).map(|((path, settled), (name, folder))| {
         let seen = settled.or_else(|| {
             let seen = folder.seen.filter(|_| is_complete || folder.is_seen)?;
-            Some(Seen { target: prints(name).unwrap_or_default(), ..seen })
+            let prints = prints(name).filter(|_| is_as_read(job.root, folder, &seen));
+            Some(Seen { target: prints.unwrap_or_default(), ..seen })
         });
         (path, seen.map(|seen| Seen { is_for_final, ..seen }))
     });
     remembered.collect()
+}
+
+/// Whether the names in a folder of the old server are those still that were read when the pass was
+/// planned. What was copied since may be of another state, to which it may come back before the next
+/// pass looks: then the copy would be taken for what it is not.
+fn is_as_read(root: &Root, folder: &Folder, seen: &Seen) -> bool {
+    let changed = || -> Result<Option<i64>> {
+        let open = root.real_folder(&folder.path)?;
+        let mut look = Look::new(b"");
+        PARTS.into_iter().try_for_each(|part| look.stat(&open, part.as_bytes()))?;
+        Ok(look.latest())
+    };
+    // It was read more than a tick of the clock after its last change, so any later one is later.
+    changed().is_ok_and(|changed| changed.is_some() && changed <= seen.latest)
 }
 
 /// Whatever else decides what a copy looks like: this program, the owner, the program of POP3, and
@@ -145,4 +160,32 @@ fn names(context: &Look, target: &Root, maildir: &Open, name: &BString) -> Resul
 fn beneath(name: &BString, part: &str) -> Vec<u8> {
     let folder = if name.is_empty() { b"." } else { name.as_slice() };
     [folder, b"/", part.as_bytes()].concat()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_changed_after_it_was_read_is_not_taken_for_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        for part in PARTS {
+            std::fs::create_dir_all(dir.path().join(".K").join(part)).unwrap();
+        }
+        let root = Root::open(dir.path()).unwrap();
+        let open = root.real_folder(&RelPath::new(".K")).unwrap();
+        let mut look = Look::new(b"");
+        look.stat(&open, b"new").unwrap();
+        look.stat(&open, b"cur").unwrap();
+        let seen = Seen { latest: look.latest(), ..Seen::default() };
+        let folder = Folder::seen(".K".into(), RelPath::new(".K"), seen);
+        assert!(is_as_read(&root, &folder, &seen));
+        // A message comes and goes: the names are the same, and what a pass saw may not be.
+        let earlier = Seen { latest: seen.latest.map(|latest| latest - 3), ..seen };
+        std::fs::write(dir.path().join(".K/cur/1.a"), "x").unwrap();
+        std::fs::remove_file(dir.path().join(".K/cur/1.a")).unwrap();
+        assert!(!is_as_read(&root, &folder, &earlier));
+        assert!(!is_as_read(&root, &folder, &Seen::default()));
+    }
 }
