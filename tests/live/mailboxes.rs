@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Compared {
     counts: BTreeMap<&'static str, usize>,
     differences: Vec<String>,
+    /// Messages whose size Courier told otherwise.
+    measured: Vec<String>,
 }
 
 impl Compared {
@@ -26,12 +28,13 @@ impl Compared {
 
     /// Everything was compared, and nothing was otherwise.
     pub fn expect_the_same(&self) {
-        let Self { counts, differences } = self;
-        eprintln!("{counts:#?}");
+        let Self { counts, differences, measured } = self;
+        eprintln!("{counts:#?}\nmeasured otherwise by Courier: {measured:#?}");
         assert!(differences.is_empty(), "{} differ: {differences:#?}", differences.len());
         assert_eq!((counts["mailboxes"], counts["number of messages"]), (262, 679), "{counts:?}");
         let numbered = (counts["UIDVALIDITY"], counts["folders without numbers"]);
         assert_eq!(numbered, (525, 154), "{counts:?}");
+        assert_eq!(measured.len(), 27);
         assert_eq!(counts["message"] + counts["messages numbered later"], 5156, "{counts:?}");
     }
 
@@ -184,6 +187,10 @@ fn imap(
             let flags = flags.into_iter().filter(|flag| is_client_flag(flag)).collect();
             let date = text(message, "internaldate").trim().to_owned();
             let told = (flags, date, message["crlf_size"].as_u64().unwrap());
+            if message["rfc822_size"] != message["crlf_size"] {
+                // The file has ends of line of two bytes; for Courier such a one has three.
+                compared.measured.push(text(message, "path").to_owned());
+            }
             if was_numbered && message["new"] == false {
                 let uid = message["imap_uid"].as_u64().unwrap();
                 compared.same(
@@ -289,6 +296,7 @@ pub fn compare_all(host: &dyn Host, atelier: &Atelier) -> Compared {
             pop3(host, number, mailbox, (atelier, &own), &mut compared);
             let mut all = all.lock().unwrap();
             all.differences.append(&mut compared.differences);
+            all.measured.append(&mut compared.measured);
             for (what, count) in compared.counts {
                 *all.counts.entry(what).or_default() += count;
             }

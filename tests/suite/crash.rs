@@ -316,6 +316,33 @@ fn without_room_for_the_mail_it_refuses_and_writes_nothing() {
     }
 }
 
+/// A disk that cannot read one message: `mem` of a process has nothing to read at its beginning, and
+/// looks like a regular file.
+#[test]
+fn a_message_that_cannot_be_read_costs_nothing_but_itself() {
+    let laid = store(40);
+    let script = r#"
+        lost=cur/1200000004.M4P1.mx:2,S
+        bad="$2/home/vpopmail/domains/a.example/joe/Maildir/$lost"
+        mount --bind "/proc/$$/mem" "$bad" || exit 77
+        if "$1" migrate "$2" "$4" >"$3/said" 2>&1; then exit 3; fi
+        grep -q 'M4P1.mx:2,S: .*Input/output error' "$3/said" || { cat "$3/said" >&2; exit 4; }
+        new="$4/var/vmail/a.example/joe/Maildir"
+        [ ! -e "$new/$lost" ] || exit 5
+        [ "$(find "$new" -name '*.mx*' -type f | wc -l)" = 39 ] || exit 6
+        umount "$bad"
+    "#;
+    if !mounted(script, &laid, 0) {
+        eprintln!("nothing can be mounted here: nothing is tested");
+        return;
+    }
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let after = result(&laid.target);
+    std::fs::remove_dir_all(&laid.target).unwrap();
+    assert_eq!(laid.migrate(&[]).code, 0);
+    assert_eq!(first_change(&result(&laid.target), &after), None);
+}
+
 /// The disk as it is at some moment of a run is what a loss of power leaves.
 #[test]
 fn out_of_power_it_goes_on_from_what_reached_the_disk() {
