@@ -20,6 +20,7 @@ mod support;
 
 mod aliases;
 mod answers;
+mod browser;
 mod database;
 mod delivery;
 mod filters;

@@ -65,6 +65,7 @@ $CONF['vacation'] = 'NO';
 $CONF['fetchmail'] = 'NO';
 $CONF['emailcheck_resolve_domain'] = 'NO';
 $CONF['sendmail'] = 'NO';
+$CONF['show_footer_text'] = 'NO';
 "
     );
     let path = RelPath::new("etc/postfixadmin/config.local.php");
