@@ -3,10 +3,13 @@
 //! `UNQMAIL_WITHOUT_DOVECOT_24` is set.
 
 use crate::late;
+use crate::logins::everybody_logs_in_at;
 use crate::mailboxes::{compare_all, opened};
 use crate::oddities::{folders, messages, open_folders, read_messages};
 use crate::support::server::{Kind, Server};
-use crate::support::{Laid, SETTINGS, SMALL, atelier, project, scratch, unqmail};
+use crate::support::{
+    Atelier, IN_SQLITE, Laid, SETTINGS, SMALL, atelier, atelier_with, project, scratch, unqmail,
+};
 use crate::wire::{HERE, Host, Line, outside};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -331,6 +334,26 @@ fn limits_on_a_server_are_kept_by_dovecot_2_4() {
         let server = Server::start(kind);
         limits_are_kept(&server.settings(), Some(&server));
     }
+}
+
+#[test]
+fn everybody_of_the_real_site_logs_in_by_each_database_on_dovecot_2_4() {
+    let (Some(tree), Some(atelier)) = (tree(), atelier()) else { return };
+    everybody_logs_in(&tree, atelier, IN_SQLITE, None);
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        everybody_logs_in(&tree, atelier, &server.settings(), Some(&server));
+    }
+}
+
+fn everybody_logs_in(tree: &Path, atelier: &Atelier, settings: &str, server: Option<&Server>) {
+    let (_, target, _) = atelier_with(&format!("{settings}dovecot = '2.4'\n")).unwrap();
+    quiet(target.path());
+    let trixie = Trixie::start(tree, target.path());
+    if let Some(server) = server {
+        trixie.show(server.folder());
+    }
+    everybody_logs_in_at(&trixie, atelier, false);
 }
 
 fn limits_are_kept(settings: &str, server: Option<&Server>) {

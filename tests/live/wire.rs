@@ -75,7 +75,7 @@ impl Line {
 }
 
 /// Whether IMAP lets somebody in.
-pub fn imap_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+pub fn imap_login(stage: &dyn Host, from: IpAddr, user: &str, password: &str) -> bool {
     let mut line = Line::open(stage, 143, from);
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let (_, answer) = line.imap(&format!("LOGIN {} {}", quoted(user), quoted(password)));
@@ -83,7 +83,7 @@ pub fn imap_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bo
 }
 
 /// Whether POP3 lets somebody in.
-pub fn pop3_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+pub fn pop3_login(stage: &dyn Host, from: IpAddr, user: &str, password: &str) -> bool {
     let mut line = Line::open(stage, 110, from);
     line.send(format!("USER {user}").as_bytes());
     line.read();
@@ -92,7 +92,7 @@ pub fn pop3_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bo
 }
 
 /// Whether SMTP AUTH takes a password.
-pub fn smtp_login(stage: &Stage, from: IpAddr, user: &str, password: &str) -> bool {
+pub fn smtp_login(stage: &dyn Host, from: IpAddr, user: &str, password: &str) -> bool {
     let mut line = Line::open(stage, 587, from);
     line.smtp(b"EHLO client.example");
     let plain = STANDARD.encode(format!("\0{user}\0{password}"));
