@@ -2,25 +2,37 @@
 //!
 //! ```sh
 //! cargo bench --bench database
-//! cargo bench --bench database -- --dir=/var/tmp/database --accounts=1000000
+//! cargo bench --bench database -- --dir=/var/tmp/database --accounts=1000000 --backend=mysql
 //! ```
+//!
+//! Servers are started privately, as root. Seconds are told as they pass, and those of processors: our own
+//! and, after a `+`, the server's.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
-    reason = "a benchmark prints, stops where it cannot go on, and removes what it has written"
+    unreachable_pub,
+    dead_code,
+    reason = "a benchmark prints, stops where it cannot go on, removes what it has written, and shares the tests' servers"
 )]
 
+#[path = "../../tests/support/server.rs"]
+mod server;
+
+use server::{Kind, Server};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use unqmail::database::{self, Place};
 use unqmail::fsys::tree::Tree;
+use unqmail::model::connection::Connection;
 use unqmail::model::design::{Design, DomainPattern, MailDomain, Mailbox, Role};
 use unqmail::model::password::{Scheme, Secret};
 use unqmail::model::{Address, DomainName, Origin, RelPath};
-use unqmail::policy::{Backend, Dovecot, MapType};
+use unqmail::policy::{Backend, Database, Dovecot, MapType};
 use unqmail::target::{self, Choices};
 
 /// So many addresses are asked for.
@@ -35,27 +47,41 @@ fn main() {
     let accounts = option("accounts").and_then(|it| it.parse().ok()).unwrap_or(1_000_000);
     let folder =
         option("dir").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).into(), PathBuf::from);
-    let target = folder.join("database-bench");
-    drop(std::fs::remove_dir_all(&target));
+    let folder = folder.join("database-bench");
+    let wanted = option("backend");
     let design = design(accounts);
-    let choices = Choices {
-        dovecot: Dovecot::V23,
-        map_type: MapType::Lmdb,
-        backend: Backend::Sqlite,
-        server: None,
-    };
-    let begun = Instant::now();
-    let emitted = target::emit(&design, choices);
-    println!("{accounts} accounts made to rows: {:.2} s", begun.elapsed().as_secs_f64());
-    let tree = Tree::create(&target).expect("a folder that can be written to");
+    let backends = [
+        ("sqlite", Backend::Sqlite, None),
+        ("postgresql", Backend::Postgresql, Some(Kind::Postgresql)),
+        ("mysql", Backend::Mysql, Some(Kind::Mariadb)),
+    ];
+    for (name, backend, kind) in backends {
+        if wanted.as_ref().is_none_or(|wanted| wanted == name) {
+            println!("{name}, {accounts} accounts");
+            run(&design, backend, kind.map(Server::start).as_ref(), accounts, &folder);
+        }
+    }
+}
+
+fn run(design: &Design, backend: Backend, server: Option<&Server>, accounts: usize, target: &Path) {
+    drop(std::fs::remove_dir_all(target));
+    let connection = server.zip(backend.server()).and_then(|(server, kind)| {
+        let mut told = Database::default();
+        told.read(&server.connection(), kind).expect("what tells where it is");
+        told.server
+    });
+    let connection: Option<&Connection> = connection.as_ref();
+    let choices =
+        Choices { dovecot: Dovecot::V23, map_type: MapType::Lmdb, backend, server: connection };
+    let emitted = timed("made to rows", server, || target::emit(design, choices));
+    let tree = Tree::create(target).expect("a folder that can be written to");
     let path = RelPath::new(target::sql::FILE);
-    for pass in ["first", "second"] {
-        let begun = Instant::now();
-        let mut opened = database::open(&tree, Place::File(&path), None).expect("a database");
-        let loaded =
-            database::load(&mut *opened, &emitted.tables).expect("a database that takes rows");
-        let took = begun.elapsed().as_secs_f64();
-        println!("{pass} load: {took:.2} s, {} rows written", loaded.written());
+    let place = connection.map_or(Place::File(&path), Place::Server);
+    for pass in ["first load", "second load"] {
+        timed(pass, server, || {
+            let mut opened = database::open(&tree, place, None).expect("a database");
+            database::load(&mut *opened, &emitted.tables).expect("a database that takes rows")
+        });
     }
     for name in ["aliases", "mailboxes"] {
         let map = RelPath::new(format!("etc/postfix/unqmail/sql/{name}.cf"));
@@ -65,9 +91,38 @@ fn main() {
         let text = text.replace(&format!("/{}", target::sql::FILE), &here.to_string_lossy());
         let conf = target.join(format!("{name}.cf"));
         std::fs::write(&conf, text).expect("a folder that can be written to");
-        look_up(name, &conf, accounts);
+        let kind = server.map_or("sqlite", |server| server.kind.map_type());
+        let found =
+            timed(name, server, || look_up(&format!("{kind}:{}", conf.display()), accounts));
+        assert_eq!(found, LOOKUPS.min(accounts), "every address is found");
     }
-    drop(std::fs::remove_dir_all(&target));
+    drop(std::fs::remove_dir_all(target));
+}
+
+/// Says what something takes.
+fn timed<T>(what: &str, server: Option<&Server>, run: impl FnOnce() -> T) -> T {
+    let processors = || {
+        let server = server.map(|server| processor(&server.id().to_string()));
+        (processor("self"), server.unwrap_or_default())
+    };
+    let (begun, before) = (Instant::now(), processors());
+    let made = run();
+    let wall = begun.elapsed().as_secs_f64();
+    // A server hears of the end of its processes a little later.
+    std::thread::sleep(Duration::from_millis(300));
+    let after = processors();
+    let (own, theirs) = (after.0 - before.0, after.1 - before.1);
+    println!("  {what:<12} {wall:7.2} s, of processors {own:.2} + {theirs:.2} s");
+    made
+}
+
+/// Seconds of processors that a process and the children it has waited for took, as proc(5) tells them.
+fn processor(pid: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
+    // A hundred a second on every Linux (USER_HZ).
+    ticks / 100.0
 }
 
 fn account(number: usize) -> Address {
@@ -94,16 +149,15 @@ fn design(accounts: usize) -> Design {
     Design { mailboxes, domains, ..Design::default() }
 }
 
-fn look_up(name: &str, conf: &Path, accounts: usize) {
+/// How many of the addresses one postmap(1) finds.
+fn look_up(map: &str, accounts: usize) -> usize {
     let step = (accounts / LOOKUPS).max(1);
     let keys = (0..accounts).step_by(step).take(LOOKUPS).fold(String::new(), |mut text, number| {
         writeln!(text, "{}", account(number)).expect("a text");
         text
     });
-    let begun = Instant::now();
     let mut child = Command::new("postmap")
-        .args(["-q", "-"])
-        .arg(format!("sqlite:{}", conf.display()))
+        .args(["-q", "-", map])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -112,6 +166,5 @@ fn look_up(name: &str, conf: &Path, accounts: usize) {
     let writer = std::thread::spawn(move || std::io::Write::write_all(&mut input, keys.as_bytes()));
     let output = child.wait_with_output().expect("its answer");
     writer.join().expect("a thread").expect("a pipe");
-    let found = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    println!("{name}: {found} found by one postmap in {:.2} s", begun.elapsed().as_secs_f64());
+    output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
 }
