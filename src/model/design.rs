@@ -100,8 +100,8 @@ pub struct Host {
     pub deliveries: Option<u64>,
     /// Recipients of one message.
     pub recipients: Option<u64>,
-    /// Who gets bounces of bounces; `None` for the postmaster.
-    pub double_bounces: Option<Address>,
+    /// Who gets bounces of bounces.
+    pub double_bounces: DoubleBounces,
     /// Certificate and key by path on the new host; `None` for the distribution's own.
     pub certificate: Option<(String, String)>,
 }
@@ -354,6 +354,18 @@ impl MailCopy {
     pub fn folder<'a>(&'a self, name: &'a BString) -> &'a BString {
         self.renamed.get(name).unwrap_or(name)
     }
+}
+
+/// Who gets bounces of bounces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DoubleBounces {
+    /// The postmaster.
+    #[default]
+    Postmaster,
+    /// Somebody else.
+    To(Address),
+    /// Nobody: they are thrown away.
+    Nobody,
 }
 
 /// Whose mail does not go into a folder of its own when it is marked as spam.

@@ -2,7 +2,7 @@
 
 use super::Translator;
 use crate::finding::{Disposition, code};
-use crate::model::design::{Host, Login, NextHop};
+use crate::model::design::{DoubleBounces, Host, Login, NextHop};
 use crate::model::{Address, DomainName, Origin, RelPath};
 use bstr::{BString, ByteSlice as _};
 
@@ -60,14 +60,17 @@ impl Translator<'_> {
     }
 
     /// Where bounces of bounces go. An empty name or host was the usual way to lose them.
-    fn double_bounces(&self) -> Option<Address> {
+    fn double_bounces(&self) -> DoubleBounces {
         let control = &self.site.control;
         let to = control.lines.get("doublebounceto").map(|line| line.value.clone());
         let host = control.line_or_me("doublebouncehost", "doublebouncehost");
         let to = to.unwrap_or_else(|| BString::from("postmaster"));
-        let usual = to == "postmaster" && host == control.envnoathost();
         let address = Address::new(&to, &host);
-        (!usual && Self::is_writable(&address)).then_some(address)
+        match () {
+            () if to == "postmaster" && host == control.envnoathost() => DoubleBounces::Postmaster,
+            () if Self::is_writable(&address) => DoubleBounces::To(address),
+            () => DoubleBounces::Nobody,
+        }
     }
 
     /// qmail completes addresses in two ways; Postfix knows one.

@@ -41,6 +41,13 @@ fn a_catch_all_that_only_sorts_keeps_no_account_waiting() {
 }
 
 #[test]
+fn bounces_of_bounces_that_were_thrown_away_reach_nobody() {
+    let laid = Laid::small("owner 0:0\nfile var/qmail/control/doublebounceto\n|\n").migrated();
+    let main = std::fs::read_to_string(laid.target.join("etc/postfix/main.cf")).unwrap();
+    assert!(main.contains("\nnotify_classes = ") && !main.contains("2bounce"), "{main}");
+}
+
+#[test]
 fn no_target_names_a_made_up_address() {
     let laid = Laid::small(&format!(
         "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n\

@@ -2,7 +2,7 @@
 
 use super::sql;
 use super::tables::{LMTP, Tables, bracketed};
-use crate::model::design::Design;
+use crate::model::design::{Design, DoubleBounces};
 use crate::target::Choices;
 use crate::target::wiring::Wiring;
 use bstr::{BString, ByteSlice as _};
@@ -103,16 +103,22 @@ pub(super) fn settings(
         Group::new("Who may do what.", restrictions(design, tables, &map, &regexp)),
         Group::new("Log in by Dovecot's accounts, on every port as before.", login(design)),
         Group::new("Sizes and times of the old server.", limits(design, tables)),
-        Group::new(
-            "A bounce that cannot be delivered goes to a person, as it did before.",
-            vec![("notify_classes", "resource, software, 2bounce".into())],
-        ),
+        match host.double_bounces {
+            DoubleBounces::Nobody => Group::new(
+                "A bounce that cannot be delivered is thrown away, as it was before.",
+                vec![("notify_classes", "resource, software".into())],
+            ),
+            _ => Group::new(
+                "A bounce that cannot be delivered goes to a person, as it did before.",
+                vec![("notify_classes", "resource, software, 2bounce".into())],
+            ),
+        },
     ];
     if let Some(group) = groups.get_mut(1) {
         let own = wiring.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         group.settings.extend(own);
     }
-    if let (Some(group), Some(address)) = (groups.last_mut(), &host.double_bounces) {
+    if let (Some(group), DoubleBounces::To(address)) = (groups.last_mut(), &host.double_bounces) {
         group.settings.push(("2bounce_notice_recipient".into(), address.to_string()));
     }
     if let Some(hop) =
