@@ -134,7 +134,7 @@ codes! {
     SITE_OPEN_RELAY = "site-open-relay", Warning, "nothing to do; clients that must relay are named in tcp.smtp or log in";
     SITE_OWNERS_LOST = "site-owners-lost", Warning, "copy the disk as root, with its owners, and plan again";
     SITE_PASSWD_MALFORMED = "site-passwd-malformed", Warning, "repair the line with vipw";
-    SITE_PASSWD_MISSING = "site-passwd-missing", Error, "copy etc/passwd and etc/shadow of the old server too, and plan again";
+    SITE_PASSWD_MISSING = "site-passwd-missing", Warning, "copy etc/passwd and etc/shadow of the old server too, and plan again";
     SITE_PERCENTHACK = "site-percenthack", Warning, "tell whoever still uses such addresses";
     SITE_POP_BEFORE_SMTP = "site-pop-before-smtp", Warning, "tell users to log in when they send mail, on port 587 or 465";
     SITE_POP3_UNSURE = "site-pop3-unsure", Warning, "set `pop3` under [old] in unqmail.toml to the program that served POP3 last";
