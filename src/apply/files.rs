@@ -376,15 +376,13 @@ fn make_folder(tree: &Tree, file: &Artifact, owners: &Owners, applied: &mut Appl
         }
         Ok(!is_there)
     });
+    let was_missing = matches!(made, Ok(true));
     match made {
         Ok(true) => applied.written += 1,
         Ok(false) => applied.unchanged += 1,
-        Err(error) => {
-            applied.failures.push(error);
-            return false;
-        }
+        Err(error) => applied.failures.push(error),
     }
-    true
+    was_missing
 }
 
 /// A list's folder and those above it, up to the list manager's home, belong to the list manager;
