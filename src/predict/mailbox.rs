@@ -4,6 +4,7 @@
 use super::Error;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
+use crate::model::quota::leading_number;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +75,9 @@ impl Told {
         let mut list: Vec<_> = self.messages.iter().collect();
         // What has no place comes after what has one, and what has no number yet comes last.
         let place = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
-        list.sort_by_key(|(name, message)| (place(message.order), place(message.uid), *name));
+        list.sort_by_cached_key(|(name, message)| {
+            (place(message.order), place(message.uid), times(name), *name)
+        });
         list.into_iter()
             .map(|(n, m)| (n.as_bstr(), m.uidl.as_ref().unwrap_or(n).as_bstr()))
             .collect()
@@ -131,6 +134,15 @@ impl Told {
 /// What Dovecot takes for the name of a message: all up to the first `:`.
 fn name(file: &[u8]) -> &BStr {
     file.split_once_str(":").map_or(file, |(name, _)| name).as_bstr()
+}
+
+/// Seconds and microseconds in a name: Dovecot numbers new messages in their order
+/// (`maildir_filename_sort_cmp` in `maildir-filename.c`).
+fn times(name: &[u8]) -> (u64, u64) {
+    let mut parts = name.splitn_str(3, ".");
+    let seconds = leading_number(parts.next().unwrap_or_default());
+    let unique = parts.next().and_then(|unique| unique.split_once_str("M"));
+    (seconds, unique.map_or(0, |(_, micros)| leading_number(micros)))
 }
 
 /// The letters behind the last `:2,`.
@@ -195,6 +207,16 @@ mod tests {
                 "8.b 8.b None  {}",
             ]
         );
+    }
+
+    #[test]
+    fn messages_without_a_number_come_by_the_times_in_their_names() {
+        let mut told = Told::default();
+        for name in ["9.x", "100.M10P1.mx", "100.M2P1.mx", "8.z", "8.a"] {
+            told.messages.insert(name.into(), Message::default());
+        }
+        let list: Vec<_> = told.pop3_list().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(list, ["8.a", "8.z", "9.x", "100.M2P1.mx", "100.M10P1.mx"]);
     }
 
     #[test]

@@ -509,3 +509,17 @@ fn a_home_by_another_spelling_of_its_path_is_known() {
     let told = laid.plan(&["--format", "json"]).stdout;
     assert_eq!(told.matches("store-orphaned").count(), 1, "{told}");
 }
+
+#[test]
+fn a_mailbox_that_needs_no_list_of_numbers_differs_in_nothing() {
+    let maildir = "home/vpopmail/domains/a.example/joe/Maildir";
+    let laid = Laid::small(&format!(
+        "file {maildir}/new/1.a\n| one\nfile {maildir}/new/2.b\n| two\n\
+         date 2010-01-01T00:00:05Z\nfile {maildir}/new/100.c\n| three\n"
+    ))
+    .migrated();
+    let list = laid.target.join("var/vmail/a.example/joe/Maildir/dovecot-uidlist");
+    assert!(!list.exists());
+    let verified = laid.verify(&[]);
+    assert_eq!(verified.code, 0, "{}", verified.all());
+}
