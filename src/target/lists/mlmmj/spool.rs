@@ -44,8 +44,9 @@ const ENGLISH: &str = "/usr/share/mlmmj/text.skel/en";
 /// ezmlm's limit is for the body, mlmmj's for the whole message: room for headers, in bytes.
 const HEADER_ROOM: u64 = 16 << 10;
 
-/// More posts and more seconds than a list sees.
-const NEVER: u64 = 999_999_999;
+/// More posts than a list sees, and more seconds than since 1970: then the last digest of a list that
+/// has had none was, for mlmmj.
+const NEVER: u64 = 2_000_000_000;
 
 pub(super) fn emit(
     list: &MailingList,
@@ -400,7 +401,7 @@ mod tests {
         (list.list.digest_posts, list.list.digest_seconds) = (posts, seconds);
         list.list.held_seconds = held;
         let (files, _) = written(&list);
-        assert_eq!(files["digestmaxmails"], "999999999\n");
+        assert_eq!(files["digestmaxmails"], "2000000000\n");
         assert_eq!(files["digestinterval"], "86400\n");
         assert_eq!(files["modreqlife"], "3600\n");
     }
