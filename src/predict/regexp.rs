@@ -9,25 +9,65 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::ast::{self, AssertionKind, Ast};
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A table of regular expressions.
 #[derive(Debug)]
 pub(super) struct Patterns {
     pub(super) path: RelPath,
-    /// The table's top-level parts in order.
-    parts: Vec<Part>,
-    /// Parts that are only for addresses of one domain, by the domain.
+    parts: Parts,
+}
+
+/// Parts of a table in order. There may be thousands, and most are for one domain or one list: those
+/// that cannot match are not looked at.
+#[derive(Debug, Default)]
+struct Parts {
+    all: Vec<Part>,
+    /// Blocks that are only for addresses of one domain, by the domain.
     by_domain: BTreeMap<BString, Vec<usize>>,
+    /// Rules by what each match begins with, in lower case, and how long that may be.
+    by_front: BTreeMap<BString, Vec<usize>>,
+    lengths: BTreeSet<usize>,
     /// All other parts.
     others: Vec<usize>,
+}
+
+impl Parts {
+    fn push(&mut self, part: Part) {
+        let at = self.all.len();
+        match &part {
+            Part::If { condition: Condition::Domain(domain), .. } => {
+                self.by_domain.entry(domain.clone()).or_default().push(at);
+            }
+            Part::Rule { pattern, .. } if !pattern.negated && !pattern.front.is_empty() => {
+                let front = pattern.front.to_ascii_lowercase();
+                self.lengths.insert(front.len());
+                self.by_front.entry(front.into()).or_default().push(at);
+            }
+            _ => self.others.push(at),
+        }
+        self.all.push(part);
+    }
+
+    /// The first rule that matches, its references filled in, and its pattern.
+    fn get(&self, key: &[u8]) -> Option<(BString, &BStr)> {
+        let lower = key.to_ascii_lowercase();
+        let domain = lower.rsplit_once_str("@").map(|(_, domain)| domain.as_bstr());
+        let own = domain.and_then(|domain| self.by_domain.get(domain));
+        let fronts = self.lengths.iter().map_while(|length| lower.get(..*length));
+        let fronted = fronts.filter_map(|front| self.by_front.get(front.as_bstr()));
+        let mut parts: Vec<usize> =
+            own.into_iter().chain(fronted).flatten().chain(&self.others).copied().collect();
+        parts.sort_unstable();
+        parts.into_iter().find_map(|at| matched(self.all.get(at)?, key))
+    }
 }
 
 #[derive(Debug)]
 enum Part {
     Rule { pattern: Pattern, row: BString, value: BString },
-    If { condition: Condition, parts: Vec<Self> },
+    If { condition: Condition, parts: Parts },
 }
 
 /// What a block is for.
@@ -105,7 +145,7 @@ impl Patterns {
         };
         // Open blocks, the outermost first: condition, none for the table itself, and what is in
         // them so far.
-        let mut open: Vec<(Option<Condition>, Vec<Part>)> = vec![(None, Vec::new())];
+        let mut open: Vec<(Option<Condition>, Parts)> = vec![(None, Parts::default())];
         let mut built = Built::default();
         for (line, _, text) in logical_lines(text) {
             let trimmed = text.trim_ascii().as_bstr();
@@ -119,7 +159,8 @@ impl Patterns {
             }
             if let Some(rest) = trimmed.strip_prefix(b"if ") {
                 let condition = condition(rest.trim_ascii().as_bstr(), &mut built);
-                open.push((Some(condition.map_err(|what| malformed(line, &what))?), Vec::new()));
+                let condition = condition.map_err(|what| malformed(line, &what))?;
+                open.push((Some(condition), Parts::default()));
                 continue;
             }
             let (pattern, row, value) =
@@ -134,36 +175,22 @@ impl Patterns {
         let (Some((None, parts)), true) = (open.pop(), open.is_empty()) else {
             return Err(malformed(0, "an if without endif"));
         };
-        let mut patterns =
-            Self { path: path.clone(), parts, by_domain: BTreeMap::new(), others: Vec::new() };
-        for (at, part) in patterns.parts.iter().enumerate() {
-            match part {
-                Part::If { condition: Condition::Domain(domain), .. } => {
-                    patterns.by_domain.entry(domain.clone()).or_default().push(at);
-                }
-                _ => patterns.others.push(at),
-            }
-        }
-        Ok(patterns)
+        Ok(Self { path: path.clone(), parts })
     }
 
     /// The first rule that matches, its references filled in, and its pattern.
     pub(super) fn get(&self, key: &[u8]) -> Option<(BString, &BStr)> {
-        let own = domain(key).and_then(|domain| self.by_domain.get(domain.as_bstr()));
-        let mut parts: Vec<usize> =
-            own.into_iter().flatten().chain(&self.others).copied().collect();
-        parts.sort_unstable();
-        parts.into_iter().find_map(|at| matched(self.parts.get(at)?, key))
+        self.parts.get(key)
     }
 
     /// Every value as it stands, in the table's order.
     pub(super) fn values(&self) -> Vec<&BStr> {
         let mut values = Vec::new();
-        let mut pending: Vec<&Part> = self.parts.iter().rev().collect();
+        let mut pending: Vec<&Part> = self.parts.all.iter().rev().collect();
         while let Some(part) = pending.pop() {
             match part {
                 Part::Rule { value, .. } => values.push(value.as_bstr()),
-                Part::If { parts, .. } => pending.extend(parts.iter().rev()),
+                Part::If { parts, .. } => pending.extend(parts.all.iter().rev()),
             }
         }
         values
@@ -182,7 +209,7 @@ fn matched<'p>(part: &'p Part, key: &[u8]) -> Option<(BString, &'p BStr)> {
                 Condition::Domain(name) => domain(key).is_some_and(|domain| domain == **name),
                 Condition::Matches(pattern) => pattern.holds(key),
             };
-            holds.then(|| parts.iter().find_map(|part| matched(part, key))).flatten()
+            holds.then(|| parts.get(key)).flatten()
         }
         Part::Rule { pattern, row, value } if pattern.negated => {
             pattern.holds(key).then(|| (value.clone(), row.as_bstr()))
@@ -305,7 +332,8 @@ fn pattern(text: &BStr, built: &mut Built) -> Result<(Pattern, BString, BString)
     let utf8 = source.to_str().map_err(|_| "bytes that are not UTF-8")?;
     // Each `i` turns it the other way.
     let case_blind = flags.iter().fold(true, |blind, flag| blind != (*flag == b'i'));
-    let halves = divided(utf8);
+    // A front is compared without regard to case.
+    let halves = if case_blind { divided(utf8) } else { None };
     let (front, rest) = match &halves {
         Some((front, rest)) => (front.clone(), *rest),
         None => (literal_front(utf8), utf8),
@@ -355,6 +383,15 @@ mod tests {
         );
         assert_eq!(get("no@x.example"), Some(("rest+no".into(), "^([^@]+)@".into())));
         assert_eq!(get("a-b@xx.example"), Some(("rest+a-b".into(), "^([^@]+)@".into())));
+    }
+
+    #[test]
+    fn letters_count_as_they_stand_where_a_flag_says_so() {
+        let table = parse("/^Club-help@x$/i right\n/^club-(help)@x$/ any $1\n").unwrap();
+        let get = |key: &str| table.get(key.as_bytes()).map(|(value, _)| value.to_string());
+        assert_eq!(get("Club-help@x").as_deref(), Some("right"));
+        assert_eq!(get("club-HELP@x").as_deref(), Some("any HELP"));
+        assert_eq!(get("xclub-help@x"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, root::Root};
 use crate::model::list::Log;
 use crate::model::{Address, Origin, RelPath, SharedDomains, Sourced, shown};
-use crate::source::{read_file, unlistable, unreadable};
+use crate::source::{LARGEST_FILE, unlistable, unreadable};
 use bstr::ByteSlice as _;
 use std::collections::BTreeMap;
 
@@ -63,8 +63,9 @@ impl Databases<'_> {
     /// Reads `FOLDER/subscribers`. A missing folder is an empty database.
     fn read_files(&self, folder: &RelPath, members: &mut Members, findings: &mut Findings) {
         let folder = folder.join("subscribers");
-        let entries = match self.root.list(&folder) {
-            Ok(entries) => entries,
+        let open = self.root.folder(&folder).and_then(|it| Ok((self.root.list_open(&it)?, it)));
+        let (entries, open) = match open {
+            Ok(open) => open,
             Err(error) if error.is_missing() => return,
             Err(error) => {
                 findings.push(unlistable(&folder, &error));
@@ -82,8 +83,13 @@ impl Databases<'_> {
                 findings.push(unreadable(&path, &"it is a link"));
                 continue;
             }
-            let Some(bytes) = read_file(self.root, &path, findings) else {
-                continue;
+            let bytes = match self.root.read_within(&open, &entry.name.to_str_lossy(), LARGEST_FILE)
+            {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(error) => {
+                    findings.push(unreadable(&path, &error));
+                    continue;
+                }
             };
             let origin = Origin::file(&path);
             for record in records(&bytes) {

@@ -7,7 +7,8 @@ use crate::fsys::root::Root;
 use crate::model::quota::leading_number;
 use crate::model::{Origin, RelPath, Sourced};
 use crate::source::{lines, read_file};
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::BTreeSet;
 
 /// Where versions from 5 on look for what neither a list nor its language has (`auto_etc`, `altpath.c`).
 const DEFAULTS: &str = "etc/ezmlm/default";
@@ -36,14 +37,39 @@ const OPTIONS: &[(u8, &str)] = &[
     (b'y', "confirmpost"),
 ];
 
+/// A folder and the names in it: most files that are asked for are not there.
+struct Place {
+    folder: RelPath,
+    /// `None` where the folder cannot be listed: each file is asked for.
+    names: Option<BTreeSet<BString>>,
+}
+
+impl Place {
+    fn new(root: &Root, folder: RelPath) -> Self {
+        let names = match root.list(&folder) {
+            Ok(entries) => Some(entries.into_iter().map(|entry| entry.name).collect()),
+            Err(error) => error.is_missing().then(BTreeSet::new),
+        };
+        Self { folder, names }
+    }
+
+    /// The path of a file that may be there.
+    fn path(&self, name: &str) -> Option<RelPath> {
+        let first = name.split('/').next().unwrap_or_default();
+        let may_be = self.names.as_ref().is_none_or(|names| names.contains(BStr::new(first)));
+        may_be.then(|| self.folder.join(name))
+    }
+}
+
 /// The setting files of one list, and its flags where the version keeps them in one place.
 pub(super) struct Settings<'a> {
     root: &'a Root,
     folder: &'a RelPath,
+    own: Place,
     /// The version that counts.
     pub(super) software: Software,
     /// Folders that are asked for what the list has no file for, in order.
-    elsewhere: Vec<RelPath>,
+    elsewhere: Vec<Place>,
     /// `flags`, else the `F:` line of `config`: a letter in lower case is on, in upper case off.
     flags: Option<Sourced<BString>>,
     outlocal: BString,
@@ -60,6 +86,7 @@ impl<'a> Settings<'a> {
         let mut settings = Self {
             root,
             folder,
+            own: Place::new(root, folder.clone()),
             software: Software::Classic,
             elsewhere: Vec::new(),
             flags: None,
@@ -73,14 +100,15 @@ impl<'a> Settings<'a> {
             settings.flags =
                 settings.value("flags", findings).or_else(|| settings.noted(b"F:", findings));
             let texts = settings.texts_folder(findings).map(|texts| RelPath::new(&texts.value));
-            settings.elsewhere = texts.into_iter().chain([RelPath::new(DEFAULTS)]).collect();
+            let elsewhere = texts.into_iter().chain([RelPath::new(DEFAULTS)]);
+            settings.elsewhere = elsewhere.map(|folder| Place::new(root, folder)).collect();
         }
         Some(settings)
     }
 
     /// What `config` notes behind a key.
     fn noted(&self, key: &[u8], findings: &mut Findings) -> Option<Sourced<BString>> {
-        let path = self.folder.join("config");
+        let path = self.own.path("config")?;
         let bytes = read_file(self.root, &path, findings)?;
         lines::numbered(&bytes).find_map(|(number, line)| {
             let noted = lines::trimmed(line.strip_prefix(key)?);
@@ -91,7 +119,7 @@ impl<'a> Settings<'a> {
 
     /// The folder that `ezmlmrc` names (`load_config`): it holds the texts of the list's language.
     fn texts_folder(&self, findings: &mut Findings) -> Option<Sourced<BString>> {
-        let path = self.folder.join("ezmlmrc");
+        let path = self.own.path("ezmlmrc")?;
         let bytes = read_file(self.root, &path, findings)?;
         let named = lines::first_line(&bytes);
         (!named.is_empty()).then(|| Sourced::new(named, Origin::file(&path).at(1)))
@@ -113,8 +141,8 @@ impl<'a> Settings<'a> {
 
     /// A file of the list, or of the places that are asked instead.
     fn find(&self, name: &str, findings: &mut Findings) -> Option<(RelPath, Vec<u8>)> {
-        let places = std::iter::once(self.folder).chain(&self.elsewhere);
-        places.map(|folder| folder.join(name)).find_map(|path| {
+        let places = std::iter::once(&self.own).chain(&self.elsewhere);
+        places.filter_map(|place| place.path(name)).find_map(|path| {
             let bytes = read_file(self.root, &path, findings)?;
             Some((path, bytes))
         })
@@ -173,7 +201,8 @@ impl<'a> Settings<'a> {
 
     /// Whether a file is there.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.root.stat(&self.folder.join(name)).is_ok_and(|stat| stat.is_some())
+        let path = self.own.path(name);
+        path.is_some_and(|path| self.root.stat(&path).is_ok_and(|stat| stat.is_some()))
     }
 
     /// Whether an option is on: its letter decides where flags are kept, else its file.
