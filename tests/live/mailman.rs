@@ -7,12 +7,13 @@
     reason = "a test fails by a panic"
 )]
 
+use crate::mlmmj::{address_with, lists_of_every_kind};
 use crate::posts::{
     Copy, PATIENCE, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps,
     until,
 };
 use crate::stage;
-use crate::support::{Atelier, atelier, read};
+use crate::support::{Atelier, Laid, atelier, read};
 use crate::wire::{HERE, send};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -98,6 +99,20 @@ impl Mailman {
     fn copies(&mut self) -> Vec<&Copy> {
         self.posted.extend(gone_out(&self.stage));
         self.posted.iter().collect()
+    }
+
+    fn write(&self, sender: &str, to: &str, id: &str) -> Result<(), String> {
+        let text = format!(
+            "From: <{sender}>\nTo: {to}\nSubject: {id}\nMessage-ID: <{id}.{sender}.{to}>\n\nThanks."
+        );
+        send(&self.stage, HERE, sender, to.as_bytes(), &text)
+    }
+
+    /// Everybody, here and elsewhere, who has got what somebody looks for.
+    fn readers(&mut self, is_one: impl Fn(&Copy) -> bool) -> BTreeSet<String> {
+        let kept = kept(&self.stage);
+        let all = self.copies().into_iter().chain(&kept);
+        all.filter(|it| is_one(it)).map(|it| it.recipient.clone()).collect()
     }
 
     /// Waits until something is true of what people have got.
@@ -406,4 +421,81 @@ fn keeps_namesakes_apart(mailman: &mut Mailman) {
         copies.iter().any(|it| is_one(it) && it.recipient == "pia@asks.example")
     });
     assert!(!kept(&mailman.stage).iter().any(is_one), "the other list's members get it");
+}
+
+/// Mailman has no name with a `+`.
+const ALL_BUT_ONE: &str = "[lists]\nmanager = 'mailman'\n[lists.of]\n'c++@a.example' = 'mlmmj'\n";
+
+#[test]
+fn lists_of_every_kind_live_on_in_mailman() {
+    let laid = Laid::new(&lists_of_every_kind(), ALL_BUT_ONE).migrated();
+    assert_eq!(laid.verify(&[]).code, 0);
+    let mut mailman = Mailman::start(&laid.target);
+    let said = mailman.load();
+    assert!(said.contains("6 lists and "), "{said}");
+    keeps_neighbours_apart(&mut mailman);
+    sends_its_own_texts(&mut mailman);
+    takes_what_the_parent_sends(&mut mailman);
+    let said = mailman.write("ann@far.example", "shut-subscribe@a.example", "x").unwrap_err();
+    assert!(said.starts_with("550"), "{said}");
+}
+
+/// Two lists of one name in two domains do not meet, and the mailbox beside one gets its mail.
+fn keeps_neighbours_apart(mailman: &mut Mailman) {
+    for (to, reader) in [
+        ("news@a.example", "a.example/eve"),
+        ("news@b.example", "b.example/bob"),
+        ("news-x@a.example", "a.example/news-x"),
+    ] {
+        assert_eq!(mailman.write("ann@far.example", to, "apart"), Ok(()), "{to}");
+        let is_one = |it: &Copy| it.head.contains(&format!("<apart.ann@far.example.{to}>"));
+        mailman.wait(to, |copies, kept| copies.iter().copied().chain(kept).any(is_one));
+        assert_eq!(mailman.readers(is_one), BTreeSet::from([reader.to_owned()]), "{to}");
+    }
+}
+
+/// A subscriber gets the list's own question and welcome, with what stands for somebody filled in.
+fn sends_its_own_texts(mailman: &mut Mailman) {
+    let amy = "amy@far.example";
+    assert_eq!(mailman.write(amy, "own-subscribe@a.example", "join"), Ok(()));
+    let asked = |it: &Copy| {
+        it.recipient == amy
+            && it.text.contains("Bonjour amy@far.example de own!")
+            && it.text.contains("Non: a.example 100%")
+    };
+    mailman.wait("the list's own question", |copies, _| copies.iter().any(|it| asked(it)));
+    let question = mailman.copies().into_iter().rev().find(|it| asked(it)).unwrap();
+    let to = address_with(&question.text, "own-confirm+").unwrap();
+    assert_eq!(mailman.write(amy, &to, "yes"), Ok(()), "{to}");
+    mailman.wait("the list's own welcome", |copies, _| {
+        copies.iter().any(|it| {
+            it.recipient == amy
+                && it.text.contains("Bienvenue, amy@far.example.")
+                && !it.text.contains("nobody knows")
+        })
+    });
+    assert!(mailman.roster("own.a.example", "member", "regular").contains(amy));
+}
+
+/// A sublist passes on what its parent sends, and takes nothing from people.
+fn takes_what_the_parent_sends(mailman: &mut Mailman) {
+    let post = |mailman: &Mailman, sender: &str, id: &str| {
+        let text = format!(
+            "From: <ann@far.example>\nTo: all@far.example\nSubject: x\nMessage-ID: <{id}@x>\n\nHello."
+        );
+        assert_eq!(send(&mailman.stage, HERE, sender, b"sub@a.example", &text), Ok(()));
+    };
+    post(mailman, "ann@far.example", "byperson");
+    post(mailman, "all-return-7-sub=a.example@far.example", "byparent");
+    let is_one = |id: &'static str| {
+        move |it: &Copy| it.head.contains(&format!("<{id}@x>")) && it.head.contains("List-Id: ")
+    };
+    let readers = BTreeSet::from(["a.example/eve".to_owned(), "sue@far.example".to_owned()]);
+    let begun = Instant::now();
+    while mailman.readers(is_one("byparent")) != readers {
+        let log = mailman.stage.root().join("var/log/mailman3/mailman.log");
+        assert!(begun.elapsed() < PATIENCE, "the parent's post\n{}", read(&log));
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(mailman.readers(is_one("byperson")).is_empty());
 }

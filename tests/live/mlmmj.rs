@@ -98,7 +98,7 @@ impl Lists {
 }
 
 /// The first address of a text that a word is in.
-fn address_with(text: &str, word: &str) -> Option<String> {
+pub fn address_with(text: &str, word: &str) -> Option<String> {
     let divides = |c: char| c.is_whitespace() || "<>\"".contains(c);
     text.split(divides).find(|part| part.contains(word) && part.contains('@')).map(str::to_owned)
 }
@@ -387,7 +387,7 @@ fn list(domain: &str, name: &str, files: &[(&str, &str)], editor: &str, people: 
 }
 
 /// Two domains with lists of every kind, and a mailbox whose name is a list's with more behind it.
-fn lists_of_every_kind() -> String {
+pub fn lists_of_every_kind() -> String {
     let hash = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
     let account = |domain: &str, name: &str| {
         format!("| {name}:{hash}:1:0:X:/home/vpopmail/domains/{domain}/{name}:NOQUOTA\n")

@@ -143,6 +143,7 @@ fn the_lists_of_the_real_site_live_on_in_sympa() {
         out.iter().any(is_one) || here.iter().any(is_one)
     };
     assert!(!sympa.have(welcomed), "somebody was welcomed");
+    sends_digests(&sympa);
     answers_old_addresses(&sympa);
     keeps_namesakes_apart(&sympa, &namesake);
 }
@@ -266,6 +267,25 @@ fn are_settled(sympa: &Sympa, posts: &[Post]) {
         );
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// Digest members get what was posted, in one message, by the command that Sympa's task calls too.
+fn sends_digests(sympa: &Sympa) {
+    let list = "membres@assoc-jardins.example.org";
+    let digest = sympa.dumped(list, "member", "digest");
+    assert!(!digest.is_empty());
+    run(&sympa.stage, "cd /; setpriv --reuid=sympa --regid=sympa --init-groups sympa send_digest");
+    let is_digest = |it: &Copy| {
+        it.text.contains("multipart/digest")
+            && it.head.contains("membres")
+            && it.text.contains("@probe.example>")
+    };
+    sympa.until("the digest is sent", || {
+        sympa.have(|out, _| {
+            let got = out.iter().filter(|it| is_digest(it)).map(|it| it.recipient.clone());
+            got.collect::<BTreeSet<String>>() == digest
+        })
+    });
 }
 
 /// Old addresses lead to Sympa's own, and what was refused is.
