@@ -44,7 +44,11 @@ mod wire;
 use std::path::Path;
 use unqmail::stage::Stage;
 
-/// The servers on a target.
+/// The servers on a target. What waits in this host's own queue is thrown out of their copy of it.
 fn stage(target: &Path) -> Stage {
-    Stage::start(target).unwrap_or_else(|error| panic!("{}: {error}", target.display()))
+    let stage =
+        Stage::start(target).unwrap_or_else(|error| panic!("{}: {error}", target.display()));
+    let cleared = stage.command("postsuper").args(["-d", "ALL"]).output().unwrap();
+    assert!(cleared.status.success(), "{cleared:?}");
+    stage
 }
