@@ -13,7 +13,7 @@ use bstr::{BString, ByteSlice as _};
 use std::time::{Duration, Instant};
 
 /// Where a pass that was killed may have left something. No message is lost there, so its stamp is
-/// enough at every pass.
+/// enough where names are compared.
 const TMP: &str = "tmp";
 
 /// The folders of a mailbox by their path on the old server, with what the next pass shall know.

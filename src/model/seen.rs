@@ -7,10 +7,11 @@
 //! ```
 //!
 //! Prints are 32 hexadecimal digits, `-` where there is none: two of the folder on the old server,
-//! then two of its copy. LATEST is when the folder on the old server had changed last, in seconds
-//! since 1970, `-` where that is not known. `final` stands where the last pass has something to do
-//! about the mailbox that this one leaves, else `-`. The counts are of all messages, of those that a
-//! quota counts, and of those marked as deleted; the path is the old server's.
+//! then two of its copy, of which the first is of the whole Maildir that the copy lies in. LATEST is
+//! when the folder on the old server had changed last, in seconds since 1970, `-` where that is not
+//! known. `final` stands where the last pass has something to do about the mailbox that this one
+//! leaves, else `-`. The counts are of all messages, of those that a quota counts, and of those marked
+//! as deleted; the path is the old server's.
 
 use super::RelPath;
 use super::quota::Usage;
