@@ -1,7 +1,7 @@
 //! What is done with the mail of a mailbox before it is stored, in no language of any program.
 
 use super::pattern::Pattern;
-use super::responder::Reply;
+use super::responder::{Reply, Responder};
 use super::{Address, Origin};
 use bstr::BString;
 
@@ -85,14 +85,44 @@ pub enum Test {
 pub struct Answer {
     /// What is answered.
     pub reply: Reply,
-    /// A sender is answered once in so many seconds.
+    /// A sender is answered once in so many seconds; in none, as often as can be.
     pub seconds: u64,
     /// The addresses that are answered for: mail is, if it names one of them as its recipient. The
     /// first one answers where the reply names nobody.
     pub addresses: Vec<Address>,
 }
 
+impl Answer {
+    /// Puts an address before those that are answered for.
+    pub fn answers_for(&mut self, address: &Address) {
+        self.addresses.insert(0, address.clone());
+    }
+}
+
 impl<Place> Rule<Place> {
+    /// The answer that a call asks for, still without the address that it is given for.
+    pub fn answer(reply: Reply, called: &Responder) -> Self {
+        let addresses = called.said.only.clone();
+        let named = addresses.iter().map(|to| Test::Recipient(to.to_string())).collect();
+        let is_for_all = addresses.is_empty();
+        let answer = Self::Answer(Answer { reply, seconds: called.window, addresses });
+        if is_for_all {
+            return answer;
+        }
+        Self::If { test: Test::Any(named), then: vec![answer], otherwise: Vec::new() }
+    }
+
+    /// Shows its answers, and those of rules within it.
+    pub fn each_answer(&mut self, visit: &mut dyn FnMut(&mut Answer)) {
+        match self {
+            Self::Answer(answer) => visit(answer),
+            Self::If { then, otherwise, .. } => {
+                then.iter_mut().chain(otherwise).for_each(|rule| rule.each_answer(visit));
+            }
+            _ => {}
+        }
+    }
+
     /// The same rule with its places named otherwise; fails where one of them is nameless.
     ///
     /// # Errors
@@ -166,10 +196,10 @@ impl Filter {
         asks
     }
 
-    /// Whether some mail would be refused after it was stored, sent on or answered: no script may do
-    /// both (RFC 5429, 2.2).
-    pub fn contradicts_itself(&self) -> bool {
-        contradict(&self.rules, false).is_none()
+    /// What it asks for that no script may do: to refuse mail after it was stored, sent on or
+    /// answered (RFC 5429, 2.2), or to answer it twice (RFC 5230, 4.7).
+    pub fn contradiction(&self) -> Option<&'static str> {
+        contradict(&self.rules, Done::default()).err()
     }
 
     /// Those of its rules, at any depth, that send mail on.
@@ -182,28 +212,41 @@ impl Filter {
     }
 }
 
-/// Whether something was done with the mail by the end of the rules, where it may have been before;
-/// `None` where they refuse it then.
-fn contradict(rules: &[Rule], before: bool) -> Option<bool> {
+/// What was done with the mail, where it may have been.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    anything: bool,
+    answered: bool,
+}
+
+/// What was done by the end of the rules, where this may have been before.
+fn contradict(rules: &[Rule], before: Done) -> Result<Done, &'static str> {
     let mut done = before;
     for rule in rules {
         match rule {
-            Rule::Answer(_) | Rule::Store { .. } | Rule::Send { .. } => done = true,
-            Rule::Refuse(_) if done => return None,
+            Rule::Answer(_) if done.answered => return Err("it answers mail twice"),
+            Rule::Answer(_) => done = Done { anything: true, answered: true },
+            Rule::Store { .. } | Rule::Send { .. } => done.anything = true,
+            Rule::Refuse(_) if done.anything => {
+                return Err("it refuses mail that it also delivers");
+            }
             Rule::If { then, otherwise, .. } => {
-                done = contradict(then, done)? | contradict(otherwise, done)?;
+                let (then, otherwise) = (contradict(then, done)?, contradict(otherwise, done)?);
+                done.anything = then.anything || otherwise.anything;
+                done.answered = then.answered || otherwise.answered;
             }
             // What is done in a branch that ends here is done to no other mail.
-            Rule::Stop => return Some(before),
+            Rule::Stop => return Ok(before),
             Rule::Refuse(_) | Rule::Discard => {}
         }
     }
-    Some(done)
+    Ok(done)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Filter, Rule, Test};
+    use super::{Filter, Reply, Rule, Test};
+    use crate::model::mailbot::mailbot;
     use crate::model::{Origin, RelPath};
 
     #[test]
@@ -218,7 +261,21 @@ mod tests {
             (vec![branch(vec![refuse(), Rule::Stop]), store(false)], false),
         ] {
             let filter = Filter { rules, origin: Origin::file(&RelPath::new("f")) };
-            assert_eq!(filter.contradicts_itself(), contradicts, "{filter:?}");
+            assert_eq!(filter.contradiction().is_some(), contradicts, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn mail_is_not_answered_twice() {
+        let called = mailbot(&["-t".into(), "a".into()]).unwrap();
+        let answer = || Rule::answer(Reply::default(), &called);
+        let branch = |then| Rule::If { test: Test::Larger(1), then, otherwise: Vec::new() };
+        for (rules, contradicts) in [
+            (vec![branch(vec![answer()]), answer()], true),
+            (vec![branch(vec![answer(), Rule::Stop]), answer()], false),
+        ] {
+            let filter = Filter { rules, origin: Origin::file(&RelPath::new("f")) };
+            assert_eq!(filter.contradiction().is_some(), contradicts, "{filter:?}");
         }
     }
 }

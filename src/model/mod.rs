@@ -18,6 +18,7 @@ pub mod dot_qmail;
 pub mod filter;
 pub mod folder;
 pub mod list;
+pub mod mailbot;
 pub mod mbox;
 pub mod memory;
 pub mod message;

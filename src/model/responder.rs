@@ -1,12 +1,15 @@
 //! Autoresponders: how a `.qmail` line calls one, and what it answers.
 
-use super::command::simple_commands;
+use super::Address;
+use super::command::{Word, simple_commands};
+use super::mailbot::mailbot;
+use super::script::{self, Script};
 use bstr::{BStr, BString, ByteSlice as _};
 
 /// A call of an autoresponder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Responder {
-    /// A sender is answered no more than `replies` times in so many seconds.
+    /// A sender is answered no more than `replies` times in so many seconds; in none, always.
     pub window: u64,
     /// See `window`.
     pub replies: u64,
@@ -16,8 +19,34 @@ pub struct Responder {
     pub settings: Option<BString>,
     /// The answer quotes the message.
     pub quotes: bool,
-    /// The answer may hold marks that stand for parts of the message, each beginning with this.
-    pub mark: Option<u8>,
+    /// Marks in the answer that stand for parts of the message.
+    pub marks: &'static [&'static str],
+    /// What is not left to the file.
+    pub said: Said,
+}
+
+/// What a call says of its answer in the place of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// The value of the `From` field.
+    pub from: Option<BString>,
+    /// What the answer is about, if the file says nothing else.
+    pub subject: Option<Subject<BString>>,
+    /// The character set of these, and of the text if that has none of its own.
+    pub charset: Option<BString>,
+    /// All of the file is text, and none of it a header.
+    pub is_text: bool,
+    /// Mail is answered that names one of these as its recipient; all mail where there are none.
+    pub only: Vec<Address>,
+}
+
+/// What an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject<Text = String> {
+    /// This.
+    Own(Text),
+    /// What the message is about, behind this.
+    Behind(Text),
 }
 
 /// Files by which `qmail-autoresponder` is told more than by its line (qmail-autoresponder(1)).
@@ -43,11 +72,20 @@ pub struct Reply {
     /// Who answers: the value of the `From` field.
     pub from: Option<String>,
     /// What the answer is about.
-    pub subject: Option<String>,
+    pub subject: Option<Subject>,
     /// The text, its lines ending with LF.
     pub text: String,
     /// The text is HTML.
     pub is_html: bool,
+}
+
+impl Reply {
+    /// Its texts.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        let subject =
+            self.subject.as_ref().map(|(Subject::Own(text) | Subject::Behind(text))| text);
+        [Some(&self.text), subject, self.from.as_ref()].into_iter().flatten()
+    }
 }
 
 /// Reads a command line that only calls an autoresponder; `None` for any other, and for options
@@ -64,9 +102,12 @@ pub fn responder(line: &[u8]) -> Option<Responder> {
     if !NAMES.iter().any(|name| line.contains_str(name)) || line.contains(&b'|') {
         return None;
     }
-    let commands = simple_commands(line);
-    let [command] = commands.as_slice() else { return None };
-    let words: Vec<BString> = command.iter().map(super::command::Word::text).collect();
+    let Script::Command { words: command, into: None } = script::parse(line)? else { return None };
+    // What it reads from elsewhere is no word of it.
+    if simple_commands(line) != [command.as_slice()] {
+        return None;
+    }
+    let words: Vec<BString> = command.iter().map(Word::text).collect();
     let mut words = words.as_slice();
     while let [wrapper, rest @ ..] = words
         && (WRAPPERS.iter().any(|known| *base_name(wrapper) == **known)
@@ -77,30 +118,34 @@ pub fn responder(line: &[u8]) -> Option<Responder> {
     let (program, arguments) = words.split_first()?;
     // A dollar alone stands for the recipient as the sender of what bounces.
     let varies = |word: &BString| *word != "$" && word.contains(&b'$');
-    if arguments.iter().any(|word| varies(word) || word.find_byteset(b"<>`").is_some()) {
+    if arguments.iter().any(varies) {
         return None;
     }
     let called = match base_name(program).as_bytes() {
         b"autorespond" => autorespond(arguments),
         b"qmail-autoresponder" => qmail_autoresponder(arguments),
         b"vacation" => vacation(arguments),
+        b"mailbot" => mailbot(arguments).ok(),
         _ => None,
     };
     // One that may answer never says nothing.
     called.filter(|called| called.replies > 0)
 }
 
+/// The message's subject, its recipient and its sender (`response.c`).
+const PERCENT: &[&str] = &["%S", "%r", "%s", "%%"];
+
 /// Texts of which one stands in every such line.
-const NAMES: &[&str] = &["autorespond", "vacation"];
+const NAMES: &[&str] = &["autorespond", "vacation", "mailbot"];
 
 /// Programs that only run another one.
 const WRAPPERS: &[&str] = &["preline", "exec", "nice"];
 
-fn base_name(word: &BString) -> &BStr {
+pub(super) fn base_name(word: &BString) -> &BStr {
     word.rsplit_str("/").next().unwrap_or_default().as_bstr()
 }
 
-fn number(word: &BString) -> Option<u64> {
+pub(super) fn number(word: &BString) -> Option<u64> {
     word.to_str().ok()?.parse().ok()
 }
 
@@ -114,7 +159,15 @@ fn autorespond(arguments: &[BString]) -> Option<Responder> {
     };
     let (window, replies) = (number(window)?, number(replies)?);
     let message = message.clone();
-    Some(Responder { window, replies, message, settings: None, quotes, mark: None })
+    Some(Responder {
+        window,
+        replies,
+        message,
+        settings: None,
+        quotes,
+        marks: &[],
+        said: Said::default(),
+    })
 }
 
 /// `qmail-autoresponder [-cLNqT] [-n NUM] [-t SECONDS] [MESSAGE] DIR` (qmail-autoresponder(1)).
@@ -138,7 +191,15 @@ fn qmail_autoresponder(arguments: &[BString]) -> Option<Responder> {
         _ => return None,
     };
     let settings = Some(folder.clone());
-    Some(Responder { window, replies, message, settings, quotes, mark: Some(b'%') })
+    Some(Responder {
+        window,
+        replies,
+        message,
+        settings,
+        quotes,
+        marks: PERCENT,
+        said: Said::default(),
+    })
 }
 
 /// `vacation [-j] [-a ALIAS] [-m MESSAGE] [-t INTERVAL] USER` (vacation(1)); a week where nothing
@@ -163,11 +224,13 @@ fn vacation(arguments: &[BString]) -> Option<Responder> {
         message,
         settings: None,
         quotes: false,
-        mark: Some(b'$'),
+        marks: &["$"],
+        said: Said::default(),
     })
 }
 
-const DAY: u64 = 86400;
+/// Seconds in a day.
+pub(super) const DAY: u64 = 86400;
 
 /// A number of days, or of what the letter behind it says.
 fn interval(word: &BString) -> Option<u64> {
@@ -204,6 +267,7 @@ mod tests {
             ("/usr/bin/qmail-autoresponder m.txt /d", (3600, 1, "m.txt", false)),
             ("preline /usr/bin/vacation -t 3d joe", (3 * 86400, 1, ".vacation.msg", false)),
             ("vacation -t5s -j joe", (0, 0, "", false)),
+            ("mailbot -t m -A 'From: <joe@a>' -d db sendmail -f ''", (86400, 1, "m", true)),
         ];
         for (line, (window, replies, message, quotes)) in cases {
             let want = (replies > 0).then(|| (window, replies, message.to_owned(), quotes));
@@ -223,6 +287,8 @@ mod tests {
             "autorespond 1 1 a b >/dev/null",
             "qmail-autoresponder -O bcc=x d",
             "vacation -z joe",
+            "vacation joe <message",
+            "mailbot -t m sendmail eve@a.example",
             "echo vacation",
         ] {
             assert_eq!(read(line), None, "{line}");

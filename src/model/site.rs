@@ -5,7 +5,7 @@ use super::assignment::{Assignments, Compiled};
 use super::control::Control;
 use super::dot_qmail::DotFiles;
 use super::list::List;
-use super::responder::Reply;
+use super::responder::{Reply, Responder};
 use super::sorter::{Sorter, Sorting};
 use super::store::Store;
 use super::unix::UnixUser;
@@ -34,8 +34,8 @@ pub struct Site {
     pub spots: BTreeMap<RelPath, Spot>,
     /// What lies at the paths that programs test for (`test -f`); nothing where a path is missing.
     pub tested: BTreeMap<RelPath, Tested>,
-    /// The answers of autoresponders, by the folder of the line that calls one and the file.
-    pub replies: BTreeMap<(RelPath, RelPath), Reply>,
+    /// The answers of autoresponders, by the folder of the line that calls one and how it does.
+    pub replies: BTreeMap<(RelPath, Responder), Reply>,
     /// What programs that sort mail do, by the folder that they run in and how they are called.
     pub sorters: BTreeMap<(RelPath, Sorter), Sorting>,
     /// Mail stores by their real path.

@@ -2,6 +2,7 @@
 
 use super::command::{Simple, Word};
 use super::filter::Rule;
+use super::responder::Responder;
 use super::script::{self, Script};
 use super::{Origin, RelPath};
 use bstr::{BString, ByteSlice as _};
@@ -31,6 +32,8 @@ pub struct Sorting {
     pub rules: Result<Vec<Rule<Place>>, Beyond>,
     /// Lines that hand mail to a program which marks spam.
     pub marks_spam: Vec<Origin>,
+    /// Statements that call an autoresponder.
+    pub answers: Vec<(Statement, Responder)>,
     /// The file.
     pub origin: Origin,
 }

@@ -164,7 +164,7 @@ impl Shell<'_, '_> {
                 Ended::default()
             }
             "bouncesaying" | "condredirect" | "except" => self.conditional(&name, &texts),
-            "autorespond" | "qmail-autoresponder" | "vacation" => {
+            "autorespond" | "qmail-autoresponder" | "vacation" | "mailbot" => {
                 self.hop.step(format_args!("an autoresponder answers"), Some(origin));
                 self.hop.act(Action::Reply(self.line.trim_ascii().into()), origin);
                 Ended::default()

@@ -16,6 +16,7 @@ pub mod maildrop;
 mod owned;
 pub mod procmail;
 pub mod qmail;
+mod reply;
 mod sorters;
 pub mod vpopmail;
 

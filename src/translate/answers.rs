@@ -4,7 +4,7 @@ use super::Translator;
 use super::routes::exact;
 use crate::finding::{Disposition, Finding, code};
 use crate::model::design::{Design, DomainPattern, LocalPattern, Mailbox, Pattern, Role, Target};
-use crate::model::filter::{Answer, Filter, Rule};
+use crate::model::filter::{Filter, Rule};
 use crate::model::responder::{Responder, responder};
 use crate::model::{Address, DomainName, Origin};
 use crate::resolve::{Act, Action};
@@ -26,39 +26,45 @@ impl Translator<'_> {
     ) -> Option<Target> {
         let at = exact(pattern)?;
         let [Act { action: Action::Reply(command), origin }] = replies else { return None };
-        let called = responder(command)?;
-        let folder = origin.file.parent();
-        let file = folder.join(&called.message);
-        let reply = self.site.replies.get(&(folder, file))?.clone();
-        let texts = [Some(&reply.text), reply.subject.as_ref(), reply.from.as_ref()];
-        let has = |mark| texts.into_iter().flatten().any(|text| text.as_bytes().contains(&mark));
-        if called.mark.is_some_and(has) {
-            return None;
-        }
+        let call = (origin.file.parent(), responder(command)?);
+        let reply = self.site.replies.get(&call)?.clone();
+        let (_, called) = call;
         let stores = targets.iter().any(|target| *target == Target::Store(at.clone()));
         let mailbox = if stores { at.clone() } else { self.add_robot(&at, origin)? };
-        let answer = Answer { reply, seconds: called.window.max(1), addresses: vec![at.clone()] };
-        let mut rules = vec![Rule::Answer(answer)];
+        let mut rules = vec![Rule::answer(reply, &called)];
+        for rule in &mut rules {
+            rule.each_answer(&mut |answer| answer.answers_for(&at));
+        }
         rules.extend((!stores).then_some(Rule::Discard));
         // An answer hangs on nothing that sorts the mail.
         rules.extend(
             self.design.filters.get(&mailbox).into_iter().flat_map(|own| own.rules.clone()),
         );
         let filter = Filter { rules, origin: origin.clone() };
-        if filter.contradicts_itself() {
+        if filter.contradiction().is_some() {
             return None;
         }
         self.design.filters.insert(mailbox.clone(), filter);
+        self.report_answer(origin, &self.line_of(origin, command), &called, subject);
+        Some(Target::Store(mailbox))
+    }
+
+    pub(super) fn report_answer(
+        &mut self,
+        origin: &Origin,
+        line: &BString,
+        called: &Responder,
+        subject: &BString,
+    ) {
         let finding = Finding::new(
             &code::ALIAS_ANSWER_ADAPTED,
             Disposition::Adapted,
             origin.clone(),
             subject,
             "mail is answered by an autoresponder",
-            told(&called),
+            told(called),
         );
-        self.findings.push(finding.with_excerpt(self.line_of(origin, command).as_bstr()));
-        Some(Target::Store(mailbox))
+        self.findings.push(finding.with_excerpt(line.as_bstr()));
     }
 
     /// A mailbox that keeps nothing, named after the address if that is free.
@@ -92,11 +98,15 @@ impl Translator<'_> {
         let leading = Leading::new(&self.design);
         let gathered = filters.into_iter().map(|(mailbox, mut filter)| {
             for rule in &mut filter.rules {
-                if let Rule::Answer(answer) = rule
-                    && let Some(at) = answer.addresses.first()
-                {
-                    answer.addresses = leading.to(at);
-                }
+                rule.each_answer(&mut |answer| {
+                    let all = answer.addresses.first().map(|at| leading.to(at)).unwrap_or_default();
+                    let own = std::mem::replace(&mut answer.addresses, all);
+                    for more in own {
+                        if !answer.addresses.contains(&more) {
+                            answer.addresses.push(more);
+                        }
+                    }
+                });
             }
             (mailbox, filter)
         });
@@ -108,13 +118,14 @@ impl Translator<'_> {
 /// What a sender notices.
 fn told(called: &Responder) -> String {
     let Responder { window, replies, quotes, .. } = called;
-    let often = match replies {
-        0 | 1 => String::new(),
-        _ => format!(", which was {replies} times"),
+    let often = match (window, replies) {
+        (0, _) => "each message of a sender".to_owned(),
+        (_, 0 | 1) => format!("a sender once in {window} seconds"),
+        _ => format!("a sender once in {window} seconds, which was {replies} times"),
     };
     let quoted = if *quotes { "; the message is no longer quoted" } else { "" };
     format!(
-        "a Sieve script answers a sender once in {window} seconds{often}, and only mail that names the address in To or Cc{quoted}"
+        "a Sieve script answers {often}, and only mail that names the address in To or Cc{quoted}"
     )
 }
 

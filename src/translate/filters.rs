@@ -59,6 +59,9 @@ impl Translator<'_> {
             Ok(rules) => rules,
             Err((statement, why)) => return self.report_filter(&statement, subject, why),
         };
+        for rule in &mut rules {
+            rule.each_answer(&mut |answer| answer.answers_for(own));
+        }
         let is_stored = |act: &Act| match &act.action {
             Action::Store(path) => self.rules.is_own_store(path, own),
             _ => false,
@@ -68,7 +71,7 @@ impl Translator<'_> {
         }
         let filter = Filter { rules, origin: sorting.origin.clone() };
         let too_much = match () {
-            () if filter.contradicts_itself() => Some("it refuses mail that it also delivers"),
+            () if filter.contradiction().is_some() => filter.contradiction(),
             () if filter.sends() > MOST_SENDS => Some("it sends mail to too many addresses"),
             () => None,
         };
@@ -89,6 +92,9 @@ impl Translator<'_> {
         }
         self.design.filters.insert(own.clone(), filter);
         self.report_sorted(origin, command, subject);
+        for (statement, called) in &sorting.answers {
+            self.report_answer(&statement.origin, &statement.text, called, subject);
+        }
     }
 
     /// The folder of an account's mailbox that a path leads to, by the name of its directory.
@@ -145,7 +151,7 @@ impl Translator<'_> {
         rules.push(Rule::Discard);
         let origin = first.origin.clone();
         let filter = Filter { rules, origin: origin.clone() };
-        if filter.contradicts_itself() || filter.sends() > MOST_SENDS {
+        if filter.contradiction().is_some() || filter.sends() > MOST_SENDS {
             return None;
         }
         let has_mailbox = self.design.mailboxes.contains_key(&at);

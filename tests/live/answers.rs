@@ -4,7 +4,7 @@
 use crate::delivery::{arrived, until_queue_is_empty};
 use crate::filters::compile;
 use crate::stage;
-use crate::support::{Atelier, Laid, migrated_atelier};
+use crate::support::{Atelier, Laid, autoresponse, migrated_atelier, project, read};
 use crate::wire::{HERE, send};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -87,6 +87,50 @@ fn a_sender_is_answered_once_with_the_old_text_and_lists_and_bounces_never() {
     post("two@far.example", "joe", "List-Id: <x.far.example>\n");
     post("", "joe", "");
     post("three@far.example", "team", "");
+    let second = answers(&stage, 1);
+    std::thread::sleep(Duration::from_secs(2));
+    let second: Vec<_> = second.into_iter().chain(to_world(&stage)).collect();
+    let to: Vec<&[u8]> = second.iter().flat_map(|one| &one.recipients).map(Vec::as_slice).collect();
+    assert_eq!(to, [b"three@far.example"], "{second:?}");
+    let joe = stage.root().join("var/vmail/a.example/joe/Maildir/new");
+    assert_eq!(fs::read_dir(joe).unwrap().count(), 6);
+}
+
+/// The file that the web page of sqwebmail writes, with its text.
+fn web_page() -> String {
+    let d = "home/vpopmail/domains/a.example";
+    let case = read(&project().join("fixtures/filters/maildrop/answer-web-page.txt"));
+    let (rules, _) = case.split_once("====\n").unwrap();
+    let rules: Vec<&str> = rules.lines().collect();
+    format!(
+        "file {d}/joe/.qmail\n| |preline /usr/bin/maildrop mailfilter\nfile {d}/joe/mailfilter\n| {}\n{}",
+        rules.join("\n| "),
+        autoresponse(&format!("{d}/joe"))
+    )
+}
+
+#[test]
+fn an_answer_of_a_web_page_is_about_the_subject_of_the_message() {
+    let laid = Laid::small(&web_page()).migrated();
+    let stage = stage(&laid.target);
+    let post = |sender: &str, subject: &str, more: &str| {
+        let letter = format!(
+            "From: probe@far.example\nTo: joe@a.example\nSubject: {subject}\n{more}\nHello."
+        );
+        assert_eq!(send(&stage, HERE, sender, b"joe@a.example", &letter), Ok(()), "{subject}");
+    };
+    post("one@far.example", "Re: your holiday", "");
+    let first = answers(&stage, 1);
+    let [answer] = first.as_slice() else { panic!("{first:?}\n{}", stage.log().join("\n")) };
+    let text = String::from_utf8_lossy(&answer.text).into_owned();
+    assert!(text.contains("\nFrom: Joe <joe@a.example>\n"), "{text}");
+    assert!(text.contains("\nSubject: Re: your holiday\n"), "{text}");
+    assert!(text.contains("\n\nBack soon.\n"), "{text}");
+    post("one@far.example", "holiday", "");
+    post("two@far.example", "other", "");
+    post("list@far.example", "holiday", "Precedence: list\n");
+    post("", "holiday", "");
+    post("three@far.example", "holiday", "");
     let second = answers(&stage, 1);
     std::thread::sleep(Duration::from_secs(2));
     let second: Vec<_> = second.into_iter().chain(to_world(&stage)).collect();

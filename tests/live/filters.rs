@@ -3,7 +3,7 @@
 
 use crate::delivery::until_queue_is_empty;
 use crate::stage;
-use crate::support::{Laid, files_under, migrated_atelier, project, read, unqmail};
+use crate::support::{Laid, autoresponse, files_under, migrated_atelier, project, read, unqmail};
 use crate::wire::{HERE, send};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +39,9 @@ pub fn every_case() -> (String, Vec<String>) {
             "maildrop" => {
                 accounts += &format!("| {name}:{HASH}:1:0:X:/{D}/{name}:NOQUOTA\n");
                 files += &format!(
-                    "dir {D}/{name}/Maildir/new\ndir {D}/{name}/Maildir/cur\nfile {D}/{name}/.qmail\n| |maildrop mailfilter\nfile {D}/{name}/mailfilter\n{}",
-                    lines(rules)
+                    "dir {D}/{name}/Maildir/new\ndir {D}/{name}/Maildir/cur\nfile {D}/{name}/.qmail\n| |maildrop mailfilter\nfile {D}/{name}/mailfilter\n{}{}",
+                    lines(rules),
+                    autoresponse(&format!("{D}/{name}"))
                 );
                 mailboxes.push(format!("a.example/{name}"));
             }

@@ -2,7 +2,7 @@
 //! `fixtures/filters`. A file holds the rules, a line `====`, and what is written for them, which is a
 //! Sieve script, or the finding that says why there is none.
 
-use crate::support::{Laid, Ran, files_under, project, read};
+use crate::support::{Laid, Ran, autoresponse, files_under, project, read};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +28,8 @@ pub fn site(kind: &str, rules: &[u8]) -> (String, &'static str) {
     match kind {
         "maildrop" => {
             let manifest = format!(
-                "file {D}/joe/.qmail\n| |preline /usr/bin/maildrop mailfilter\nfile {D}/joe/mailfilter\n\\ {rules}\n"
+                "file {D}/joe/.qmail\n| |preline /usr/bin/maildrop mailfilter\nfile {D}/joe/mailfilter\n\\ {rules}\n{}",
+                autoresponse(&format!("{D}/joe"))
             );
             (manifest, "a.example/joe")
         }

@@ -380,3 +380,10 @@ code = "alias-program"
 subject = "*"
 reason = "programs are moved in a second step"
 "#;
+
+/// Lines of a manifest for an answer as the web page of sqwebmail writes it, in a mailbox's home.
+pub fn autoresponse(home: &str) -> String {
+    format!(
+        "file {home}/Maildir/autoresponses/away\n| Content-Type: text/plain; format=flowed; delsp=yes; charset=\"utf-8\"\n| Content-Transfer-Encoding: 8bit\n|\n| Back soon.\n"
+    )
+}

@@ -3,9 +3,10 @@
 use super::message::Message;
 use super::{Command, Fate};
 use crate::model::Address;
+use bstr::{BString, ByteSlice as _};
 
 pub(super) fn fate(commands: &[Command], message: &Message) -> Fate {
-    let mut run = Run { message, fate: Fate::default(), keeps: true };
+    let mut run = Run { message, fate: Fate::default(), keeps: true, has_dollar: false };
     run.all(commands);
     if run.keeps {
         run.fate.folders.insert("INBOX".into());
@@ -18,6 +19,8 @@ struct Run<'m> {
     fate: Fate,
     /// Nothing has cancelled the implicit keep.
     keeps: bool,
+    /// `${dollar}` stands for a dollar (RFC 5229).
+    has_dollar: bool,
 }
 
 impl Run<'_> {
@@ -38,21 +41,26 @@ impl Run<'_> {
                         }
                     }
                 }
+                "set" => {
+                    let names_dollar =
+                        |list: &Vec<BString>| list.iter().any(|name| name == "dollar");
+                    self.has_dollar |= command.lists().any(names_dollar);
+                }
                 "stop" => return false,
                 "keep" => drop(self.fate.folders.insert("INBOX".into())),
                 "discard" => self.keeps = false,
                 "fileinto" => {
                     self.keeps &= command.has(":copy");
-                    self.fate.folders.extend(command.strings().next().cloned());
+                    self.fate.folders.extend(self.string(command));
                 }
                 "redirect" => {
                     self.keeps &= command.has(":copy");
-                    let to = command.strings().next().and_then(|to| Address::parse(to));
+                    let to = self.string(command).and_then(|to| Address::parse(&to));
                     self.fate.redirects.extend(to);
                 }
                 "reject" | "ereject" => {
                     self.keeps = false;
-                    self.fate.refusal = command.strings().next().cloned();
+                    self.fate.refusal = self.string(command);
                 }
                 "vacation" => {
                     let own = command.after(":addresses");
@@ -63,5 +71,11 @@ impl Run<'_> {
             }
         }
         true
+    }
+
+    /// The string of a command that takes one.
+    fn string(&self, command: &Command) -> Option<BString> {
+        let text = command.strings().next()?;
+        Some(if self.has_dollar { text.replace("${dollar}", "$").into() } else { text.clone() })
     }
 }

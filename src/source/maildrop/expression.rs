@@ -131,7 +131,7 @@ impl Reader<'_> {
                     other => other,
                 },
             ),
-            _ => return Err(strange),
+            _ => return Ok(Expression::Compared { line: self.line, left, sign, right }),
         };
         let bytes = bytes.ok_or_else(|| strange.clone())?;
         match sign {

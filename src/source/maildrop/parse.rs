@@ -7,6 +7,9 @@ use bstr::{BString, ByteSlice as _};
 /// Statements, blocks within blocks: more is nobody's.
 pub(super) const DEEPEST: usize = 16;
 
+/// Why most commands are not carried over.
+pub(super) const RUNS: &str = "it runs a command";
+
 /// Statements that concern neither the message nor where it goes.
 const WITHOUT_EFFECT: &[&[u8]] = &[b"log", b"logfile", b"dotlock", b"import"];
 
@@ -147,7 +150,12 @@ impl Reader<'_> {
                 self.pass_blanks(false);
                 Ok(Kind::Set(name.clone(), self.value()?))
             }
-            [] if self.peek() == Some(b'`') => Err(Strange::new(line, "it runs a command")),
+            [] if self.peek() == Some(b'`') => match self.value()?.0.as_slice() {
+                [Part::Command(command)] if !command.contains(&b'\\') => {
+                    Ok(Kind::Run(command.clone()))
+                }
+                _ => Err(Strange::new(line, RUNS)),
+            },
             b"include" => Err(Strange::new(line, "it reads another file")),
             _ => Err(Strange::new(line, "it does what no rule here does")),
         }

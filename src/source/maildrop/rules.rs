@@ -1,20 +1,22 @@
 //! What maildrop's statements come to as rules.
 
+use super::parse::RUNS;
 use super::syntax::{Expression, Kind, Statement};
 use crate::model::filter::{Rule, Test};
+use crate::model::responder::{Reply, Responder};
 use crate::model::search::{Dialect, fields};
 use crate::source::sorters::{
-    Handed, Part, Place, Rules, Runner, Strange, Value, Vars, place, send, words,
+    Handed, Part, Place, Runner, Sorted, Strange, TO_PROGRAM, Value, Vars, place, send, words,
 };
 use bstr::{BString, ByteSlice as _};
 
 /// Exit codes that make a message bounce (`qmail-local.c`).
 const PERMANENT: &[&[u8]] = &[b"100", b"64", b"65", b"70", b"76", b"77", b"78", b"112"];
 
-pub(super) fn rules(statements: &[Statement], runner: &Runner) -> Result<Rules, Strange> {
+pub(super) fn rules(statements: &[Statement], runner: &Runner) -> Result<Sorted, Strange> {
     let vars = Vars::new(runner);
-    let (said, marks_spam) = (BString::default(), Vec::new());
-    let mut reader = Reader { runner, vars, said, marks_spam, default_at: 0 };
+    let (said, marks_spam, answers) = (BString::default(), Vec::new(), Vec::new());
+    let mut reader = Reader { runner, vars, said, marks_spam, answers, default_at: 0 };
     let (mut rules, ends) = reader.all(statements)?;
     if !ends && reader.vars.has("DEFAULT") {
         let path = reader.vars.get(b"DEFAULT");
@@ -23,7 +25,8 @@ pub(super) fn rules(statements: &[Statement], runner: &Runner) -> Result<Rules, 
         let path = path.ok_or(unknown)?;
         rules.push(place(runner.folder.join(&path), reader.default_at));
     }
-    Ok(Rules::ended(rules, reader.marks_spam))
+    let Reader { marks_spam, answers, .. } = reader;
+    Ok(Sorted { rules, marks_spam, answers }.ended())
 }
 
 struct Reader<'r> {
@@ -32,6 +35,7 @@ struct Reader<'r> {
     /// What was printed, which a bounce quotes.
     said: BString,
     marks_spam: Vec<u32>,
+    answers: Vec<(u32, Responder)>,
     /// The line that says where mail goes that nothing else takes.
     default_at: u32,
 }
@@ -72,6 +76,19 @@ impl Reader<'_> {
                     Handed::Marker => self.marks_spam.push(line),
                     _ => return Err(Strange::new(line, "a program changes the message")),
                 }
+                self.succeeded();
+            }
+            Kind::Run(command) => {
+                let rule = match self.vars.handed(line, command, true, self.runner) {
+                    Handed::Answer(called) => self.answered(line, *called),
+                    // What it prints is thrown away.
+                    Handed::Unknown(why) if why != TO_PROGRAM => {
+                        return Err(Strange::new(line, why));
+                    }
+                    _ => return Err(Strange::new(line, RUNS)),
+                };
+                self.succeeded();
+                return Ok((vec![rule], false));
             }
             Kind::Exit => return Ok((vec![self.exit(line)?, Rule::Stop], true)),
             Kind::Block(statements) => return self.all(statements),
@@ -85,7 +102,18 @@ impl Reader<'_> {
         self.vars.expand(value).ok_or(unknown)
     }
 
-    fn delivered(&self, line: u32, to: &[u8], copy: bool) -> Result<Vec<Rule<Place>>, Strange> {
+    /// A program is taken to exit 0.
+    fn succeeded(&mut self) {
+        self.vars.set(b"RETURNCODE", &Value::text(b"0"));
+    }
+
+    fn answered(&mut self, line: u32, called: Responder) -> Rule<Place> {
+        let rule = Rule::answer(Reply::default(), &called);
+        self.answers.push((line, called));
+        rule
+    }
+
+    fn delivered(&mut self, line: u32, to: &[u8], copy: bool) -> Result<Vec<Rule<Place>>, Strange> {
         let strange = |why| Strange::new(line, why);
         match to.trim_ascii() {
             [] => Err(strange("it names no place")),
@@ -96,7 +124,15 @@ impl Reader<'_> {
             }
             [b'|', program @ ..] => match self.vars.handed(line, program, copy, self.runner) {
                 Handed::Rules(rules) => Ok(rules),
-                _ => Err(strange("mail is handed to a program")),
+                Handed::Answer(called) => {
+                    let answer = self.answered(line, *called);
+                    Ok([Some(answer), (!copy).then_some(Rule::Discard)]
+                        .into_iter()
+                        .flatten()
+                        .collect())
+                }
+                Handed::Unknown(why) => Err(strange(why)),
+                Handed::Marker => Err(strange(TO_PROGRAM)),
             },
             path => Ok(match place(self.runner.folder.join(path), line) {
                 Rule::Store { into, .. } => vec![Rule::Store { into, copy }],
@@ -116,7 +152,8 @@ impl Reader<'_> {
                 let said = self.said.to_str_lossy().trim().to_owned();
                 Ok(Rule::Refuse(if said.is_empty() { "Refused".into() } else { said }))
             }
-            _ => Err(Strange::new(line, "mail is put off")),
+            Some(_) => Err(Strange::new(line, "mail is put off")),
+            None => Err(Strange::new(line, "its exit code hangs on the message")),
         }
     }
 
@@ -126,36 +163,60 @@ impl Reader<'_> {
         branches: &[(Expression, Vec<Statement>)],
         otherwise: &[Statement],
     ) -> Result<(Vec<Rule<Place>>, bool), Strange> {
-        let (before, said) = (self.vars.clone(), self.said.clone());
+        let before = self.vars.clone();
+        let mut after = before.clone();
         let mut read = Vec::new();
         for (condition, statements) in branches {
             let test = self.test(condition)?;
-            read.push((test, self.branch(line, statements, &before, &said)?));
+            // Such a branch may say anything.
+            if test != Test::Not(Box::new(Test::Always)) {
+                read.push((test, self.branch(line, statements, &before, &mut after)?));
+            }
         }
-        let (mut rules, mut ends) = self.branch(line, otherwise, &before, &said)?;
+        let (mut rules, mut ends) = self.branch(line, otherwise, &before, &mut after)?;
         for (test, (then, then_ends)) in read.into_iter().rev() {
             ends &= then_ends;
             if !then.is_empty() || !rules.is_empty() {
                 rules = vec![Rule::If { test, then, otherwise: rules }];
             }
         }
+        self.vars = after;
         Ok((rules, ends))
     }
 
-    /// One branch. What it sets must not matter behind it.
+    /// One branch. What it sets is not known behind it, and what it prints must not matter there.
     fn branch(
         &mut self,
         line: u32,
         statements: &[Statement],
         before: &Vars,
-        said: &BString,
+        after: &mut Vars,
     ) -> Result<(Vec<Rule<Place>>, bool), Strange> {
+        let said = self.said.clone();
         let (rules, ends) = self.all(statements)?;
-        if !ends && self.vars != *before {
-            return Err(Strange::new(line, "a variable hangs on the message"));
+        if !ends && self.said != said {
+            return Err(Strange::new(line, "what it prints hangs on the message"));
         }
-        (self.vars, self.said) = (before.clone(), said.clone());
+        self.said = said;
+        let own = std::mem::replace(&mut self.vars, before.clone());
+        if !ends {
+            after.forget(&own);
+        }
         Ok((rules, ends))
+    }
+
+    /// Whether numbers that are known are so to each other.
+    fn compared(&self, left: &Value, sign: &str, right: &Value) -> Option<bool> {
+        let number = |value| self.vars.expand(value)?.to_str().ok()?.parse::<u64>().ok();
+        let order = number(left)?.cmp(&number(right)?);
+        Some(match sign {
+            ">" => order.is_gt(),
+            "<" => order.is_lt(),
+            ">=" => order.is_ge(),
+            "<=" => order.is_le(),
+            "==" => order.is_eq(),
+            _ => order.is_ne(),
+        })
     }
 
     fn test(&self, expression: &Expression) -> Result<Test, Strange> {
@@ -174,13 +235,21 @@ impl Reader<'_> {
             }
             Expression::Larger(bytes) => Test::Larger(*bytes),
             Expression::Smaller(bytes) => Test::Smaller(*bytes),
-            Expression::Constant(true) => Test::Always,
-            Expression::Constant(false) => Test::Not(Box::new(Test::Always)),
+            Expression::Compared { line, left, sign, right } => {
+                let strange =
+                    Strange::new(*line, "it compares what is not known before mail comes");
+                constant(self.compared(left, sign, right).ok_or(strange)?)
+            }
+            Expression::Constant(holds) => constant(*holds),
             Expression::Not(inner) => Test::Not(Box::new(self.test(inner)?)),
             Expression::All(inner) => one_of(all(inner)?, Test::All),
             Expression::Any(inner) => one_of(all(inner)?, Test::Any),
         })
     }
+}
+
+fn constant(holds: bool) -> Test {
+    if holds { Test::Always } else { Test::Not(Box::new(Test::Always)) }
 }
 
 /// A test alone needs no word before it.

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Deliver { to: Value, copy: bool },
     /// `xfilter`: the message goes through a program.
     Through(Value),
+    /// A command between backticks, which gets a copy of the message.
+    Run(BString),
     /// `echo`
     Echo(Value),
     /// `exit`
@@ -49,6 +51,13 @@ pub(super) enum Expression {
     Larger(u64),
     /// `$SIZE < N`
     Smaller(u64),
+    /// Two numbers held against each other.
+    Compared {
+        line: u32,
+        left: Value,
+        sign: &'static str,
+        right: Value,
+    },
     /// A number.
     Constant(bool),
     Not(Box<Self>),

@@ -4,7 +4,7 @@ mod parse;
 mod rules;
 mod syntax;
 
-use super::sorters::{self, Rules, Runner, Strange, Usual, Vars};
+use super::sorters::{self, Runner, Sorted, Strange, Usual, Vars};
 use super::{Error, Reading, Source};
 use crate::model::RelPath;
 use crate::model::sorter::Program;
@@ -41,7 +41,7 @@ fn named(line: &[u8], vars: &mut Vars, runner: &Runner, is_always: bool) -> Opti
 }
 
 /// What a file of recipes comes to.
-fn read(text: &[u8], runner: &Runner) -> Result<Rules, Strange> {
+fn read(text: &[u8], runner: &Runner) -> Result<Sorted, Strange> {
     rules::rules(&parse::parse(text)?, runner)
 }
 

@@ -3,9 +3,10 @@
 use super::syntax::{Action, Asked, Condition, Item, Kind};
 use crate::model::RelPath;
 use crate::model::filter::{Rule, Test};
+use crate::model::responder::{Reply, Responder};
 use crate::model::search::{Dialect, fields};
 use crate::source::sorters::{
-    Handed, Place, Rules, Runner, Strange, Value, Vars, place, send, words,
+    Handed, Place, Runner, Sorted, Strange, Value, Vars, place, send, words,
 };
 use bstr::BString;
 
@@ -17,17 +18,19 @@ const TO: &str = "^((Original-)?(Resent-)?(To|Cc|Bcc)|(X-Envelope|Apparently(-Re
 const BEFORE_WORD: &str = "( *|.*[^-a-zA-Z0-9_.])";
 const BEFORE_LETTER: &str = "( *|.*[^a-zA-Z])";
 
-pub(super) fn rules(items: &[Item], runner: &Runner) -> Result<Rules, Strange> {
+pub(super) fn rules(items: &[Item], runner: &Runner) -> Result<Sorted, Strange> {
     let folder = runner.user.as_ref().map(|(home, _)| home.clone());
     let vars = Vars::new(runner);
-    let mut reader = Reader { runner, vars, folder, marks_spam: Vec::new(), default_at: 0 };
+    let (marks_spam, answers) = (Vec::new(), Vec::new());
+    let mut reader = Reader { runner, vars, folder, marks_spam, answers, default_at: 0 };
     let (mut rules, ends) = reader.all(items)?;
     let default = ["DEFAULT", "ORGMAIL"].into_iter().find(|name| reader.vars.has(name));
     if let Some(name) = default.filter(|_| !ends) {
         let path = reader.vars.get(name.as_bytes());
         rules.push(reader.placed(reader.default_at, path.as_ref())?);
     }
-    Ok(Rules::ended(rules, reader.marks_spam))
+    let Reader { marks_spam, answers, .. } = reader;
+    Ok(Sorted { rules, marks_spam, answers }.ended())
 }
 
 struct Reader<'r> {
@@ -36,6 +39,7 @@ struct Reader<'r> {
     /// The folder that paths are seen from, where it is known.
     folder: Option<RelPath>,
     marks_spam: Vec<u32>,
+    answers: Vec<(u32, Responder)>,
     /// The line that says where mail goes that nothing else takes.
     default_at: u32,
 }
@@ -121,6 +125,13 @@ impl Reader<'_> {
                         return Ok((Vec::new(), false));
                     }
                     Handed::Rules(rules) if !through => rules,
+                    Handed::Answer(called) if !through => {
+                        let answer = Rule::answer(Reply::default(), &called);
+                        self.answers.push((*line, *called));
+                        let discard = (!copy).then_some(Rule::Discard);
+                        [Some(answer), discard].into_iter().flatten().collect()
+                    }
+                    Handed::Unknown(why) => return Err(strange(*line, why)),
                     _ => return Err(strange(*line, "mail is handed to a program")),
                 }
             }

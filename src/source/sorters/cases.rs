@@ -1,10 +1,10 @@
 //! What the tests of both languages share.
 
-use super::{Rules, Runner, Strange};
+use super::{Runner, Sorted, Strange};
 
 /// Each text is refused in this line and for this reason.
 pub(in crate::source) fn are_refused(
-    read: fn(&[u8], &Runner) -> Result<Rules, Strange>,
+    read: fn(&[u8], &Runner) -> Result<Sorted, Strange>,
     runner: &Runner,
     cases: &[(&str, u32, &str)],
 ) {

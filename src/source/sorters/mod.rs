@@ -5,11 +5,12 @@ pub(super) mod cases;
 mod text;
 mod values;
 
-pub(super) use values::{Handed, Part, Value, Vars, place, send, words};
+pub(super) use values::{Handed, Part, TO_PROGRAM, Value, Vars, place, send, words};
 
 use super::access::Access;
-use super::{Reading, owned};
+use super::{Reading, owned, reply};
 use crate::model::filter::Rule;
+use crate::model::responder::Responder;
 use crate::model::sorter::{Program, Sorter, Sorting, Statement, sorter};
 use crate::model::unix::UnixUser;
 use crate::model::{DomainName, Origin, RelPath};
@@ -21,6 +22,8 @@ use text::Text;
 
 /// Nobody's rules are larger: 256 KiB.
 const LARGEST: u64 = 256 << 10;
+/// Nobody answers in more ways.
+const MOST_ANSWERS: usize = 50;
 
 /// Where mail is stored, and the line that says so.
 pub(super) type Place = (RelPath, u32);
@@ -40,19 +43,40 @@ impl Strange {
 
 /// What a file of rules comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rules {
+pub(super) struct Sorted {
     pub(super) rules: Vec<Rule<Place>>,
     /// Lines that hand mail to a program which marks spam.
     pub(super) marks_spam: Vec<u32>,
+    /// The calls of autoresponders, each with its line, in the order of the answers in `rules`.
+    pub(super) answers: Vec<(u32, Responder)>,
 }
 
-impl Rules {
-    /// What a file comes to that ends with these rules.
-    pub(super) fn ended(mut rules: Vec<Rule<Place>>, marks_spam: Vec<u32>) -> Self {
-        if rules.last() == Some(&Rule::Stop) {
-            rules.pop();
+impl Sorted {
+    /// The same, where nothing follows.
+    pub(super) fn ended(mut self) -> Self {
+        if self.rules.last() == Some(&Rule::Stop) {
+            self.rules.pop();
         }
-        Self { rules, marks_spam }
+        self
+    }
+
+    /// The same with what the answers say. They lie in files that are seen from this folder.
+    fn answering(mut self, reading: &Reading<'_>, folder: &RelPath) -> Result<Self, Strange> {
+        let mut access = Access::new(reading.root);
+        let mut replies = Vec::new();
+        for (line, called) in &self.answers {
+            let file = owned::find(reading, &mut access, folder, &folder.join(&called.message));
+            let file = file.filter(|_| replies.len() < MOST_ANSWERS);
+            let reply = file
+                .and_then(|file| reply::parse(&file.read(reading.root, reply::LARGEST)?, called));
+            let strange = Strange::new(*line, "its answer is no text that can be read");
+            replies.push(reply.ok_or(strange)?);
+        }
+        let mut replies = replies.into_iter();
+        for rule in &mut self.rules {
+            rule.each_answer(&mut |answer| answer.reply = replies.next().unwrap_or_default());
+        }
+        Ok(self)
     }
 }
 
@@ -85,7 +109,7 @@ pub(super) fn find(
     reading: &mut Reading<'_>,
     program: Program,
     usual: &Usual,
-    read: impl Fn(&[u8], &Runner) -> Result<Rules, Strange> + Sync,
+    read: impl Fn(&[u8], &Runner) -> Result<Sorted, Strange> + Sync,
 ) {
     let site = &reading.site;
     let of_line = |folder: &RelPath, line: &BString| {
@@ -139,21 +163,25 @@ pub(super) fn find(
             text.add(&path, &file.read(root, LARGEST)?);
         }
         let origin = Origin::file(&path);
-        let statement = |line: u32| {
-            let whole = || Statement { origin: origin.clone(), text: BString::default() };
-            text.statement(line).unwrap_or_else(whole)
-        };
-        let (rules, marks_spam) = match read(text.bytes(), &runner) {
-            Ok(Rules { rules, marks_spam }) => {
+        let whole = Statement { origin: origin.clone(), text: BString::default() };
+        let statement = |line: u32| text.statement(line).unwrap_or_else(|| whole.clone());
+        let read = read(text.bytes(), &runner);
+        let sorting = match read.and_then(|rules| rules.answering(reading_now, &runner.folder)) {
+            Ok(Sorted { rules, marks_spam, answers }) => {
                 let mut named =
                     |(path, line): &Place| Ok::<_, Infallible>((path.clone(), statement(*line)));
-                let named = rules.iter().filter_map(|rule| rule.placed(&mut named).ok()).collect();
-                (Ok(named), marks_spam)
+                let rules = rules.iter().filter_map(|rule| rule.placed(&mut named).ok()).collect();
+                let marks_spam = marks_spam.into_iter().map(|line| statement(line).origin);
+                let answers = answers.into_iter().map(|(line, called)| (statement(line), called));
+                let (marks_spam, answers) = (marks_spam.collect(), answers.collect());
+                Sorting { rules: Ok(rules), marks_spam, answers, origin }
             }
-            Err(Strange { line, why }) => (Err((statement(line), why)), Vec::new()),
+            Err(Strange { line, why }) => {
+                let (rules, marks_spam) = (Err((statement(line), why)), Vec::new());
+                Sorting { rules, marks_spam, answers: Vec::new(), origin }
+            }
         };
-        let marks_spam = marks_spam.into_iter().map(|line| statement(line).origin).collect();
-        Some((call, Sorting { rules, marks_spam, origin }))
+        Some((call, sorting))
     });
     let sorted: BTreeMap<_, _> = sorted.collect();
     reading.site.sorters.extend(sorted);

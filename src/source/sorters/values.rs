@@ -3,6 +3,9 @@
 use super::{Place, Runner};
 use crate::model::command::{Word, expand, simple_commands};
 use crate::model::filter::Rule;
+use crate::model::mailbot::mailbot;
+use crate::model::responder::{Responder, responder};
+use crate::model::script::{self, Script};
 use crate::model::sorter::SPAM_MARKERS;
 use crate::model::{Address, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -55,9 +58,15 @@ pub(in crate::source) enum Handed {
     Marker,
     /// A rule that does the same.
     Rules(Vec<Rule<Place>>),
-    /// Anything else.
-    Unknown,
+    /// An autoresponder.
+    Answer(Box<Responder>),
+    /// Anything else, and why it has no counterpart.
+    Unknown(&'static str),
 }
+
+/// Most programs do something that nothing here does.
+const UNKNOWN: Handed = Handed::Unknown(TO_PROGRAM);
+pub(in crate::source) const TO_PROGRAM: &str = "mail is handed to a program";
 
 impl Vars {
     pub(in crate::source) fn new(runner: &Runner) -> Self {
@@ -84,6 +93,15 @@ impl Vars {
             self.set(name, value);
         } else {
             self.known.insert(name.into(), None);
+        }
+    }
+
+    /// Forgets what these tell otherwise: it hangs on whether some statements are run.
+    pub(in crate::source) fn forget(&mut self, after: &Self) {
+        for (name, value) in &after.known {
+            if self.known.get(name) != Some(value) {
+                self.known.insert(name.clone(), None);
+            }
         }
     }
 
@@ -121,17 +139,21 @@ impl Vars {
         runner: &Runner,
     ) -> Handed {
         let commands = simple_commands(command);
-        let [words] = commands.as_slice() else { return Handed::Unknown };
-        let is_plain = command.find_byteset(b"<>`&").is_none() && !command.contains_str("$(");
+        let [words] = commands.as_slice() else { return UNKNOWN };
+        // The shell does no more for it than start it.
+        let is_plain = match script::parse(command) {
+            Some(Script::Command { words: own, into: None }) => own == *words,
+            _ => false,
+        };
         let variables_known = words.iter().all(|word| self.knows(word));
         let words = expand(words, |name| self.get(name));
-        let Some((program, arguments)) = words.split_first() else { return Handed::Unknown };
+        let Some((program, arguments)) = words.split_first() else { return UNKNOWN };
         let name = program.rsplit_str("/").next().unwrap_or_default();
         if SPAM_MARKERS.iter().any(|known| name == known.as_bytes()) {
             return Handed::Marker;
         }
         if !is_plain || !variables_known {
-            return Handed::Unknown;
+            return UNKNOWN;
         }
         let rules = match name {
             b"vdelivermail" if runner.user.is_none() => {
@@ -144,15 +166,23 @@ impl Vars {
                     match option.as_slice() {
                         b"-f" => drop(to.next()),
                         b"-oi" | b"-i" | b"-a" | b"-bm" | b"--" => {}
-                        _ => return Handed::Unknown,
+                        _ => return UNKNOWN,
                     }
                 }
                 send(to.map(|to| to.as_slice()), copy, runner)
             }
             b"true" | b":" if !copy => Some(vec![Rule::Discard]),
+            b"mailbot" => {
+                let called = mailbot(arguments).map(Box::new);
+                return called.map_or_else(Handed::Unknown, Handed::Answer);
+            }
+            b"vacation" => {
+                let called = responder(command).map(Box::new);
+                return called.map_or(UNKNOWN, Handed::Answer);
+            }
             _ => None,
         };
-        rules.map_or(Handed::Unknown, Handed::Rules)
+        rules.map_or(UNKNOWN, Handed::Rules)
     }
 
     fn knows(&self, word: &Word) -> bool {

@@ -18,7 +18,7 @@ use questions::test;
 pub(super) use spam::spam;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use text::quoted;
+use text::{quoted, with_variables};
 use vacation::{is_in_days, vacation};
 
 /// The script's place in the mailbox's home, to which the link `.dovecot.sieve` beside it leads.
@@ -60,6 +60,9 @@ fn render(filter: &Filter) -> String {
     let mut needs = Needs::new();
     let mut rules = String::new();
     commands(&filter.rules, 0, &mut rules, &mut needs);
+    if needs.contains("variables") {
+        rules = with_variables(&rules);
+    }
     let mut text = format!("# Written by unqmail from {}\n", filter.origin);
     if !needs.is_empty() {
         let needs: Vec<String> = needs.into_iter().map(quoted).collect();
@@ -89,19 +92,19 @@ fn commands(rules: &[Rule], depth: usize, text: &mut String, needs: &mut Needs) 
                 }
                 let _ = writeln!(text, "{indent}}}");
             }
-            rule => text.push_str(&command(rule, needs)),
+            rule => text.push_str(&command(rule, &indent, needs)),
         }
     }
 }
 
 /// A command without a block (RFC 5228, RFC 3894, RFC 5429).
-fn command(rule: &Rule, needs: &mut Needs) -> String {
+fn command(rule: &Rule, indent: &str, needs: &mut Needs) -> String {
     let mut copied = |copy: bool| {
         needs.extend(copy.then_some("copy"));
         if copy { " :copy" } else { "" }
     };
     match rule {
-        Rule::Answer(answer) => vacation(answer, needs),
+        Rule::Answer(answer) => vacation(answer, indent, needs),
         Rule::Discard => "discard;\n".to_owned(),
         Rule::Store { into, .. } if into.is_empty() => "keep;\n".to_owned(),
         Rule::Store { into, copy } => {
@@ -130,7 +133,7 @@ mod tests {
     use super::render;
     use crate::model::filter::{Answer, Filter, Rule, Test};
     use crate::model::pattern::Pattern;
-    use crate::model::responder::Reply;
+    use crate::model::responder::{Reply, Subject};
     use crate::model::{Address, Origin, RelPath};
 
     fn answer(reply: Reply, seconds: u64) -> Filter {
@@ -144,7 +147,7 @@ mod tests {
     fn an_answer_is_one_command() {
         let reply = Reply {
             from: Some("Eve <eve@a.example>".into()),
-            subject: Some("Away \"now\"".into()),
+            subject: Some(Subject::Own("Away \"now\"".into())),
             text: "Back soon.\n.\n..x".into(),
             is_html: false,
         };
@@ -157,6 +160,19 @@ mod tests {
         let script = render(&answer(Reply::default(), 10_000));
         assert!(script.contains("vacation :seconds 10000 :from \"eve@a.example\""), "{script}");
         assert!(script.contains("require [\"vacation-seconds\"];"), "{script}");
+    }
+
+    #[test]
+    fn the_subject_of_a_message_stands_behind_what_the_answer_puts_before_it() {
+        let subject = Some(Subject::Behind("Re: ".into()));
+        let reply = Reply { subject, text: "${1}".into(), ..Reply::default() };
+        let script = render(&answer(reply, 0));
+        let want = "require [\"vacation-seconds\", \"variables\"];\n\
+            set \"dollar\" \"$\";\nset \"subject\" \"\";\n\
+            if anyof (header :matches \"subject\" \"Re: *\", header :matches \"subject\" \"*\") {\n  \
+            set \"subject\" \"${1}\";\n}\n\
+            vacation :seconds 1 :subject \"Re: ${subject}\" ";
+        assert!(script.contains(want) && script.contains("\n${dollar}{1}\n.\n"), "{script}");
     }
 
     #[test]

@@ -2,6 +2,16 @@
 
 use crate::model::pattern::{Pattern, Piece, Set, Times};
 
+/// Stands for the `$` of a variable of our own until all texts are written: below, no text of the
+/// old server keeps a control character.
+pub(super) const OWN: char = '\u{1}';
+
+/// The commands of a script that has variables (RFC 5229): no text of the old server names one.
+pub(super) fn with_variables(commands: &str) -> String {
+    let commands = commands.replace("${", "${dollar}{").replace(OWN, "$");
+    format!("set \"dollar\" \"$\";\n{commands}")
+}
+
 /// A string on one line; control characters, which no field of a message may hold, become blanks.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
@@ -101,7 +111,7 @@ fn bracketed(set: Set, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{expression, multi_line, quoted, wildcards};
+    use super::{OWN, expression, multi_line, quoted, wildcards, with_variables};
     use crate::model::pattern::{Pattern, Piece, Set, Times};
     use proptest::prelude::*;
 
@@ -124,6 +134,15 @@ mod tests {
         ]);
         assert_eq!(wildcards(&more), None);
         assert_eq!(expression(&more), "^a\\*b\\.c[][a^-]+[^][a^-]*\\^*$");
+    }
+
+    #[test]
+    fn a_text_of_the_old_server_names_no_variable() {
+        let commands = format!("redirect {};\nset \"a\" \"{OWN}{{1}}\";\n", quoted("${1}\u{1}{2}"));
+        assert_eq!(
+            with_variables(&commands),
+            "set \"dollar\" \"$\";\nredirect \"${dollar}{1} {2}\";\nset \"a\" \"${1}\";\n"
+        );
     }
 
     proptest! {

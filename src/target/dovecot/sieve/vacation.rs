@@ -1,30 +1,51 @@
 //! Answers: `vacation` (RFC 5230, RFC 6131).
 
 use super::Needs;
-use super::text::{multi_line, quoted};
+use super::text::{OWN, multi_line, quoted, wildcards};
 use crate::model::Address;
 use crate::model::filter::Answer;
+use crate::model::pattern::Pattern;
+use crate::model::responder::Subject;
 use std::fmt::Write as _;
 
 /// Seconds in a day.
 const DAY: u64 = 86_400;
 
 pub(super) fn is_in_days(answer: &Answer) -> bool {
-    answer.seconds.is_multiple_of(DAY)
+    seconds(answer).is_multiple_of(DAY)
 }
 
-/// `vacation` (RFC 5230, RFC 6131).
-pub(super) fn vacation(answer: &Answer, needs: &mut Needs) -> String {
+/// Pigeonhole counts from one, as the configuration says.
+fn seconds(answer: &Answer) -> u64 {
+    answer.seconds.max(1)
+}
+
+/// `vacation`, behind what remembers the message's subject where the answer names it (RFC 5229).
+pub(super) fn vacation(answer: &Answer, indent: &str, needs: &mut Needs) -> String {
     let reply = &answer.reply;
-    let mut text = if is_in_days(answer) {
-        needs.insert("vacation");
-        format!("vacation :days {}", answer.seconds / DAY)
+    let mut text = String::new();
+    if let Some(Subject::Behind(front)) = &reply.subject {
+        needs.insert("variables");
+        text = remembered(front, indent);
+    }
+    let (extension, unit, window) = if is_in_days(answer) {
+        ("vacation", "days", seconds(answer) / DAY)
     } else {
-        needs.insert("vacation-seconds");
-        format!("vacation :seconds {}", answer.seconds)
+        ("vacation-seconds", "seconds", seconds(answer))
     };
-    if let Some(subject) = &reply.subject {
-        let _ = write!(text, " :subject {}", quoted(subject));
+    needs.insert(extension);
+    let _ = write!(text, "vacation :{unit} {window}");
+    let subject = match &reply.subject {
+        Some(Subject::Own(subject)) => Some(quoted(subject)),
+        Some(Subject::Behind(front)) => {
+            let front = quoted(front);
+            let front = front.strip_suffix('"').unwrap_or(&front);
+            Some(format!("{front}{OWN}{{subject}}\""))
+        }
+        None => None,
+    };
+    if let Some(subject) = subject {
+        let _ = write!(text, " :subject {subject}");
     }
     let own = answer.addresses.first().map(written).unwrap_or_default();
     let from = reply.from.as_deref().and_then(mailbox).unwrap_or(own);
@@ -41,6 +62,19 @@ pub(super) fn vacation(answer: &Answer, needs: &mut Needs) -> String {
         reply.text.clone()
     };
     text + &multi_line(&body)
+}
+
+/// What the message is about, without what shall be put before it.
+fn remembered(front: &str, indent: &str) -> String {
+    let front = quoted(&wildcards(&Pattern::text(front.trim_end())).unwrap_or_default());
+    let front = front.strip_suffix('"').unwrap_or(&front);
+    format!(
+        "set \"subject\" \"\";\n\
+        {indent}if anyof (header :matches \"subject\" {front} *\", header :matches \"subject\" \"*\") {{\n\
+        {indent}  set \"subject\" \"{OWN}{{1}}\";\n\
+        {indent}}}\n\
+        {indent}"
+    )
 }
 
 fn written(address: &Address) -> String {
