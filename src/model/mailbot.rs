@@ -85,7 +85,7 @@ fn recipients(list: &BString) -> Result<Vec<Address>, &'static str> {
     all.ok_or("an address is not plain")
 }
 
-/// A field for the header of the answer; of those that only tell of themselves nothing is kept.
+/// A field for the header of the answer.
 fn field(text: &BString, said: &mut Said) -> Result<(), &'static str> {
     let (name, value) = text.split_once_str(":").ok_or(NO_CALL)?;
     let value = BString::from(value.trim_ascii());
@@ -94,7 +94,7 @@ fn field(text: &BString, said: &mut Said) -> Result<(), &'static str> {
         b"subject" => said.subject = Some(Subject::Own(value)),
         b"to" | b"cc" | b"bcc" | b"reply-to" => return Err(TO_OTHERS),
         name if name.starts_with(b"content-") => return Err(REPORTS),
-        _ => {}
+        _ => said.has_more_fields = true,
     }
     Ok(())
 }
@@ -135,12 +135,13 @@ mod tests {
         let called = read("-A X-Sender:_joe@a.example -A From:_Joe_<joe@a.example> -m ./m/away -N -d ./m/away.dat -D 3 sendmail -t -f ''").unwrap();
         assert_eq!((called.message.to_string().as_str(), called.window), ("./m/away", 3 * 86400));
         assert!(!called.quotes && !called.said.is_text && called.said.only.is_empty());
+        assert!(called.said.has_more_fields);
         assert_eq!(called.said.from.unwrap(), "Joe <joe@a.example>");
         assert_eq!(called.said.subject, Some(Subject::Behind("Re: ".into())));
         let called = read("-taway -ciso-8859-1 -sGone_away -r a@x,_b@y -Treply -e -f").unwrap();
         assert!(called.quotes && called.said.is_text && called.window == 0);
         assert_eq!(called.said.subject, Some(Subject::Own("Gone away".into())));
-        assert_eq!(called.said.only.len(), 2);
+        assert!(called.said.only.len() == 2 && !called.said.has_more_fields);
         assert_eq!(read("-t a -d x sendmail").unwrap().window, 86400);
         assert_eq!(read("-t a -d x -D 0 -- /usr/sbin/sendmail -fx").unwrap().window, 0);
     }

@@ -36,6 +36,8 @@ pub struct Said {
     pub charset: Option<BString>,
     /// All of the file is text, and none of it a header.
     pub is_text: bool,
+    /// The header of the answer had more fields than these.
+    pub has_more_fields: bool,
     /// Mail is answered that names one of these as its recipient; all mail where there are none.
     pub only: Vec<Address>,
 }

@@ -117,15 +117,16 @@ impl Translator<'_> {
 
 /// What a sender notices.
 fn told(called: &Responder) -> String {
-    let Responder { window, replies, quotes, .. } = called;
+    let Responder { window, replies, quotes, said, .. } = called;
     let often = match (window, replies) {
-        (0, _) => "each message of a sender".to_owned(),
+        (0, _) => "a sender once a second, which was each time".to_owned(),
         (_, 0 | 1) => format!("a sender once in {window} seconds"),
         _ => format!("a sender once in {window} seconds, which was {replies} times"),
     };
+    let fields = if said.has_more_fields { "; more fields of its header are dropped" } else { "" };
     let quoted = if *quotes { "; the message is no longer quoted" } else { "" };
     format!(
-        "a Sieve script answers {often}, and only mail that names the address in To or Cc{quoted}"
+        "a Sieve script answers {often}, and only mail that names the address in To or Cc{quoted}{fields}"
     )
 }
 

@@ -100,6 +100,22 @@ fn each_construct_becomes_what_its_case_says() {
 }
 
 #[test]
+fn an_answer_in_rules_is_told_with_its_line_and_what_is_lost() {
+    let case = read(&project().join("fixtures/filters/maildrop/answer-web-page.txt"));
+    let (rules, _) = case.split_once(DIVIDER).unwrap();
+    let at = rules.lines().position(|line| line.contains("mailbot")).unwrap() + 1;
+    let plan = Laid::small(&site("maildrop", rules.as_bytes()).0).plan(&["--format", "json"]);
+    let plan = plan.json();
+    let findings = plan["findings"].as_array().unwrap();
+    let told = findings.iter().find(|finding| finding["code"] == "alias-answer-adapted").unwrap();
+    assert!(told["file"].as_str().unwrap().ends_with("/joe/mailfilter"), "{told}");
+    assert_eq!(told["line"], at, "{told}");
+    let lost =
+        "once in 259200 seconds, and only mail that names the address in To or Cc; more fields";
+    assert!(told["effect"].as_str().unwrap().contains(lost), "{told}");
+}
+
+#[test]
 fn a_user_without_rules_has_a_mailbox_and_no_script() {
     let (manifest, mailbox) = site("procmail", b"");
     let laid = Laid::small(&manifest.replace("/.procmailrc", "/.other")).migrated();
