@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -63,11 +63,9 @@ pub(super) fn write(
     // once, and several are worked on at a time.
     let folders = plan.artifacts.chunk_by(|one, next| one.path.parent() == next.path.parent());
     let folders: Vec<&[Artifact]> = folders.collect();
-    // First those that shall be there, so that each has its owner before anything is in it; one after
-    // the other, for one may lie in another.
-    let made: Vec<(Vec<&RelPath>, Applied)> =
-        folders.iter().map(|files| writer.make_folders(files)).collect();
-    let (made, told_of): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+    // First those that shall be there, so that each has its owner before anything is in it.
+    let (made, told_of): (Vec<_>, Vec<_>) =
+        writer.make_all_folders(&plan.artifacts).into_iter().unzip();
     let prepared: Vec<_> = folders.par_iter().map(|files| writer.prepare(files)).collect();
     let (waiting, told): (Vec<Vec<Waiting>>, Vec<Applied>) = prepared.into_iter().unzip();
     told_of.into_iter().chain(told).for_each(|told| applied.absorb(told));
@@ -115,15 +113,29 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Makes the folders among the files; tells those that were not there.
-    fn make_folders<'f>(&self, files: &'f [Artifact]) -> (Vec<&'f RelPath>, Applied) {
+    /// Makes the folders among the files, those that others lie in first; tells those that were not
+    /// there.
+    fn make_all_folders<'f>(&self, files: &'f [Artifact]) -> Vec<(Vec<&'f RelPath>, Applied)> {
+        let mut by_depth: BTreeMap<usize, Vec<&Artifact>> = BTreeMap::new();
+        for file in files.iter().filter(|file| file.content == Content::Folder) {
+            by_depth.entry(file.path.components().count()).or_default().push(file);
+        }
+        let level = |folders: &Vec<&'f Artifact>| {
+            let apart = folders.chunk_by(|one, next| one.path.parent() == next.path.parent());
+            let apart: Vec<&[&Artifact]> = apart.collect();
+            apart.par_iter().map(|folders| self.make_folders(folders)).collect::<Vec<_>>()
+        };
+        by_depth.values().flat_map(level).collect()
+    }
+
+    /// Makes folders of one folder.
+    fn make_folders<'f>(&self, folders: &[&'f Artifact]) -> (Vec<&'f RelPath>, Applied) {
         let mut applied = Applied::default();
-        let mut folders = files.iter().filter(|file| file.content == Content::Folder).peekable();
-        if let Some(first) = folders.peek() {
+        if let Some(first) = folders.first() {
             make_parents(self.tree, first, &self.owners, &mut applied);
         }
-        let make = |file: &&Artifact| make_folder(self.tree, file, &self.owners, &mut applied);
-        let made = folders.filter(make).map(|file| &file.path).collect();
+        let make = |file: &&&Artifact| make_folder(self.tree, file, &self.owners, &mut applied);
+        let made = folders.iter().filter(make).map(|file| &file.path).collect();
         (made, applied)
     }
 

@@ -2,8 +2,9 @@
 
 use super::args::{Format, VerifyArgs};
 use super::progress::Bar;
-use super::{Exit, make_plan_of, term};
+use super::{Exit, open_site, term};
 use crate::fsys::root::Root;
+use crate::plan::Plan;
 use crate::{apply, report, verify};
 use anyhow::Context as _;
 
@@ -12,7 +13,9 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     // The plan need not look at each message of a folder that a pass knows: the check will.
     let memory = apply::memory(&target);
     let root = Root::open(&args.site).context("opening the old server's root")?;
-    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref(), &memory)?;
+    let (root, policy, dovecot) = open_site(root, Some(&args.target), args.config.as_deref())?;
+    let plan =
+        Plan::for_verify(&root, policy, dovecot, &memory).context("reading the old server")?;
     let bar = Bar::new("checked", plan.totals().messages);
     let verified = verify::verify(&plan, &root, &target, args.recorded, &bar);
     bar.finish();

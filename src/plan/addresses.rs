@@ -11,6 +11,7 @@ use crate::model::{Address, Origin};
 use crate::predict::{Foreseen, Steps};
 use crate::resolve::{Followed, Resolver, Step};
 use bstr::{BStr, BString, ByteSlice as _};
+use rayon::prelude::*;
 use std::collections::BTreeSet;
 
 /// Addresses that are asked about at a time.
@@ -60,36 +61,36 @@ impl Plan {
         let mut followed = Followed::default();
         let mut foreseen = Foreseen::default();
         let mut names = probes::of_exceptions(&resolver).into_iter();
-        let mut asked = Vec::new().into_iter();
+        let mut rows = Vec::new().into_iter();
         std::iter::from_fn(move || {
             loop {
-                if let Some((address, old, new)) = asked.next() {
-                    return Some(self.row(&resolver, address, old, new));
+                if let Some(row) = rows.next() {
+                    return Some(row);
                 }
                 let batch: Vec<BString> = names.by_ref().take(BATCH).collect();
                 if batch.is_empty() {
                     names = probes::of_domain(self, &resolver, &served.next()?).into_iter();
                 }
-                asked = self.ask(batch, &resolver, &mut followed, &mut foreseen).into_iter();
+                rows = self.ask(batch, &resolver, &mut followed, &mut foreseen).into_iter();
             }
         })
     }
 
-    /// Asks both servers at the same time: the old one in order, because what it forwards is
-    /// remembered, the new one in any.
+    /// Asks both servers at the same time, each in order, because what is forwarded is remembered;
+    /// then compares what they do.
     fn ask(
         &self,
         addresses: Vec<BString>,
         resolver: &Resolver<'_>,
         followed: &mut Followed,
         foreseen: &mut Foreseen,
-    ) -> Vec<(BString, Outcomes, Outcomes)> {
+    ) -> Vec<AddressRow> {
         let (old, new): (Vec<_>, Vec<_>) = rayon::join(
             || addresses.iter().map(|address| followed.outcomes(resolver, address)).collect(),
             || addresses.iter().map(|address| self.new.outcomes(address, foreseen)).collect(),
         );
-        let both = old.into_iter().zip(new);
-        addresses.into_iter().zip(both).map(|(address, (old, new))| (address, old, new)).collect()
+        let both = addresses.into_par_iter().zip(old).zip(new);
+        both.map(|((address, old), new)| self.row(resolver, address, old, new)).collect()
     }
 
     /// Tells what became of mail for an address and what will, with the way there.

@@ -2,6 +2,7 @@
 //! out, `verify` holds the target against it.
 
 mod addresses;
+mod back;
 mod cost;
 mod counted;
 mod explained;
@@ -33,16 +34,16 @@ use crate::model::site::Site;
 use crate::model::store::Store;
 use crate::model::{Account, Address, DomainName, Origin, RelPath};
 use crate::policy::{Dovecot, New, Policy};
-use crate::predict::{self, Files, NewServer};
+use crate::predict::{self, NewServer};
 use crate::resolve::Resolver;
 use crate::source::{self, Layout};
-use crate::target::{self, Artifact, Choices, Content, Emitted};
+use crate::target::{self, Artifact, Choices, Emitted};
 use crate::translate;
+use back::{Planned, Written};
 use bstr::BString;
 use explained::Explained;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What was read, what shall be, and the files that make it so.
 #[derive(Debug)]
@@ -139,13 +140,27 @@ impl Plan {
         dovecot: Dovecot,
         memory: &Memory,
     ) -> Result<Self, Error> {
-        let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
-        let mut plan = Self::of(site, findings, policy, dovecot)?;
+        let mut plan = Self::for_verify(root, policy, dovecot, memory)?;
         plan.report_settings();
         plan.report_accounts();
         plan.report_addresses();
         plan.findings.sort();
         Ok(plan)
+    }
+
+    /// The same without the findings that come of comparing both servers, for whoever goes through all
+    /// addresses himself.
+    ///
+    /// # Errors
+    /// Where the folder is no root of a qmail host.
+    pub fn for_verify(
+        root: &Root,
+        policy: Policy,
+        dovecot: Dovecot,
+        memory: &Memory,
+    ) -> Result<Self, Error> {
+        let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
+        Self::of(site, findings, policy, dovecot)
     }
 
     /// What shall become of a site, without the findings that come of comparing both servers.
@@ -165,7 +180,7 @@ impl Plan {
         findings.shrink_to_fit();
         // They are in the files now, and there may be a million.
         design.routes = Vec::new();
-        let new = read_back(&design, &artifacts, &tables)?;
+        let new = back::read(&design, &Planned::new(&artifacts, &tables))?;
         Ok(Self {
             explained: Explained::new(&findings),
             locals: site.control.locals().into_iter().map(|local| local.value).collect(),
@@ -196,12 +211,8 @@ impl Plan {
     /// # Errors
     /// Where a file is missing or holds a line that its program would refuse.
     pub fn read_target(&self, target: &Root) -> Result<NewServer, predict::Error> {
-        const LARGEST: u64 = 1 << 30;
         let tables = self.read_tables(target).map_err(fsys::Error::from)?.unwrap_or_default();
-        read_new(&self.design, &|path| match table_at(path, &tables) {
-            Some(table) => Ok(Some(table)),
-            None => Ok(target.read_if_there(path, LARGEST)?.map(Arc::new)),
-        })
+        back::read(&self.design, &Written { target, tables })
     }
 
     /// The rows of a target's database; nothing where none is chosen or there is none.
@@ -431,39 +442,6 @@ impl Plan {
 fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
     let dumps = policy.lists.dump.clone();
     Layout { qmail: RelPath::new(&policy.old.qmail), only, dumps }
-}
-
-/// Reads the planned files as the programs will.
-fn read_back(
-    design: &Design,
-    artifacts: &[Artifact],
-    tables: &[Sheet],
-) -> Result<NewServer, predict::Error> {
-    let by_path: BTreeMap<&RelPath, &Artifact> =
-        artifacts.iter().map(|file| (&file.path, file)).collect();
-    read_new(design, &|path| {
-        if let Some(table) = table_at(path, tables) {
-            return Ok(Some(table));
-        }
-        let file = by_path.get(path).and_then(|file| match &file.content {
-            Content::Link(target) => by_path.get(&path.parent().join(target.as_ref())),
-            Content::File(_) | Content::Folder => Some(file),
-        });
-        Ok(file.map(|file| file.shared()))
-    })
-}
-
-/// A table of the database under the path by which it is asked for.
-fn table_at(path: &RelPath, tables: &[Sheet]) -> Option<Arc<Vec<u8>>> {
-    let name = path.strip_prefix(&RelPath::new(predict::TABLES))?;
-    tables.iter().find(|sheet| name == sheet.form.table).map(Sheet::shared)
-}
-
-/// The scripts of mailboxes that none was planned for are not looked for: there may be a million.
-fn read_new(design: &Design, files: &Files<'_>) -> Result<NewServer, predict::Error> {
-    let mut new = NewServer::read(files)?;
-    new.read_scripts(design.filters.keys(), files)?;
-    Ok(new)
 }
 
 fn is_error(id: &str) -> bool {

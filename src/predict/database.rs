@@ -17,8 +17,8 @@ pub(super) const FOLDER: &str = "database";
 pub(super) const DOVECOT: &str = "etc/dovecot/unqmail/sql.conf";
 
 /// The answers of the map whose file has this name, as a table that postmap(1) would read.
-pub(super) fn answers(map: &RelPath, files: &Files<'_>) -> Result<Arc<Vec<u8>>, Error> {
-    let conf = files(map)?.ok_or_else(|| Error::Missing(map.clone()))?;
+pub(super) fn answers(map: &RelPath, files: &dyn Files) -> Result<Arc<Vec<u8>>, Error> {
+    let conf = files.read(map)?.ok_or_else(|| Error::Missing(map.clone()))?;
     let has =
         |name: &str| conf.lines().any(|line| line.starts_with(format!("{name} =").as_bytes()));
     let malformed = |what: &str| Error::Malformed { path: map.clone(), line: 0, what: what.into() };
@@ -45,7 +45,7 @@ pub(super) fn answers(map: &RelPath, files: &Files<'_>) -> Result<Arc<Vec<u8>>, 
 }
 
 /// What Dovecot finds, as a passwd-file.
-pub(super) fn users(conf: &[u8], files: &Files<'_>) -> Result<Arc<Vec<u8>>, Error> {
+pub(super) fn users(conf: &[u8], files: &dyn Files) -> Result<Arc<Vec<u8>>, Error> {
     let id = |name: &str| -> Result<String, Error> {
         let malformed = |what: String| {
             let path = RelPath::new(DOVECOT);
@@ -93,7 +93,7 @@ pub(super) fn users(conf: &[u8], files: &Files<'_>) -> Result<Arc<Vec<u8>>, Erro
 /// The values that a key has.
 type Answers = BTreeMap<String, Vec<String>>;
 
-fn domains(files: &Files<'_>) -> Result<Answers, Error> {
+fn domains(files: &dyn Files) -> Result<Answers, Error> {
     let aliases = active_alias_domains(files)?;
     let domains = Table::read("domain", files)?;
     let rows = domains.rows(["domain", "backupmx", "active"])?;
@@ -103,21 +103,21 @@ fn domains(files: &Files<'_>) -> Result<Answers, Error> {
     Ok(own.map(|[name, ..]| (name, vec!["-".to_owned()])).collect())
 }
 
-fn active_alias_domains(files: &Files<'_>) -> Result<BTreeMap<String, String>, Error> {
+fn active_alias_domains(files: &dyn Files) -> Result<BTreeMap<String, String>, Error> {
     let table = Table::read("alias_domain", files)?;
     let rows = table.rows(["alias_domain", "target_domain", "active"])?;
     let active = rows.filter(|[_, _, active]| active == "1");
     Ok(active.map(|[name, real, _]| (name, real)).collect())
 }
 
-fn active_aliases(files: &Files<'_>) -> Result<BTreeMap<String, String>, Error> {
+fn active_aliases(files: &dyn Files) -> Result<BTreeMap<String, String>, Error> {
     let table = Table::read("alias", files)?;
     let rows = table.rows(["address", "goto", "active"])?;
     let active = rows.filter(|[_, _, active]| active == "1");
     Ok(active.map(|[address, goto, _]| (address, goto)).collect())
 }
 
-fn mailboxes(files: &Files<'_>) -> Result<Answers, Error> {
+fn mailboxes(files: &dyn Files) -> Result<Answers, Error> {
     let known = active_aliases(files)?;
     let table = Table::read("mailbox", files)?;
     let rows = table.rows(["username", "maildir", "active"])?;
@@ -125,7 +125,7 @@ fn mailboxes(files: &Files<'_>) -> Result<Answers, Error> {
     Ok(active.map(|[name, maildir, _]| (name, vec![format!("{maildir}Maildir/")])).collect())
 }
 
-fn aliases(files: &Files<'_>) -> Result<Answers, Error> {
+fn aliases(files: &dyn Files) -> Result<Answers, Error> {
     let shown = active_aliases(files)?;
     let mut answers = Answers::new();
     for [address, goto] in Table::read("unqmail_alias", files)?.rows(["address", "goto"])? {
@@ -143,7 +143,7 @@ fn aliases(files: &Files<'_>) -> Result<Answers, Error> {
     Ok(answers)
 }
 
-fn aliases_of_domains(files: &Files<'_>) -> Result<Answers, Error> {
+fn aliases_of_domains(files: &dyn Files) -> Result<Answers, Error> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, real) in active_alias_domains(files)? {
         names.entry(real).or_default().push(name);
@@ -165,9 +165,9 @@ struct Table {
 }
 
 impl Table {
-    fn read(name: &str, files: &Files<'_>) -> Result<Self, Error> {
+    fn read(name: &str, files: &dyn Files) -> Result<Self, Error> {
         let path = RelPath::new(FOLDER).join(name);
-        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+        let text = files.read(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         Ok(Self { path, text })
     }
 

@@ -46,7 +46,7 @@ struct RobotRecord {
 
 /// The lists by their addresses; none where nothing is to be loaded. An address that takes commands
 /// is one without members.
-pub(super) fn read(files: &Files<'_>) -> Result<BTreeMap<BString, GivenList>, Error> {
+pub(super) fn read(files: &dyn Files) -> Result<BTreeMap<BString, GivenList>, Error> {
     let mut given = BTreeMap::new();
     for folder in ["etc/mailman3/unqmail", "etc/unqmail/sympa"] {
         let folder = RelPath::new(folder);
@@ -78,9 +78,9 @@ pub(super) fn read(files: &Files<'_>) -> Result<BTreeMap<BString, GivenList>, Er
 
 fn records<T: for<'de> Deserialize<'de>>(
     path: &RelPath,
-    files: &Files<'_>,
+    files: &dyn Files,
 ) -> Result<Vec<T>, Error> {
-    let text = files(path)?.unwrap_or_default();
+    let text = files.read(path)?.unwrap_or_default();
     let record = |(number, line): (u32, &[u8])| {
         serde_json::from_slice(line).map_err(|error| Error::Malformed {
             path: path.clone(),

@@ -82,7 +82,7 @@ const SETTINGS: &[&str] = &[
 impl Maps {
     pub(super) fn read(
         settings: &BTreeMap<String, String>,
-        files: &Files<'_>,
+        files: &dyn Files,
     ) -> Result<Self, Error> {
         let mut by_setting = BTreeMap::new();
         for name in SETTINGS {
@@ -131,17 +131,17 @@ impl Maps {
 }
 
 /// The tables of every `check_recipient_access` among restrictions.
-pub(super) fn access_maps(restrictions: &[String], files: &Files<'_>) -> Result<Vec<Map>, Error> {
+pub(super) fn access_maps(restrictions: &[String], files: &dyn Files) -> Result<Vec<Map>, Error> {
     let names = restrictions.iter().zip(restrictions.iter().skip(1));
     let names = names.filter(|(word, _)| *word == "check_recipient_access");
     names.map(|(_, table)| Map::read(table, files)).collect()
 }
 
 impl Map {
-    pub(super) fn read(word: &str, files: &Files<'_>) -> Result<Self, Error> {
+    pub(super) fn read(word: &str, files: &dyn Files) -> Result<Self, Error> {
         let file = |path: &str| -> Result<(RelPath, Arc<Vec<u8>>), Error> {
             let path = RelPath::new(path.replace("$config_directory", "etc/postfix"));
-            let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+            let text = files.read(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
             Ok((path, text))
         };
         match word.split_once(':') {

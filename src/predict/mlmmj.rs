@@ -3,7 +3,8 @@
 use super::{Error, Files};
 use crate::model::RelPath;
 use crate::model::command_address::Answer;
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a list can have in `control/` (TUNABLES of 1.3 and 1.5).
@@ -135,31 +136,46 @@ impl Spool {
     }
 }
 
-/// Reads a list's folder; `None` where it has no address.
-pub(super) fn read(folder: &RelPath, files: &Files<'_>) -> Result<Option<Spool>, Error> {
-    let lines = |name: &str| -> Result<Option<Vec<BString>>, Error> {
-        Ok(files(&folder.join(name))?.map(|text| Spool::lines(&text)))
+/// Reads the folders of lists, `DOMAIN/LIST`; one that has no address is left out.
+pub(super) fn read_all(
+    names: &BTreeSet<&BStr>,
+    files: &dyn Files,
+) -> Result<BTreeMap<BString, Spool>, Error> {
+    let read_one = |name: &&BStr| {
+        let folder = RelPath::new("var/spool/mlmmj").join(name);
+        Some(((*name).to_owned(), read(&folder, files).transpose()?))
     };
-    let Some(addresses) = lines("control/listaddress")? else {
+    // The first error counts, whichever thread has its own first.
+    let read: Vec<_> = names.par_iter().filter_map(read_one).collect();
+    read.into_iter().map(|(name, spool)| Ok((name, spool?))).collect()
+}
+
+/// Reads a list's folder; `None` where it has no address.
+fn read(folder: &RelPath, files: &dyn Files) -> Result<Option<Spool>, Error> {
+    let lines = |path: &RelPath| -> Result<Option<Vec<BString>>, Error> {
+        Ok(files.read(path)?.map(|text| Spool::lines(&text)))
+    };
+    let settings = folder.join("control");
+    let Some(addresses) = lines(&settings.join("listaddress"))? else {
         return Ok(None);
     };
     let mut control = BTreeMap::new();
-    for name in CONTROL {
-        if let Some(lines) = lines(&format!("control/{name}"))? {
-            control.insert(*name, lines);
-        }
+    for name in files.names(&settings)? {
+        let Some(known) = CONTROL.iter().find(|known| name == **known) else { continue };
+        control.extend(lines(&settings.join(known))?.map(|lines| (*known, lines)));
     }
     let mut misplaced = BTreeSet::new();
     // Members are in files named by the first byte of their address; mail goes to those in every
     // file.
-    let mut members = |name: &str| -> Result<BTreeSet<BString>, Error> {
+    let mut members = |kind: &str| -> Result<BTreeSet<BString>, Error> {
         let mut found = BTreeSet::new();
-        for byte in (33..127_u8).filter(|byte| !b"./".contains(byte)) {
-            let file = format!("{name}/{}", char::from(byte));
-            for line in lines(&file)?.unwrap_or_default() {
+        let folder = folder.join(kind);
+        for name in files.names(&folder)? {
+            let &[byte @ 33..127] = name.as_slice() else { continue };
+            for line in lines(&folder.join([byte]))?.unwrap_or_default() {
                 let member = BString::from(line.to_ascii_lowercase());
                 if member.first() != Some(&byte) {
-                    misplaced.insert((file.clone(), member.clone()));
+                    misplaced.insert((format!("{kind}/{}", char::from(byte)), member.clone()));
                 }
                 found.insert(member);
             }
@@ -168,14 +184,17 @@ pub(super) fn read(folder: &RelPath, files: &Files<'_>) -> Result<Option<Spool>,
     };
     let (subscribers, digest, nomail) =
         (members("subscribers.d")?, members("digesters.d")?, members("nomailsubs.d")?);
-    let index = lines("index")?.and_then(|lines| lines.first()?.to_str().ok()?.parse().ok());
+    let index = lines(&folder.join("index"))?;
+    let index = index.and_then(|lines| lines.first()?.to_str().ok()?.parse().ok());
     let index = index.unwrap_or_default();
     Ok(Some(Spool { addresses, subscribers, digest, nomail, misplaced, control, index }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, RelPath, Spool, read};
+    use super::{Answer, Error, Files, RelPath, Spool, read};
+    use bstr::BString;
+    use std::sync::Arc;
 
     #[test]
     fn what_the_settings_forbid_is_dropped_without_a_word() {
@@ -208,20 +227,34 @@ mod tests {
         assert_eq!(spool(&["closedlistsub"]).asked_for_other(b"unsubscribe-a=b"), done);
     }
 
+    /// Files by their paths.
+    struct Written(&'static [(&'static str, &'static str)]);
+
+    impl Files for Written {
+        fn read(&self, path: &RelPath) -> Result<Option<Arc<Vec<u8>>>, Error> {
+            let own = self.0.iter().find(|(name, _)| RelPath::new(name) == *path);
+            Ok(own.map(|(_, text)| Arc::new(text.as_bytes().to_vec())))
+        }
+
+        fn names(&self, folder: &RelPath) -> Result<Vec<BString>, Error> {
+            let paths = self.0.iter().map(|(name, _)| RelPath::new(name));
+            let own = paths.filter(|path| path.parent() == *folder);
+            Ok(own.map(|path| path.file_name().to_owned()).collect())
+        }
+    }
+
     #[test]
     fn a_member_in_the_file_of_another_letter_is_misplaced() {
-        let files = |path: &RelPath| {
-            let text = match path.to_string().as_str() {
-                "l/control/listaddress" => "l@b.example\n",
-                "l/control/noget" => "",
-                "l/index" => "12\n",
-                "l/subscribers.d/a" => "Ann@b.example\nbob@b.example\n",
-                "l/subscribers.d/C" => "cy@b.example\n",
-                "l/nomailsubs.d/d" => "dan@b.example\n",
-                _ => return Ok(None),
-            };
-            Ok(Some(text.as_bytes().to_vec().into()))
-        };
+        let files = Written(&[
+            ("l/control/listaddress", "l@b.example\n"),
+            ("l/control/noget", ""),
+            ("l/control/zork", "nobody asks for it\n"),
+            ("l/index", "12\n"),
+            ("l/subscribers.d/a", "Ann@b.example\nbob@b.example\n"),
+            ("l/subscribers.d/C", "cy@b.example\n"),
+            ("l/subscribers.d/aa", "nobody@b.example\n"),
+            ("l/nomailsubs.d/d", "dan@b.example\n"),
+        ]);
         let spool = read(&RelPath::new("l"), &files).unwrap().unwrap();
         assert_eq!(spool.subscribers.len(), 3);
         let seen: Vec<_> = spool.misplaced.iter().map(|(f, m)| format!("{f} {m}")).collect();

@@ -8,6 +8,7 @@ mod access;
 mod database;
 mod dovecot;
 mod expand;
+mod files;
 mod forms;
 mod given;
 mod mailbox;
@@ -25,6 +26,7 @@ mod tells;
 
 pub use dovecot::{User, Users};
 pub use expand::Foreseen;
+pub use files::Files;
 pub use given::GivenList;
 pub use mailbox::{Message, Told};
 pub use mlmmj::Spool;
@@ -35,11 +37,6 @@ pub use tells::{MailboxFiles, Rights, Tells};
 use crate::model::{Address, RelPath};
 use bstr::BString;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// Gives the files of the new server; `None` where there is none. What lies in a folder `database` are
-/// tables of its database, see [`TABLES`].
-pub type Files<'a> = dyn Fn(&RelPath) -> Result<Option<Arc<Vec<u8>>>, Error> + 'a;
 
 /// The folder of files that stand for tables of a database: the names of the columns, then a row a line,
 /// divided by tabs.
@@ -88,27 +85,21 @@ impl NewServer {
     ///
     /// # Errors
     /// Where a file is missing or holds a line that its program would refuse.
-    pub fn read(files: &Files<'_>) -> Result<Self, Error> {
+    pub fn read(files: &dyn Files) -> Result<Self, Error> {
         let path = RelPath::new("etc/postfix/main.cf");
-        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+        let text = files.read(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let settings = main_cf::parse(&path, &text)?;
         let maps = maps::Maps::read(&settings, files)?;
         let posters = posters::Posters::read(&settings, files)?;
         let stored = RelPath::new(database::DOVECOT);
-        let users = if let Some(conf) = files(&stored)? {
+        let users = if let Some(conf) = files.read(&stored)? {
             Users::read(&stored, &database::users(&conf, files)?)?
         } else {
             let path = RelPath::new("etc/dovecot/unqmail/users");
-            let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+            let text = files.read(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
             Users::read(&path, &text)?
         };
-        let mut spools = BTreeMap::new();
-        for name in maps.next_hops("mlmmj") {
-            let folder = RelPath::new("var/spool/mlmmj").join(name);
-            if let Some(spool) = mlmmj::read(&folder, files)? {
-                spools.insert(name.to_owned(), spool);
-            }
-        }
+        let spools = mlmmj::read_all(&maps.next_hops("mlmmj"), files)?;
         let given = given::read(files)?;
         let programs = pipes::read(&maps, files)?;
         let fates = BTreeMap::new();
@@ -122,12 +113,12 @@ impl NewServer {
     pub fn read_scripts<'a>(
         &mut self,
         accounts: impl Iterator<Item = &'a Address>,
-        files: &Files<'_>,
+        files: &dyn Files,
     ) -> Result<(), Error> {
         for account in accounts {
             let Some(user) = self.users.get(&account.to_bytes()) else { continue };
             let path = user.home.join(".dovecot.sieve");
-            if let Some(text) = files(&path)? {
+            if let Some(text) = files.read(&path)? {
                 let fate = sieve::Script::read(&path, &text)?.fate(account);
                 self.fates.insert(account.clone(), fate);
             }

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 pub(super) const SERVICE: &[u8] = b"unqmail-";
 
 /// The command line of each, by its number.
-pub(super) fn read(maps: &Maps, files: &Files<'_>) -> Result<BTreeMap<BString, BString>, Error> {
+pub(super) fn read(maps: &Maps, files: &dyn Files) -> Result<BTreeMap<BString, BString>, Error> {
     let mut programs = BTreeMap::new();
     for number in maps.next_hops_of(|name| name.starts_with(SERVICE)) {
         let path = RelPath::new("etc/postfix/unqmail/pipes").join(number);
-        let text = files(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
+        let text = files.read(&path)?.ok_or_else(|| Error::Missing(path.clone()))?;
         let line = value(&text, "line").ok_or_else(|| Error::Malformed {
             path,
             line: 0,

@@ -38,7 +38,7 @@ pub enum Poster {
 impl Posters {
     pub(super) fn read(
         settings: &BTreeMap<String, String>,
-        files: &Files<'_>,
+        files: &dyn Files,
     ) -> Result<Self, Error> {
         let of = |name: &str| words(settings.get(name).map_or("", String::as_str));
         let asked = of("smtpd_sender_restrictions");
@@ -63,7 +63,7 @@ impl Posters {
 }
 
 impl Check {
-    fn read(table: &str, files: &Files<'_>) -> Result<Self, Error> {
+    fn read(table: &str, files: &dyn Files) -> Result<Self, Error> {
         match table.strip_prefix("static:{").and_then(|text| text.strip_suffix('}')) {
             Some(text) => Ok(Self::Everybody(text.trim().into())),
             None => Map::read(table, files).map(Self::Senders),

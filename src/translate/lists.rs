@@ -10,11 +10,26 @@ use crate::model::list::{Joined, List, WaitsFor};
 use crate::model::{Address, Origin, shown};
 use crate::resolve::Action;
 use bstr::ByteSlice as _;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
+
+/// What the old server does with a list's addresses.
+struct Addressed {
+    taken: Option<String>,
+    owners: Vec<Address>,
+    answers: BTreeMap<Command, Answer>,
+}
 
 impl Translator<'_> {
     pub(super) fn translate_lists(&mut self) {
-        for list in self.site.lists.clone() {
+        let site = self.site;
+        let addressed = |list: &List| Addressed {
+            taken: self.taken(list),
+            owners: self.owners(list),
+            answers: self.answers(list),
+        };
+        let all: Vec<Addressed> = site.lists.par_iter().map(addressed).collect();
+        for (list, Addressed { taken, owners, answers }) in site.lists.iter().zip(all) {
             let subject = list.address.to_bytes();
             let at = self.design.real(&list.address);
             if self.design.lists.contains_key(&at) {
@@ -42,7 +57,7 @@ impl Translator<'_> {
                 );
                 continue;
             }
-            if let Some(way) = self.taken(&list) {
+            if let Some(way) = taken {
                 self.find(
                     &code::LIST_ADDRESS_TAKEN,
                     Disposition::Manual,
@@ -54,10 +69,9 @@ impl Translator<'_> {
                 continue;
             }
             let manager = self.policy.lists.manager_of(&list.address);
-            self.report_unmapped(&list, manager);
-            self.report_pending(&list);
-            let owners = self.owners(&list);
-            let answers = self.answers(&list);
+            self.report_unmapped(list, manager);
+            self.report_pending(list);
+            let list = list.clone();
             self.design.lists.insert(at, MailingList { list, manager, owners, answers });
         }
     }

@@ -6,27 +6,26 @@ use crate::fsys::root::Root;
 use crate::fsys::{Kind, Result, Stat};
 use crate::model::RelPath;
 use crate::plan::Plan;
-use crate::target::Content;
+use crate::target::{Artifact, Content};
 use std::collections::BTreeSet;
 
 /// Where the homes of mail users lie: `DOMAIN/USER`.
 const HOMES: &str = "var/vmail";
 
-/// No file that was written may be open to more people than it is for.
-pub(super) fn check_files(plan: &Plan, target: &Root, verified: &mut Verified) {
-    for file in &plan.artifacts {
-        // One that is missing is told where its rows are checked.
-        let Ok(Some(stat)) = target.stat(&file.path) else { continue };
-        verified.count("owners and modes", 1);
-        let meant = match file.content {
-            Content::File(_) => file.audience.mode(),
-            Content::Folder => 0o755,
-            Content::Link(_) => continue,
-        };
-        if stat.mode & !meant & 0o777 != 0 {
-            let mode = format!("{:o}", stat.mode);
-            verified.differ("mode", file.path.as_bstr(), format!("at most {meant:o}"), mode);
-        }
+/// No file that was written may be open to more people than it is for; one that is a link now leads to
+/// what is looked at.
+pub(super) fn check_file(file: &Artifact, there: Stat, target: &Root, verified: &mut Verified) {
+    let meant = match file.content {
+        Content::File(_) => file.audience.mode(),
+        Content::Folder => 0o755,
+        Content::Link(_) => return,
+    };
+    let led = (there.kind == Kind::Link).then(|| target.stat(&file.path).ok().flatten());
+    let Some(stat) = led.unwrap_or(Some(there)) else { return };
+    verified.count("owners and modes", 1);
+    if stat.mode & !meant & 0o777 != 0 {
+        let mode = format!("{:o}", stat.mode);
+        verified.differ("mode", file.path.as_bstr(), format!("at most {meant:o}"), mode);
     }
 }
 

@@ -1,35 +1,43 @@
 //! The programs' files: byte for byte, and where they differ, row by row.
 
-use super::Verified;
+use super::{Verified, access};
 use crate::fsys::{self, root::Root};
 use crate::model::sheet::Sheet;
 use crate::plan::Plan;
 use crate::target::sql::FILE;
 use crate::target::{Artifact, Audience, Content};
 use bstr::ByteSlice as _;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(plan: &Plan, target: &Root, verified: &mut Verified) -> fsys::Result<()> {
     check_rows(plan, target, verified);
-    for file in &plan.artifacts {
-        verified.count("files", 1);
-        let there = target.stat_link(&file.path)?;
-        match &file.content {
-            Content::Folder | Content::Link(_) if there.is_some() => {}
-            Content::File(bytes) if there.is_some() => {
-                // A list manager changes its own files; members are compared as such.
-                if file.audience == Audience::Lists {
-                    continue;
-                }
-                match target.read(&file.path, 1 << 30) {
-                    Ok(found) if found == **bytes => {}
-                    Ok(found) => compare(file, bytes, &found, verified),
-                    Err(error) => {
-                        verified.differ("file", file.path.as_bstr(), "readable", error.to_string());
-                    }
-                }
-            }
-            _ => verified.differ("file", file.path.as_bstr(), "there", "missing"),
+    let checked = plan.artifacts.par_iter().try_fold(Verified::default, |mut verified, file| {
+        check_file(file, target, &mut verified).map(|()| verified)
+    });
+    verified.append(checked.try_reduce(Verified::default, |mut all, more| {
+        all.append(more);
+        Ok(all)
+    })?);
+    Ok(())
+}
+
+fn check_file(file: &Artifact, target: &Root, verified: &mut Verified) -> fsys::Result<()> {
+    verified.count("files", 1);
+    let subject = file.path.as_bstr();
+    let Some(there) = target.stat_link(&file.path)? else {
+        verified.differ("file", subject, "there", "missing");
+        return Ok(());
+    };
+    access::check_file(file, there, target, verified);
+    // A list manager changes its own files; members are compared as such.
+    if let Content::File(bytes) = &file.content
+        && file.audience != Audience::Lists
+    {
+        match target.read(&file.path, 1 << 30) {
+            Ok(found) if found == **bytes => {}
+            Ok(found) => compare(file, bytes, &found, verified),
+            Err(error) => verified.differ("file", subject, "readable", error.to_string()),
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ use crate::model::design::{Design, DomainPattern, ListManager, MailingList, Role
 use crate::model::list::List;
 use crate::model::{self, Address, DomainName, RelPath};
 use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
 
 /// Writes the files of all lists.
 #[derive(Clone, Copy, Debug)]
@@ -107,9 +108,7 @@ impl Target for Lists {
     ) {
         for (manager, lists) in in_use(design) {
             of(manager).emit(&lists, design, files, findings);
-            for run in &lists {
-                neutral::emit(run, files);
-            }
+            files.par_extend(lists.par_iter().flat_map_iter(neutral::files));
         }
     }
 }

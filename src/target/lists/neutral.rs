@@ -13,14 +13,13 @@ pub(super) fn folder(list: &MailingList) -> RelPath {
     RelPath::new("var/lib/unqmail/lists").join(list.place().as_bstr())
 }
 
-pub(super) fn emit(run: &Run<'_>, files: &mut Vec<Artifact>) {
+pub(super) fn files(run: &Run<'_>) -> [Artifact; 2] {
     let folder = folder(run.list);
-    let mut add = |name: &str, text: Vec<u8>| {
+    let file = |name: &str, text: Vec<u8>| {
         let (path, content) = (folder.join(name), Content::file(text));
-        files.push(Artifact { path, content, audience: Audience::Root });
+        Artifact { path, content, audience: Audience::Root }
     };
-    add("list.json", definition(run));
-    add("members.csv", members(&run.list.list));
+    [file("list.json", definition(run)), file("members.csv", members(&run.list.list))]
 }
 
 fn definition(run: &Run<'_>) -> Vec<u8> {

@@ -15,6 +15,7 @@ use crate::model::design::{Design, MailingList};
 use crate::model::list::{List, Posting};
 use crate::target::wiring::Wiring;
 use crate::target::{Artifact, Audience, Content};
+use rayon::prelude::*;
 
 /// The emitter of mlmmj's files (TUNABLES of mlmmj 1.3 and 1.5).
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +45,17 @@ impl Manager for Mlmmj {
         files: &mut Vec<Artifact>,
         findings: &mut Findings,
     ) {
-        for Run { list, aliases, .. } in lists {
-            spool::emit(list, aliases, files, findings);
-            lost::tell(&list.list, LOSSES, findings);
+        let emit = |Run { list, aliases, .. }: &Run<'_>| {
+            let (mut files, mut findings) = (Vec::new(), Findings::default());
+            spool::emit(list, aliases, &mut files, &mut findings);
+            lost::tell(&list.list, LOSSES, &mut findings);
             findings.extend(by_header(&list.list));
+            (files, findings)
+        };
+        let emitted: Vec<(Vec<Artifact>, Findings)> = lists.par_iter().map(emit).collect();
+        for (own, told) in emitted {
+            files.extend(own);
+            findings.append(told);
         }
         files.push(list_member());
     }
