@@ -2,6 +2,7 @@
 
 use super::Plan;
 use crate::model::design::{ListManager, MailingList};
+use crate::model::list::Posting;
 use crate::predict::{GivenList, Spool};
 use bstr::BString;
 
@@ -12,8 +13,8 @@ pub struct Counted {
     pub role: &'static str,
     /// How many were read.
     pub old: usize,
-    /// How many the new list has; `None` where it has nothing of the kind that could be counted.
-    pub new: Option<usize>,
+    /// How many the new list has, else what became of them there.
+    pub new: Result<usize, &'static str>,
 }
 
 impl Plan {
@@ -30,10 +31,39 @@ impl Plan {
             ListManager::Alias => (role == "subscriber").then_some(alias.len()),
         };
         let counted = list.list.roles().map(|(role, members)| {
-            let (old, new) = (members.len(), count(role));
-            (old > 0 || new.is_some_and(|new| new > 0)).then_some(Counted { role, old, new })
+            let new = match unasked(list, role) {
+                Some(why) => Err(why),
+                None => count(role).ok_or_else(|| elsewhere(list, role)),
+            };
+            let old = members.len();
+            (old > 0 || new.is_ok_and(|new| new > 0)).then_some(Counted { role, old, new })
         });
         counted.into_iter().flatten().collect()
+    }
+}
+
+/// Why nobody asks on either server who has the role, where that is so: a list that is open to all has
+/// nobody to let in besides.
+fn unasked(list: &MailingList, role: &str) -> Option<&'static str> {
+    let why = match list.list.posting.value {
+        Posting::Anyone => "not asked about, as before: anybody may post",
+        Posting::Moderated => "not asked about, as before: every post waits",
+        Posting::ModeratorsOnly => "not asked about, as before: only moderators may post",
+        _ => return None,
+    };
+    matches!(role, "allowed" | "held-back").then_some(why)
+}
+
+/// Where the new list has those whom it does not keep as members of their own.
+fn elsewhere(list: &MailingList, role: &str) -> &'static str {
+    match (list.manager, role) {
+        (ListManager::Alias, "digest") if list.list.digests.value => "among the subscribers",
+        (ListManager::Alias, "digest") => "left out: they got nothing",
+        (ListManager::Alias, "allowed" | "held-back" | "denied") => {
+            "in Postfix's rules for senders"
+        }
+        (ListManager::Alias, _) => "left out: an alias has nobody who decides",
+        _ => "in the list's rules",
     }
 }
 
@@ -46,7 +76,8 @@ fn in_spool(spool: &Spool, role: &str) -> Option<usize> {
     };
     Some(match role {
         "subscriber" => spool.subscribers.len(),
-        "digest" => spool.digest.len(),
+        // Where no digests are sent they are members who get nothing.
+        "digest" => spool.digest.len() + spool.nomail.len(),
         "moderator" => lines("moderators"),
         "subscription-moderator" => lines("submod"),
         "allowed" => rules("send ^From:"),

@@ -303,10 +303,13 @@ struct CountedEntry<'a>(&'a Counted);
 impl Serialize for CountedEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Counted { role, old, new } = self.0;
-        let mut map = serializer.serialize_map(Some(3))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("role", role)?;
         map.serialize_entry("old", old)?;
-        map.serialize_entry("new", new)?;
+        map.serialize_entry("new", &new.ok())?;
+        if let Err(why) = new {
+            map.serialize_entry("why", why)?;
+        }
         map.end()
     }
 }

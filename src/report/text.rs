@@ -255,8 +255,10 @@ fn members(counted: &[Counted], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "its people, before and after")?;
     }
     for Counted { role, old, new } in counted {
-        let new = new.map_or("not counted".to_owned(), |new| new.to_string());
-        writeln!(out, "    {role:<22}  {old:>8}  {new:>8}")?;
+        match new {
+            Ok(new) => writeln!(out, "    {role:<22}  {old:>8}  {new:>8}")?,
+            Err(why) => writeln!(out, "    {role:<22}  {old:>8}  {why}")?,
+        }
     }
     Ok(())
 }
@@ -295,13 +297,13 @@ fn settings(compared: &[Compared], out: &mut dyn Write) -> io::Result<()> {
         (file, line) => format!("{file}:{line}"),
     };
     let new = |kept: &Kept| match (below(&kept.file, &after), &kept.value) {
-        (file, None) => format!("no {file}"),
+        (file, None) => format!("without {file}"),
         (file, Some(value)) if value.is_empty() => file,
         (file, Some(value)) => format!("{file}: {}", cut(&shown(value).to_string())),
     };
     let rows = compared.iter().map(|setting| {
         let new: Vec<String> = setting.new.iter().map(new).collect();
-        let new = if new.is_empty() { "nothing".to_owned() } else { new.join(", ") };
+        let new = if new.is_empty() { "nothing keeps it".to_owned() } else { new.join(", ") };
         let place = setting.origin.as_ref().map(place).unwrap_or_default();
         [setting.name.to_owned(), cut(&setting.old), place, new]
     });

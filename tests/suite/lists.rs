@@ -117,7 +117,7 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
         row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
     };
     assert_eq!(row("prefix"), ["[news]", "prefix:1", "control/prefix: [news]"]);
-    assert_eq!(row("archived"), ["yes", "archived", "no control/noarchive"]);
+    assert_eq!(row("archived"), ["yes", "archived", "without control/noarchive"]);
     // Each setting is told with the line that looks, or the file that is there or not.
     assert_eq!(row("to-or-cc-required")[..2], ["yes", "editor:1"]);
     assert_eq!(row("last-post")[1], "num:1");
@@ -138,7 +138,7 @@ fn a_list_is_explained_with_its_settings_side_by_side() {
     assert_eq!(*prefix, expected);
     // An alias keeps who may post and nothing else.
     let told = Laid::larch_of_aliases(true).explain(&["book-club@alder.example"]).stdout;
-    let rows = told.lines().filter(|row| row.ends_with("  nothing")).count();
+    let rows = told.lines().filter(|row| row.ends_with("  nothing keeps it")).count();
     assert!(rows > 5 && told.contains("list_posts: others: 5.7.1 Only members"), "{told}");
 }
 
@@ -402,4 +402,76 @@ fn a_list_is_explained_with_its_people_and_what_is_told_of_it() {
     let text = laid.explain(&["news@larch.example"]).stdout;
     assert!(text.contains("its people, before and after\n    subscriber "), "{text}");
     assert!(text.contains("    warning[list-setting-unmapped] home/"), "{text}");
+}
+
+/// Where nobody asks who may post besides, nobody is lost whom the old list's files let in.
+#[test]
+fn who_may_post_to_an_open_list_besides_is_not_told_as_lost() {
+    let open =
+        CLUB.replace("| |/usr/bin/ezmlm-checksub '/home/vpopmail/domains/a.example/club'\n", "");
+    let allow = "members home/vpopmail/domains/a.example/club/allow/subscribers\n\
+                 | press@b.example\n| radio@b.example\n\
+                 members home/vpopmail/domains/a.example/club/deny/subscribers\n| evil@b.example\n";
+    for manager in ["mlmmj", "mailman", "sympa", "alias"] {
+        let settings = format!("[lists]\nmanager = '{manager}'\n");
+        let laid = Laid::small_with(&format!("{open}{allow}"), &settings);
+        let told = laid.explain(&["club@a.example"]).stdout;
+        let row = told.lines().find(|row| row.trim().starts_with("allowed")).unwrap();
+        assert!(
+            row.ends_with("2  not asked about, as before: anybody may post"),
+            "{manager}: {row}"
+        );
+        let told = laid.explain(&["club@a.example", "--format", "json"]).json();
+        let people = told["members"].as_array().unwrap();
+        let allowed = people.iter().find(|it| it["role"] == "allowed").unwrap();
+        assert!(allowed["new"].is_null() && allowed["why"].is_string(), "{allowed}");
+    }
+}
+
+/// Sympa would take a `*` in an address for anything, and refuse others with it.
+#[test]
+fn a_denied_sender_whom_sympa_takes_for_many_stops_the_migration() {
+    let folder = "home/vpopmail/domains/a.example/club";
+    let asks = format!("| |/usr/bin/ezmlm-checksub -n '/{folder}' deny\n| |/usr/bin/ezmlm-send");
+    let denied = format!("members {folder}/deny/subscribers\n| sp*m@evil.example\n");
+    let site = CLUB.replace("| |/usr/bin/ezmlm-send", &asks) + &denied;
+    let settings = "[lists]\nmanager = 'sympa'\n";
+    let plan = Laid::small_with(&site, settings).plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3, "{}", plan.all());
+    let plan = plan.json();
+    let findings = plan["findings"].as_array().unwrap();
+    let opened = findings.iter().find(|it| it["code"] == "list-opened").unwrap();
+    assert_eq!(opened["subject"], "club@a.example");
+    assert!(opened["message"].as_str().unwrap().contains("sp*m@evil.example"), "{opened}");
+    let file = opened["file"].as_str().unwrap();
+    assert!(file.starts_with(&format!("{folder}/deny/subscribers/")), "{opened}");
+    let waiver = "[[waive]]\ncode = 'list-opened'\nsubject = 'club@a.example'\nreason = 't'\n";
+    let laid = Laid::small_with(&site, &format!("{settings}{waiver}")).migrated();
+    let kit = fs::read_to_string(laid.target.join("etc/unqmail/sympa/lists.jsonl")).unwrap();
+    assert!(!kit.contains("sp*m"), "{kit}");
+}
+
+/// Folders are moved and a link is left behind, or is not.
+#[test]
+fn a_list_that_was_moved_is_found_by_its_link_and_told_without_one() {
+    let folder = "home/vpopmail/domains/a.example/club";
+    let moved = CLUB.replace(&format!("file {folder}/"), "file srv/lists/club/");
+    let moved = moved.replace(&format!("members {folder}/"), "members srv/lists/club/");
+    let site = format!("{moved}link {folder} /srv/lists/club\n");
+    let laid = Laid::small(&site).migrated();
+    let members = laid.target.join("var/spool/mlmmj/a.example/club/subscribers.d/j");
+    assert_eq!(fs::read_to_string(members).unwrap(), "joe@a.example\n");
+    let told = laid.explain(&["club@a.example", "--format", "json"]).json();
+    assert_eq!(
+        (&told["new"][0]["list"], &told["verdict"]),
+        (&"club@a.example".into(), &"same".into())
+    );
+    // The `.qmail` file leads to where the folder was: nobody could write to the list.
+    let link = format!("link home/vpopmail/domains/a.example/.qmail-club /{folder}/editor");
+    let lost = CLUB.replace(&link, &link.replace(&format!(" /{folder}"), " /old/club"));
+    let plan = Laid::small(&lost).plan(&["--format", "json"]).json();
+    assert_eq!(plan["lists"].as_array().unwrap().len(), 0);
+    let findings = plan["findings"].as_array().unwrap();
+    let orphan = findings.iter().find(|it| it["code"] == "list-orphaned").unwrap();
+    assert_eq!(orphan["file"], folder);
 }
