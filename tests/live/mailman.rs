@@ -9,8 +9,8 @@
 
 use crate::mlmmj::{address_with, lists_of_every_kind};
 use crate::posts::{
-    Copy, PATIENCE, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps,
-    until,
+    Copy, PATIENCE, Post, Step, address, gone_out, is_dressed, kept, migrated, people, run,
+    send_post, steps, told, undressed, until, write,
 };
 use crate::stage;
 use crate::support::{Atelier, Laid, atelier, read};
@@ -24,6 +24,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use unqmail::stage::Stage;
+
+/// Header fields that Mailman writes, whatever the old list wrote there.
+const ITS_OWN: &[&str] =
+    &["list-help", "list-post", "list-subscribe", "list-unsubscribe", "precedence"];
 
 /// As `mailman3.service` does it.
 const START: &str = "
@@ -102,10 +106,7 @@ impl Mailman {
     }
 
     fn write(&self, sender: &str, to: &str, id: &str) -> Result<(), String> {
-        let text = format!(
-            "From: <{sender}>\nTo: {to}\nSubject: {id}\nMessage-ID: <{id}.{sender}.{to}>\n\nThanks."
-        );
-        send(&self.stage, HERE, sender, to.as_bytes(), &text)
+        write(&self.stage, sender, to, id)
     }
 
     /// Everybody, here and elsewhere, who has got what somebody looks for.
@@ -253,8 +254,18 @@ fn takes_posts_as_before(mailman: &mut Mailman, atelier: &Atelier) {
     are_settled(mailman, &posts);
     assert!(posts.len() >= 28, "{}", posts.len());
     eprintln!("{} posts of the real site were decided as before", posts.len());
-    let prefixed = mailman.copies().iter().any(|it| it.head.contains("Subject: [Moto] probe"));
-    assert!(prefixed, "the prefix stands in the subject");
+    // Each has its prefix and its header lines, as far as no finding tells of them.
+    let (kept, told) = (kept(&mailman.stage), told(atelier, "mailman"));
+    let copies: Vec<&Copy> = mailman.copies().into_iter().chain(&kept).collect();
+    for list in atelier.truth("lists") {
+        let address = address(&list);
+        let own = posts.iter().filter(|it| it.list == address && it.effect == "archived");
+        let is_post = |it: &&&Copy| own.clone().any(|post| it.is_of(post));
+        for copy in copies.iter().filter(|it| it.head.contains("List-Id: ")).filter(is_post) {
+            let missed = undressed(&list, copy, &told, ITS_OWN);
+            assert!(missed.is_empty(), "{address}: {missed:#?}\n{}", copy.head);
+        }
+    }
 }
 
 /// Every post was decided as on the old server, and as many people have got it.
@@ -282,7 +293,7 @@ fn are_settled(mailman: &mut Mailman, posts: &[Post]) {
         let mut readers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for copy in mailman.copies().into_iter().chain(&kept) {
             // A refusal has the post in it, and no List-Id.
-            let is_of = |post: &&Post| copy.head.contains(&format!("Message-ID: {}", post.id));
+            let is_of = |post: &&Post| copy.is_of(post);
             if let Some(post) = posts.iter().find(is_of).filter(|_| copy.head.contains("List-Id: "))
             {
                 readers.entry(post.id.clone()).or_default().insert(copy.recipient.clone());
@@ -452,6 +463,9 @@ fn keeps_neighbours_apart(mailman: &mut Mailman) {
         mailman.wait(to, |copies, kept| copies.iter().copied().chain(kept).any(is_one));
         assert_eq!(mailman.readers(is_one), BTreeSet::from([reader.to_owned()]), "{to}");
     }
+    // What the list does to each post; Mailman adds no lines of others.
+    let is_dressed = |it: &Copy| is_dressed(it, "[News 1] apart", false);
+    assert_eq!(mailman.readers(is_dressed), BTreeSet::from(["a.example/eve".to_owned()]));
 }
 
 /// A subscriber gets the list's own question and welcome, with what stands for somebody filled in.

@@ -3,7 +3,8 @@
 #![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use crate::posts::{
-    Copy, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps, until,
+    Copy, Post, Step, address, gone_out, is_dressed, kept, migrated, people, run, send_post, steps,
+    told, undressed, until, write,
 };
 use crate::stage;
 use crate::support::{Atelier, Laid, SMALL, atelier, read};
@@ -57,10 +58,7 @@ impl Lists {
     }
 
     pub fn write(&self, sender: &str, to: &str, subject: &str) -> Result<(), String> {
-        let text = format!(
-            "From: <{sender}>\nTo: {to}\nSubject: {subject}\nMessage-ID: <{subject}.{sender}.{to}>\n\nThanks."
-        );
-        send(&self.stage, HERE, sender, to.as_bytes(), &text)
+        write(&self.stage, sender, to, subject)
     }
 
     /// All that people have got.
@@ -168,12 +166,18 @@ fn takes_posts_as_before(lists: &Lists, atelier: &Atelier) {
     are_settled(lists, &posts);
     assert!(posts.len() >= 28, "{}", posts.len());
     eprintln!("{} posts of the real site were decided as before", posts.len());
-    let is_prefixed = |it: &Copy| it.head.contains("Subject: [Moto] probe");
-    assert!(!lists.readers(is_prefixed).is_empty(), "the prefix stands in the subject");
-    // The next post has the number behind the last.
+    let (copies, told) = (lists.copies(), told(atelier, "mlmmj"));
+    // Each has its prefix and its header lines, and the next post has the number behind the last.
     for list in atelier.truth("lists") {
         let address = address(&list);
-        let taken = posts.iter().filter(|it| it.list == address && it.effect == "archived").count();
+        let own = posts.iter().filter(|it| it.list == address && it.effect == "archived");
+        let taken = own.clone().count();
+        for post in own {
+            for copy in copies.iter().filter(|copy| copy.is_of(post)) {
+                let missed = undressed(&list, copy, &told, &[]);
+                assert!(missed.is_empty(), "{address}: {missed:#?}\n{}", copy.head);
+            }
+        }
         let last = list["files"]["num"].as_str().unwrap().trim().split(':').next().unwrap();
         let now = read(&lists.folder(&address).join("index"));
         let wanted = last.parse::<usize>().unwrap() + taken;
@@ -186,7 +190,7 @@ fn are_settled(lists: &Lists, posts: &[Post]) {
     let differing = || -> Vec<String> {
         let copies = lists.copies();
         let differs = |post: &&Post| {
-            let is_of = |it: &&Copy| it.head.contains(&format!("Message-ID: {}", post.id));
+            let is_of = |it: &&Copy| it.is_of(post);
             let readers: BTreeSet<&str> =
                 copies.iter().filter(is_of).map(|it| it.recipient.as_str()).collect();
             let [archived, waits] = ["archive", "moderation"].map(|folder| {
@@ -205,8 +209,7 @@ fn are_settled(lists: &Lists, posts: &[Post]) {
             !is_right
         };
         let told = |post: &Post| {
-            let readers =
-                copies.iter().filter(|it| it.head.contains(&format!("Message-ID: {}", post.id)));
+            let readers = copies.iter().filter(|it| it.is_of(post));
             let readers: BTreeSet<&str> = readers.map(|it| it.recipient.as_str()).collect();
             format!(
                 "{} to {}: {} {}, has {}",
@@ -407,7 +410,14 @@ pub fn lists_of_every_kind() -> String {
     );
     let open = [("public", ""), ("archived", "")];
     let with = |more: &[(&'static str, &'static str)]| [&open, more].concat();
-    site += &list("a.example", "news", &open, "send", &["eve@a.example"]);
+    let dressed = [
+        ("prefix", "[News #]"),
+        ("addtrailer", ""),
+        ("text/trailer", "--\nTo leave: <#l#>-unsubscribe@<#h#>"),
+        ("headeradd", "X-Club: yes"),
+        ("headerremove", "return-receipt-to"),
+    ];
+    site += &list("a.example", "news", &with(&dressed), "send", &["eve@a.example"]);
     site += &list("b.example", "news", &open, "send", &["bob@b.example"]);
     site += &list("a.example", "c++", &open, "checksub send", &["eve@a.example"]);
     let own = [
@@ -451,6 +461,9 @@ fn keeps_namesakes_and_neighbours_apart(lists: &Lists) {
         lists.until(to, || !lists.readers(is_one).is_empty());
         assert_eq!(lists.readers(is_one), BTreeSet::from([reader.to_owned()]), "{to}");
     }
+    // What the list does to each post; mlmmj numbers none.
+    let is_dressed = |it: &Copy| is_dressed(it, "[News] apart", true);
+    assert_eq!(lists.readers(is_dressed), BTreeSet::from(["a.example/eve".to_owned()]));
 }
 
 /// Its members post, others are refused, and every word behind its name does what it did.

@@ -27,6 +27,11 @@ impl Copy {
         let head = text.split("\n\n").next().unwrap_or_default().to_owned();
         Self { recipient, head, text }
     }
+
+    /// Whether it is of this post, and no answer to it.
+    pub fn is_of(&self, post: &Post) -> bool {
+        self.head.contains(&format!("Message-ID: {}", post.id))
+    }
 }
 
 /// The real site, migrated with a manager for all its lists.
@@ -153,11 +158,92 @@ pub fn steps(atelier: &Atelier) -> Vec<Step> {
     steps
 }
 
+/// Header lines that lists remove: who posts would like to be told that he is read.
+const REMOVED: &str = "Return-Receipt-To: <spy@probe.example>\nX-Confirm-Reading-To: <spy@probe.example>\nX-PMRQC: 1\n";
+
 /// Sends it to its list.
 pub fn send_post(stage: &Stage, post: &Post) {
     let Post { id, list, sender, .. } = post;
-    let text = format!("From: <{sender}>\nTo: {list}\nSubject: probe\nMessage-ID: {id}\n\nHello.");
+    let text = format!(
+        "From: <{sender}>\nTo: {list}\nReply-To: <{sender}>\n{REMOVED}Subject: probe\n\
+         Message-ID: {id}\n\nHello."
+    );
     assert_eq!(send(stage, HERE, sender, list.as_bytes(), &text), Ok(()), "{list}");
+}
+
+/// Writes a few words to a list or one of its addresses.
+pub fn write(stage: &Stage, sender: &str, to: &str, subject: &str) -> Result<(), String> {
+    let text = format!(
+        "From: <{sender}>\nTo: {to}\n{REMOVED}Subject: {subject}\n\
+         Message-ID: <{subject}.{sender}.{to}>\n\nThanks."
+    );
+    send(stage, HERE, sender, to.as_bytes(), &text)
+}
+
+/// What the plan tells of each list of the real site on a manager, its address in front.
+pub fn told(atelier: &Atelier, manager: &str) -> Vec<(String, String)> {
+    let config = atelier.site.with_file_name(format!("{manager}.toml"));
+    let [site, config] = [&atelier.site, &config].map(|path| path.to_str().unwrap());
+    let plan = unqmail(["plan", site, "--format", "json", "--config", config]).json();
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    let findings = plan["findings"].as_array().unwrap().iter();
+    findings.map(|it| (text(it, "subject"), text(it, "message"))).collect()
+}
+
+/// What a copy of a post has not as the old list had it, and no finding tells: its prefix, and the
+/// header lines that the list adds and removes. Of the fields `own` the manager writes its own.
+pub fn undressed(
+    list: &Value,
+    copy: &Copy,
+    told: &[(String, String)],
+    own: &[&str],
+) -> Vec<String> {
+    let address = address(list);
+    let (local, host) = address.split_once('@').unwrap();
+    let file = |name: &str| list["files"][name].as_str().unwrap_or_default().trim();
+    let is_told = |what: &str| {
+        told.iter().any(|(subject, message)| *subject == address && message.contains(what))
+    };
+    let head = copy.head.replace("\n ", " ").replace("\n\t", " ");
+    let has = |line: &str| head.lines().any(|it| it.eq_ignore_ascii_case(line));
+    let has_field = |name: &str| {
+        let front = format!("{}:", name.to_lowercase());
+        head.lines().any(|it| it.to_lowercase().starts_with(&front))
+    };
+    let is_own = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let mut missed = Vec::new();
+    let subject = format!("Subject: {} probe", file("prefix")).replace(":  ", ": ");
+    if !has(&subject) {
+        missed.push(subject);
+    }
+    let added = file("headeradd").replace("<#l#>", local).replace("<#h#>", host);
+    let name_of = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+    for line in added.lines() {
+        let is_there = if is_own(&name_of(line)) { has_field(&name_of(line)) } else { has(line) };
+        if !is_there && !is_told(line) {
+            missed.push(line.to_owned());
+        }
+    }
+    let adds = |name: &str| added.lines().any(|line| name_of(line).eq_ignore_ascii_case(name));
+    // The host that delivers writes `Return-Path:`.
+    let removed = file("headerremove").lines().filter(|name| *name != "return-path" && !adds(name));
+    for name in removed.filter(|name| !is_own(name)) {
+        if has_field(name) && !is_told(name) {
+            missed.push(format!("without {name}"));
+        }
+    }
+    missed
+}
+
+/// Whether a copy has the trailer, the prefix and the headers of `news@a.example` among the lists of
+/// every kind, of which a manager may number posts and add lines or not.
+pub fn is_dressed(copy: &Copy, subject: &str, adds_lines: bool) -> bool {
+    let has = |line: &str| copy.head.lines().any(|it| it == line);
+    has(&format!("Subject: {subject}"))
+        && has("X-Club: yes") == adds_lines
+        && !copy.head.contains("Return-Receipt-To:")
+        && copy.head.contains("X-PMRQC:") == adds_lines
+        && copy.text.trim_end().ends_with("\n--\nTo leave: news-unsubscribe@a.example")
 }
 
 /// Waits until something holds.

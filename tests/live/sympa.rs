@@ -4,6 +4,7 @@
 
 use crate::posts::{
     Copy, PATIENCE, Post, Step, address, gone_out, kept, migrated, people, run, send_post, steps,
+    write,
 };
 use crate::stage;
 use crate::support::{Atelier, atelier, read};
@@ -108,10 +109,7 @@ impl Sympa {
     }
 
     fn write(&self, sender: &str, to: &str, subject: &str) -> Result<(), String> {
-        let text = format!(
-            "From: <{sender}>\nTo: {to}\nSubject: {subject}\nMessage-ID: <{subject}.{sender}.{to}>\n\nThanks."
-        );
-        send(&self.stage, HERE, sender, to.as_bytes(), &text)
+        write(&self.stage, sender, to, subject)
     }
 }
 
@@ -217,10 +215,7 @@ fn are_settled(sympa: &Sympa, posts: &[Post]) {
         let out = sympa.posted.borrow();
         let wrong = |post: &&Post| {
             // A refusal has the post in it, and no List-Id of its own.
-            let is_of = |copy: &&Copy| {
-                copy.head.contains(&format!("Message-ID: {}", post.id))
-                    && copy.head.contains("List-Id: ")
-            };
+            let is_of = |copy: &&Copy| copy.is_of(post) && copy.head.contains("List-Id: ");
             let readers: BTreeSet<&str> =
                 out.iter().chain(&here).filter(is_of).map(|it| it.recipient.as_str()).collect();
             let is_refusal = |copy: &Copy| {
