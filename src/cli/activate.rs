@@ -32,5 +32,5 @@ pub(super) fn steps(
     }
     step(out, "/etc/postfix/unqmail/build-tables")?;
     step(out, "postfix check && systemctl restart postfix dovecot")?;
-    plan.steps().into_iter().try_for_each(|command| step(out, command))
+    plan.steps().iter().try_for_each(|command| step(out, command))
 }

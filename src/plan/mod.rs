@@ -37,6 +37,7 @@ use crate::policy::{Dovecot, New, Policy};
 use crate::predict::{self, NewServer};
 use crate::resolve::Resolver;
 use crate::source::{self, Layout};
+use crate::target::wiring::User;
 use crate::target::{self, Artifact, Choices, Emitted};
 use crate::translate;
 use back::{Planned, Written};
@@ -58,6 +59,8 @@ pub struct Plan {
     pub tables: Vec<Sheet>,
     /// What a person should know, most serious first.
     pub findings: Findings,
+    users: Vec<User>,
+    steps: Vec<&'static str>,
     /// The new server as its files tell it.
     new: NewServer,
     /// Findings that explain why an address behaves differently.
@@ -140,12 +143,15 @@ impl Plan {
         dovecot: Dovecot,
         memory: &Memory,
     ) -> Result<Self, Error> {
-        let mut plan = Self::for_verify(root, policy, dovecot, memory)?;
-        plan.report_settings();
-        plan.report_accounts();
-        plan.report_addresses();
-        plan.findings.sort();
-        Ok(plan)
+        let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
+        thinking(|| {
+            let mut plan = Self::of(site, findings, policy, dovecot)?;
+            plan.report_settings();
+            plan.report_accounts();
+            plan.report_addresses();
+            plan.findings.sort();
+            Ok(plan)
+        })
     }
 
     /// The same without the findings that come of comparing both servers, for whoever goes through all
@@ -160,7 +166,7 @@ impl Plan {
         memory: &Memory,
     ) -> Result<Self, Error> {
         let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
-        Self::of(site, findings, policy, dovecot)
+        thinking(|| Self::of(site, findings, policy, dovecot))
     }
 
     /// What shall become of a site, without the findings that come of comparing both servers.
@@ -175,7 +181,8 @@ impl Plan {
         let New { map_type, backend, .. } = policy.new;
         let server = policy.database.server.as_ref();
         let choices = Choices { dovecot, map_type, backend, server };
-        let Emitted { files: artifacts, tables, findings: more } = target::emit(&design, choices);
+        let Emitted { files: artifacts, tables, findings: more, users, steps } =
+            target::emit(&design, choices);
         findings.append(more);
         findings.shrink_to_fit();
         // They are in the files now, and there may be a million.
@@ -191,6 +198,8 @@ impl Plan {
             artifacts,
             tables,
             findings,
+            users,
+            steps,
             new,
             policy,
         })
@@ -279,8 +288,7 @@ impl Plan {
 
     /// The folders that belong to a user of the new host, and that user's name.
     pub fn owned(&self) -> Vec<(RelPath, &'static str)> {
-        let users = target::lists::users(&self.design);
-        let homes = users.into_iter().map(|user| (RelPath::new(user.home), user.name));
+        let homes = self.users.iter().map(|user| (RelPath::new(user.home), user.name));
         std::iter::once((RelPath::new("var/vmail"), "vmail")).chain(homes).collect()
     }
 
@@ -298,8 +306,8 @@ impl Plan {
     }
 
     /// What list managers leave to do on the new host, a line each.
-    pub fn steps(&self) -> Vec<&'static str> {
-        target::lists::steps(&self.design)
+    pub fn steps(&self) -> &[&'static str] {
+        &self.steps
     }
 
     /// How many addresses of the table there are of each verdict.
@@ -446,6 +454,17 @@ fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
 
 fn is_error(id: &str) -> bool {
     CODES.iter().any(|code| code.id == id && code.severity == Severity::Error)
+}
+
+/// Does what waits for no disk with a thread for each processor: with as many as reading has, they
+/// only look for each other's work.
+fn thinking<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    match rayon::ThreadPoolBuilder::new().num_threads(processors).build() {
+        Ok(pool) => pool.install(work),
+        // Without threads of its own the work is done on the shared ones.
+        Err(_) => work(),
+    }
 }
 
 /// Accounts whose mailbox takes no more mail today.

@@ -17,7 +17,7 @@ use crate::model::sheet::Sheet;
 use crate::policy::{Backend, Dovecot, MapType};
 use std::borrow::Cow;
 use std::sync::Arc;
-use wiring::Wiring;
+use wiring::{User, Wiring};
 
 /// A file, folder or link of the new server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +113,10 @@ pub struct Emitted {
     pub tables: Vec<Sheet>,
     /// What a person should know of it.
     pub findings: Findings,
+    /// The users that own lists.
+    pub users: Vec<User>,
+    /// What is left to do on the new host, a line each.
+    pub steps: Vec<&'static str>,
 }
 
 /// Emits everything.
@@ -124,7 +128,8 @@ pub fn emit(design: &Design, choices: Choices<'_>) -> Emitted {
     }
     let tables = database::divide(design, choices, &mut files, &mut findings);
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Emitted { files, tables, findings }
+    let Wiring { users, steps, .. } = wiring;
+    Emitted { files, tables, findings, users, steps }
 }
 
 impl Content {

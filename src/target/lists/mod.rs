@@ -13,7 +13,7 @@ mod told;
 #[cfg(test)]
 mod trial;
 
-use super::wiring::{User, Way, Wiring};
+use super::wiring::{Way, Wiring};
 use super::{Artifact, Choices, Target};
 use crate::finding::Findings;
 use crate::model::command_address::{Answer, Command};
@@ -120,16 +120,6 @@ pub(super) fn wiring(design: &Design) -> Wiring {
         wiring.extend(of(manager).wiring(&lists, design));
     }
     wiring
-}
-
-/// The users that own the lists.
-pub fn users(design: &Design) -> Vec<User> {
-    wiring(design).users
-}
-
-/// What is left to do on the new host, a line each.
-pub fn steps(design: &Design) -> Vec<&'static str> {
-    wiring(design).steps
 }
 
 /// The managers that have lists, and their lists.

@@ -28,11 +28,11 @@ pub(super) fn of(list: &List, also: impl FnOnce() -> Vec<Address>) -> Option<Pos
         Posting::Anyone => BTreeSet::new(),
         Posting::Members | Posting::MembersElseModerated => {
             let held_back = lower(&list.held_back);
-            let mut may = lower(&list.digest);
-            may.retain(|member| !held_back.contains(member));
-            may.extend(lower(&list.subscribers));
-            may.extend(lower(&list.allowed));
-            may
+            let digest = list.digest.iter().map(|member| member.value.to_lower());
+            let digest = digest.filter(|member| !held_back.contains(member));
+            let others = list.subscribers.iter().chain(&list.allowed);
+            // Made at once, a set of many costs less than one that grows.
+            digest.chain(others.map(|member| member.value.to_lower())).collect()
         }
         Posting::Listed | Posting::ListedElseModerated => lower(&list.allowed),
         Posting::Moderated | Posting::ModeratorsOnly => lower(&list.moderators),
