@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 thread_local! {
     /// Room for what the kernel tells of a folder at a time.
@@ -33,9 +34,15 @@ pub struct Folder {
     pub path: RelPath,
     /// No link leads to it: its path is its real one.
     pub is_real: bool,
+    /// Its names were told once.
+    is_listed: AtomicBool,
 }
 
 impl Folder {
+    pub(super) fn new(dir: OwnedFd, path: RelPath, is_real: bool) -> Self {
+        Self { dir, path, is_real, is_listed: AtomicBool::new(false) }
+    }
+
     /// Lists the folder, sorted by name, without `.` and `..`.
     pub fn list(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
@@ -60,7 +67,9 @@ impl Folder {
         let mut buffer = LISTED.take();
         buffer.resize(64 << 10, MaybeUninit::uninit());
         // A second listing starts at the beginning again.
-        rustix::fs::seek(&self.dir, SeekFrom::Start(0)).map_err(failed)?;
+        if self.is_listed.swap(true, Relaxed) {
+            rustix::fs::seek(&self.dir, SeekFrom::Start(0)).map_err(failed)?;
+        }
         let mut names = RawDir::new(&self.dir, &mut buffer);
         while let Some(entry) = names.next() {
             let entry = entry.map_err(failed)?;
@@ -124,13 +133,15 @@ impl Folder {
         let path = self.path.join(name);
         let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())
             .map_err(|e| Error::new("open folder", &path, e))?;
-        Ok(Self { dir, path, is_real: self.is_real })
+        Ok(Self::new(dir, path, self.is_real))
     }
 
     /// The same folder once more.
     pub fn again(&self) -> Result<Self> {
         let dir = self.dir.try_clone().map_err(|e| Error::new("open folder", &self.path, e))?;
-        Ok(Self { dir, path: self.path.clone(), is_real: self.is_real })
+        // Both have one place in the listing.
+        self.is_listed.store(true, Relaxed);
+        Ok(Self { dir, path: self.path.clone(), is_real: self.is_real, is_listed: true.into() })
     }
 
     /// Gives up the name and keeps the descriptor.

@@ -1,7 +1,7 @@
 //! Digests of how folders look, to tell whether they changed.
 
 use super::folder::Folder;
-use super::{Error, Result};
+use super::{Error, Result, Stat};
 use crate::model::seen::Print;
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
@@ -13,10 +13,16 @@ use std::os::unix::ffi::OsStrExt as _;
 /// kernels and file systems count in ticks, some in whole seconds.
 const YOUNG: i64 = 2;
 
+/// So many bytes are hashed at a time: a hasher is large, and most looks never need one.
+const BATCH: usize = 16 << 10;
+
 /// A digest that grows with what is looked at.
 #[derive(Clone, Debug)]
 pub struct Look {
-    hasher: blake3::Hasher,
+    /// What was looked at and is not hashed yet.
+    seen: Vec<u8>,
+    /// What went before that.
+    hasher: Option<Box<blake3::Hasher>>,
     /// The latest change of anything that was looked at, in seconds since 1970.
     latest: i64,
 }
@@ -24,14 +30,23 @@ pub struct Look {
 impl Look {
     /// Begins with whatever else decides whether two looks are the same.
     pub fn new(context: &[u8]) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(context);
-        Self { hasher, latest: i64::MIN }
+        let mut look = Self { seen: Vec::new(), hasher: None, latest: i64::MIN };
+        look.add(context);
+        look
     }
 
-    /// Looks at what stat(2) says of a name beneath a folder: which file it is, how large, and when
-    /// it changed. A link tells nothing of what it leads to, so with one nothing is ever settled.
-    pub fn stat(&mut self, folder: &Folder, name: &[u8]) -> Result<()> {
+    fn add(&mut self, bytes: &[u8]) {
+        self.seen.extend_from_slice(bytes);
+        if self.seen.len() >= BATCH {
+            self.hasher.get_or_insert_default().update(&self.seen);
+            self.seen.clear();
+        }
+    }
+
+    /// Looks at what stat(2) says of a name beneath a folder, and hands it over: which file it is, how
+    /// large, and when it changed. A link tells nothing of what it leads to, so with one nothing is
+    /// ever settled.
+    pub fn stat(&mut self, folder: &Folder, name: &[u8]) -> Result<Option<Stat>> {
         match rustix::fs::statat(folder, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => {
                 let kind = FileType::from_raw_mode(stat.st_mode);
@@ -47,20 +62,18 @@ impl Look {
                     stat.st_ctime.cast_unsigned(),
                     stat.st_ctime_nsec,
                 ];
-                let mut bytes = [0; 64];
-                for (to, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-                    to.copy_from_slice(&number.to_le_bytes());
+                for number in numbers {
+                    self.add(&number.to_le_bytes());
                 }
-                self.hasher.update(&bytes);
                 self.latest = self.latest.max(stat.st_mtime).max(stat.st_ctime);
                 if kind == FileType::Symlink {
                     self.latest = i64::MAX;
                 }
-                Ok(())
+                Ok(Some(stat.into()))
             }
             Err(Errno::NOENT | Errno::NOTDIR) => {
-                self.hasher.update(b"-");
-                Ok(())
+                self.add(b"-");
+                Ok(None)
             }
             Err(error) => Err(Error::new("examine", &folder.path.join(name), error)),
         }
@@ -68,7 +81,8 @@ impl Look {
 
     /// Looks at one name of a listing.
     pub fn name(&mut self, name: &[u8]) {
-        self.hasher.update(name).update(b"/");
+        self.add(name);
+        self.add(b"/");
     }
 
     /// Looks at all names in a folder, in the order in which the file system tells them: while
@@ -86,14 +100,16 @@ impl Look {
 
     /// Ends a listing.
     pub fn end(&mut self) {
-        self.hasher.update(b"//");
+        self.add(b"//");
     }
 
     /// The digest.
     pub fn print(&self) -> Print {
-        let mut bytes = [0; 16];
-        self.hasher.finalize_xof().fill(&mut bytes);
-        Print::from_le_bytes(bytes)
+        let whole = match &self.hasher {
+            Some(hasher) => hasher.as_ref().clone().update(&self.seen).finalize(),
+            None => blake3::hash(&self.seen),
+        };
+        whole.as_bytes().first_chunk().map_or(0, |front| Print::from_le_bytes(*front))
     }
 
     /// The latest change of anything that was looked at by stat(2), in seconds since 1970; `None`

@@ -177,7 +177,7 @@ impl Root {
             Some(opened) => (self.watched(path, opened).map_err(failed)?, true),
             None => (self.open_at(path, flags, Links::Followed).map_err(failed)?, false),
         };
-        Ok(Folder { dir, path: path.clone(), is_real })
+        Ok(Folder::new(dir, path.clone(), is_real))
     }
 
     /// Opens a folder by its real path, in which no link is: one that was put there since it was
@@ -186,7 +186,7 @@ impl Root {
         let dir = self
             .open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, Links::Refused)
             .map_err(|e| Error::new("open folder", path, e))?;
-        Ok(Folder { dir, path: path.clone(), is_real: true })
+        Ok(Folder::new(dir, path.clone(), true))
     }
 
     /// Opens a folder beneath an open one; a link on the way is an error that [`Error::is_link`] knows.
@@ -201,7 +201,7 @@ impl Root {
             opened => {
                 let dir = self.watched(&whole, opened.map_err(Into::into));
                 let dir = dir.map_err(|e| Error::new("open folder", &whole, e))?;
-                Ok(Folder { dir, path: whole, is_real: folder.is_real })
+                Ok(Folder::new(dir, whole, folder.is_real))
             }
         }
     }

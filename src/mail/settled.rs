@@ -116,7 +116,9 @@ fn is_as_read(root: &Root, folder: &Folder, seen: &Seen) -> bool {
     let changed = || -> Result<Option<i64>> {
         let open = root.real_folder(&folder.path)?;
         let mut look = Look::new(b"");
-        PARTS.into_iter().try_for_each(|part| look.stat(&open, part.as_bytes()))?;
+        for part in PARTS {
+            look.stat(&open, part.as_bytes())?;
+        }
         Ok(look.latest())
     };
     // It was read more than a tick of the clock after its last change, so any later one is later.

@@ -53,6 +53,12 @@ impl Settled {
         ran
     }
 
+    /// Puts a file where one was, as Courier does with what it keeps.
+    fn replace(&self, name: &str, text: &str) {
+        self.write("joe/Maildir/tmp/new", text);
+        fs::rename(self.old("joe/Maildir/tmp/new"), self.old(name)).unwrap();
+    }
+
     /// Writes into a file where it is: no folder gets another date.
     fn write(&self, name: &str, text: &str) {
         fs::write(self.old(name), text).unwrap();
@@ -64,14 +70,28 @@ fn whatever_changes_after_a_pass_with_nothing_to_do_is_seen_by_the_next() {
     let site = Settled::new();
     let kept = |name: &str| site.new_maildir(".Kept").join(name);
 
-    // A file of Courier's that is written into, and one that comes anew.
-    site.write("joe/Maildir/courierimapuiddb", "1 700000001 9\n8 1.a\n");
-    site.write("joe/Maildir/.Kept/courierimapuiddb", "1 700000002 5\n4 2.b\n");
-    site.write("joe/Maildir/courierimapsubscribed", "INBOX\nINBOX.Kept\n");
+    // Files of Courier's that are others now, and one that comes anew.
+    site.replace("joe/Maildir/courierimapuiddb", "1 700000001 9\n8 1.a\n");
+    site.replace("joe/Maildir/.Kept/courierimapuiddb", "1 700000002 5\n4 2.b\n");
+    site.replace("joe/Maildir/courierimapsubscribed", "INBOX\nINBOX.Kept\n");
     site.pass(&[]);
     assert!(read(&site.new_maildir("dovecot-uidlist")).contains("V700000001"));
     assert!(read(&kept("dovecot-uidlist")).contains("V700000002"));
     assert_eq!(read(&site.new_maildir("subscriptions")).lines().last(), Some("Kept"));
+    site.settle();
+
+    // One that somebody writes into is seen by the last pass.
+    site.write("joe/Maildir/.Kept/courierimapuiddb", "1 700000003 6\n5 2.b\n");
+    site.pass(&["--final"]);
+    assert!(read(&kept("dovecot-uidlist")).contains("V700000003"));
+    site.settle();
+
+    // A keyword, which changes nothing but the folder of keywords.
+    fs::create_dir_all(site.old("joe/Maildir/.Kept/courierimapkeywords")).unwrap();
+    site.settle();
+    site.write("joe/Maildir/.Kept/courierimapkeywords/2.b", "Later\n");
+    site.pass(&[]);
+    assert!(kept("cur/2.b:2,Sa").exists());
     site.settle();
 
     // A message whose flags change, one that comes, and a folder that does.
@@ -80,7 +100,7 @@ fn whatever_changes_after_a_pass_with_nothing_to_do_is_seen_by_the_next() {
     fs::create_dir_all(site.old("joe/Maildir/.New/cur")).unwrap();
     site.write("joe/Maildir/.New/cur/4.d:2,", "four");
     site.pass(&[]);
-    assert!(kept("cur/2.b:2,FS").exists() && site.new_maildir(".New/cur/4.d:2,").exists());
+    assert!(kept("cur/2.b:2,FSa").exists() && site.new_maildir(".New/cur/4.d:2,").exists());
     assert_eq!(read(&site.new_maildir("new/3.c")), "three");
     site.settle();
 
@@ -88,7 +108,7 @@ fn whatever_changes_after_a_pass_with_nothing_to_do_is_seen_by_the_next() {
     fs::rename(site.old("joe/Maildir/.Kept"), site.old("joe/Maildir/.Other")).unwrap();
     fs::remove_dir_all(site.old("joe/Maildir/.Gone")).unwrap();
     site.pass(&["--final"]);
-    assert!(site.new_maildir(".Other/cur/2.b:2,FS").exists());
+    assert!(site.new_maildir(".Other/cur/2.b:2,FSa").exists());
     assert!(!kept("").exists() && !site.new_maildir(".Gone").exists());
     assert_eq!(site.0.verify(&[]).code, 0);
 }

@@ -5,52 +5,72 @@ use crate::fsys::print::Look;
 use crate::fsys::{self};
 use crate::model::seen::Prints;
 
-/// Files about a folder that may be written in place, which the folder's own stamp would not tell.
-const FILES: &[&str] = &["courierimapuiddb", "courierimapacl", "courierimapkeywords"];
+/// What Courier keeps of a folder. It never writes into one of these files: it puts another in its
+/// place (`rename`), which the folder's own stamp tells.
+const FILES: &[&str] = &["courierimapuiddb", "courierimapacl", KEYWORDS];
 
 /// The same of a mailbox.
 const OF_INBOX: &[&str] = &["courierpop3dsizelist", "courierimapsubscribed", "courierimaphieracl"];
 
+/// The folder in which Courier keeps keywords, a file for each change.
+const KEYWORDS: &str = "courierimapkeywords";
+
+/// So many names a folder has on most file systems that holds three others and no keywords: its own
+/// two, and `..` in each of them.
+const NAMES_WITHOUT_KEYWORDS: u64 = 5;
+
 /// A folder that is looked at: by its stamps first, and then by its names as they are listed.
-pub(super) struct Looked {
+pub(super) struct Looked<'o> {
+    /// The Maildir it is in, and its name there.
+    place: Option<(&'o Open, &'o [u8])>,
     prints: Prints,
     latest: Option<i64>,
     names: Option<Look>,
 }
 
-impl Looked {
-    /// Looks at the stamps of a folder and of what Courier keeps of it; nothing is listed or read.
+impl<'o> Looked<'o> {
+    /// Looks at the stamps of a folder; nothing is listed or read.
     ///
     /// The folder is named beneath an open one; INBOX is that itself, and has no name.
-    pub(super) fn new(open: &Open, folder: &[u8]) -> Self {
-        let look = || -> fsys::Result<(Look, Look)> {
-            let mut files = Look::new(b"");
-            let front = if folder.is_empty() { b".".as_slice() } else { folder };
-            let at = |name: &str| [front, b"/", name.as_bytes()].concat();
-            for name in FILES.iter().chain(OF_INBOX.iter().filter(|_| folder.is_empty())) {
-                files.stat(open, &at(name))?;
-            }
-            let mut stamps = files.clone();
+    pub(super) fn new(open: &'o Open, folder: &'o [u8]) -> Self {
+        let look = || -> fsys::Result<Look> {
+            let mut look = Look::new(b"");
+            let itself = look.stat(open, &within(folder, "."))?;
             for name in ["new", "cur"] {
-                stamps.stat(open, &at(name))?;
+                look.stat(open, &within(folder, name))?;
             }
-            Ok((files, stamps))
+            if itself.is_none_or(|itself| itself.names != NAMES_WITHOUT_KEYWORDS) {
+                look.stat(open, &within(folder, KEYWORDS))?;
+            }
+            Ok(look)
         };
         // What cannot be looked at is told when it is read.
-        let (names, look) = look().ok().unzip();
+        let look = look().ok();
         let stamps = look.as_ref().and_then(Look::settled);
         let latest = look.as_ref().and_then(Look::latest);
-        Self { prints: Prints { stamps, names: None }, latest, names }
+        let prints = Prints { stamps, names: None };
+        Self { place: Some((open, folder)), prints, latest, names: None }
+    }
+
+    /// Goes on to its names, which begin with what is kept of it.
+    pub(super) fn begin_names(&mut self) {
+        let Some((open, folder)) = self.place else { return };
+        let mut look = Look::new(b"");
+        let of_inbox = OF_INBOX.iter().filter(|_| folder.is_empty());
+        let mut names = FILES.iter().chain(of_inbox);
+        // What cannot be looked at is told when it is read.
+        let looked = names.try_for_each(|name| look.stat(open, &within(folder, name)).map(drop));
+        self.names = looked.ok().map(|()| look);
     }
 
     /// A folder that will not be known again: one that is reached by a link, say.
     pub(super) fn strange() -> Self {
-        Self { prints: Prints::default(), latest: None, names: None }
+        Self { place: None, prints: Prints::default(), latest: None, names: None }
     }
 
     /// How it looks with the names in its parts, which are only looked at. What cannot be looked at
     /// is told when it is read.
-    pub(super) fn with_names<'o>(&self, parts: impl Iterator<Item = Option<&'o Open>>) -> Prints {
+    pub(super) fn with_names<'p>(&self, parts: impl Iterator<Item = Option<&'p Open>>) -> Prints {
         let mut look = self.names.clone();
         for part in parts {
             look = look.and_then(|mut look| look.names(part).ok().map(|()| look));
@@ -90,4 +110,10 @@ impl Looked {
         let names = self.names.as_ref().and_then(Look::settled);
         Prints { names, ..self.prints }
     }
+}
+
+/// A name in a folder as it is beneath its Maildir.
+fn within(folder: &[u8], name: &str) -> Vec<u8> {
+    let front = if folder.is_empty() { b".".as_slice() } else { folder };
+    [front, b"/", name.as_bytes()].concat()
 }

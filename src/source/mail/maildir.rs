@@ -138,7 +138,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads one folder, unless it is as an earlier pass saw it.
-    fn read(&mut self, name: BString, path: RelPath, mut looked: Looked) {
+    fn read(&mut self, name: BString, path: RelPath, mut looked: Looked<'_>) {
         let Self { root, memory, store, findings } = self;
         let known = memory.get(&path);
         let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
@@ -149,6 +149,7 @@ impl Reader<'_> {
             store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
             return;
         }
+        looked.begin_names();
         let parts = ["new", "cur"].map(|name| {
             let part = path.join(name);
             (Messages::open(root, &store.path, &part), part)
