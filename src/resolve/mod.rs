@@ -32,7 +32,7 @@ use crate::model::list::List;
 use crate::model::outcome::Outcome;
 use crate::model::site::{Site, Spot};
 use crate::model::unix::UnixUser;
-use crate::model::{Address, DomainName, LocalPart, Origin, RelPath};
+use crate::model::{Address, Domain, DomainName, LocalPart, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,6 +54,8 @@ pub struct Resolver<'a> {
     lists: BTreeMap<RelPath, &'a List>,
     /// Unix users by name.
     users: BTreeMap<&'a BStr, &'a UnixUser>,
+    /// vpopmail's alias domains, and what each is another name of.
+    alias_domains: BTreeMap<&'a DomainName, &'a Domain>,
     /// Domains of the host itself, and the lines that name them.
     locals: BTreeMap<DomainName, Origin>,
     /// Addresses with an entry of their own in `virtualdomains`, by domain.
@@ -182,6 +184,9 @@ impl<'a> Resolver<'a> {
         let lists = site.lists.iter().flat_map(paths).collect();
         // Of equal names getpwnam(3) finds the first.
         let users = site.unix_users.iter().rev().map(|user| (user.name.as_bstr(), user)).collect();
+        let names = |domain: &'a Domain| domain.aliases.iter().map(move |it| (&it.name, domain));
+        // Of several the first domain counts.
+        let alias_domains = site.domains.iter().rev().flat_map(names).collect();
         let locals = site.control.locals().into_iter();
         let locals = locals.map(|local| (local.value, local.origin)).collect();
         let mut single: BTreeMap<DomainName, Vec<LocalPart>> = BTreeMap::new();
@@ -197,6 +202,7 @@ impl<'a> Resolver<'a> {
             owners,
             lists,
             users,
+            alias_domains,
             locals,
             single,
             to_accounts: BTreeMap::new(),
@@ -231,6 +237,11 @@ impl<'a> Resolver<'a> {
     /// Whether a domain's users are the host's own.
     pub fn is_local(&self, domain: &DomainName) -> bool {
         self.locals.contains_key(domain)
+    }
+
+    /// The real name of one of vpopmail's alias domains.
+    pub fn real_domain(&self, alias: &DomainName) -> Option<&'a DomainName> {
+        self.alias_domains.get(alias).map(|domain| &domain.name)
     }
 
     /// Whether `user-anything` is taken to reach `user`.

@@ -17,8 +17,8 @@ impl Resolver<'_> {
         let deliverer = assignments.and_then(|all| all.lookup(&local)).map(|(record, _)| record);
         let domain = self.domain_record(&host);
         let real = domain.and_then(|record| self.domain_record(&DomainName::new(&record.user)));
-        let records = [deliverer, domain, real].into_iter().flatten();
-        records.map(|record| record.home.clone()).collect()
+        let records = [deliverer, domain, real].into_iter().flatten().map(|record| &record.home);
+        records.chain(self.domain_of(&host).map(|domain| &domain.home)).cloned().collect()
     }
 
     fn domain_record(&self, name: &DomainName) -> Option<&Assignment> {

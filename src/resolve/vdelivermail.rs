@@ -85,7 +85,8 @@ impl Resolver<'_> {
     pub(super) fn domain_of(&self, host: &DomainName) -> Option<&Domain> {
         let key = BString::from([host.as_ref(), b"-".as_slice()].concat());
         let record = self.assignments()?.wild.get(&key)?;
-        self.site.domain(&DomainName::new(&record.user))
+        let named = self.site.domain(&DomainName::new(&record.user));
+        named.or_else(|| self.alias_domains.get(host).copied())
     }
 
     /// The account by its whole name, else, with user extensions, by what stands before the first

@@ -68,9 +68,9 @@ impl Translator<'_> {
         }
         let entry = self.site.control.virtual_domains.get(name.as_bstr());
         let is_usual = entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()));
-        match self.real_domains.get(name).filter(|_| is_usual) {
+        match self.rules.real_domain(name).filter(|_| is_usual) {
             // The real domain may itself not be served, or differently.
-            Some(real) if self.serves_as_usual(real) => Role::AliasOf((*real).clone()),
+            Some(real) if self.serves_as_usual(real) => Role::AliasOf(real.clone()),
             _ => Role::Own,
         }
     }

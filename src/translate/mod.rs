@@ -24,7 +24,7 @@ use crate::finding::{Code, Disposition, Finding, Findings};
 use crate::model::design::{Design, Ids, LOGIN_NAME_BYTES};
 use crate::model::dot_qmail::DotQmail;
 use crate::model::site::Site;
-use crate::model::{Address, Domain, DomainName, Origin, RelPath};
+use crate::model::{Address, Origin, RelPath};
 use crate::policy::Policy;
 use crate::resolve::Resolver;
 use bstr::BString;
@@ -40,8 +40,6 @@ struct Translator<'a> {
     findings: Findings,
     /// Every `.qmail` file, to show its lines.
     files: BTreeMap<&'a RelPath, &'a DotQmail>,
-    /// The real domain of each of vpopmail's alias domains.
-    real_domains: BTreeMap<&'a DomainName, &'a DomainName>,
     /// What `qmail-smtpd` takes mail for from anybody, in lower case.
     taken: BTreeSet<BString>,
 }
@@ -54,15 +52,11 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     let findings = Findings::default();
     let files = site.homes.values().flat_map(|home| home.files.values());
     let files = files.map(|file| (&*file.origin.file, file)).collect();
-    let aliases =
-        |domain: &'a Domain| domain.aliases.iter().map(move |alias| (&alias.name, &domain.name));
-    // Of several the first domain counts.
-    let real_domains = site.domains.iter().rev().flat_map(aliases).collect();
     let control = &site.control;
     let taken = control.lists.get("rcpthosts").into_iter().flatten().chain(&control.more_rcpthosts);
     let taken = taken.map(|entry| entry.value.to_ascii_lowercase().into()).collect();
     let mut translator =
-        Translator { site, rules, policy, design, findings, files, real_domains, taken };
+        Translator { site, rules, policy, design, findings, files, taken };
     translator.translate_server();
     translator.translate_pop3();
     translator.translate_clients();

@@ -47,6 +47,7 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
     real.retain(|_, assignment| {
         holds_accounts(reading, assignment) || is_gone(reading, assignment)
     });
+    join_names_of_one_folder(reading, &mut real, &mut aliases);
     for (target, dangling) in aliases.iter().filter(|(target, _)| !real.contains_key(target)) {
         for alias in dangling {
             reading.findings.push(Finding::new(
@@ -80,6 +81,37 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
     }
     reading.site.domains.sort_by(|a, b| a.name.cmp(&b.name));
     read_catch_all_homes(reading);
+}
+
+/// Names that lead to one folder find the same accounts there: they are one domain and its aliases.
+/// It goes by a name that mail comes in by, if it can by that of the folder, else by the first.
+fn join_names_of_one_folder(
+    reading: &Reading<'_>,
+    real: &mut BTreeMap<DomainName, &Assignment>,
+    aliases: &mut BTreeMap<DomainName, Vec<DomainAlias>>,
+) {
+    let mut by_folder: BTreeMap<RelPath, Vec<DomainName>> = BTreeMap::new();
+    for (name, assignment) in real.iter() {
+        if let Ok(folder) = reading.root.real(&assignment.home) {
+            by_folder.entry(folder).or_default().push(name.clone());
+        }
+    }
+    let is_served = |name: &DomainName| {
+        let entry = reading.site.control.virtual_domains.get(name.as_bstr());
+        entry.is_some_and(|entry| entry.prepend.eq_ignore_ascii_case(name.as_ref()))
+    };
+    for (folder, mut names) in by_folder {
+        // Stable: of equal names the first counts.
+        names.sort_by_key(|name| (!is_served(name), folder.file_name() != name.as_bstr()));
+        let mut names = names.into_iter();
+        let Some(own) = names.next() else { continue };
+        for name in names {
+            let Some(assignment) = real.remove(&name) else { continue };
+            let mut others = aliases.remove(&name).unwrap_or_default();
+            others.push(DomainAlias { name, origin: assignment.origin.clone() });
+            aliases.entry(own.clone()).or_default().append(&mut others);
+        }
+    }
 }
 
 /// The folders that catch-alls name are homes, with `.qmail` files of their own (`usernotfound` in
