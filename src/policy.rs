@@ -45,6 +45,8 @@ pub struct Old {
     /// vpopmail was built with `--enable-qmail-ext`: `user-anything` reaches `user`. By default what
     /// the site's files prove.
     pub user_extensions: Option<bool>,
+    /// A file with what vpopmail has in a database.
+    pub dump: Option<PathBuf>,
     /// The program that served POP3; by default what the site's files tell.
     pub pop3: Option<Pop3>,
     /// For so many seconds nothing may change on it before the last pass.
@@ -194,7 +196,13 @@ pub enum Decision {
 
 impl Default for Old {
     fn default() -> Self {
-        Self { qmail: "/var/qmail".into(), user_extensions: None, pop3: None, quiet_seconds: 5 }
+        Self {
+            qmail: "/var/qmail".into(),
+            user_extensions: None,
+            dump: None,
+            pop3: None,
+            quiet_seconds: 5,
+        }
     }
 }
 

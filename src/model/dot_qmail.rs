@@ -14,6 +14,9 @@ pub struct DotQmail {
     pub links_to: Option<RelPath>,
     /// Permission bits.
     pub mode: u32,
+    /// It is no file, but what a database has under this name: `vdelivermail` asks for it (`valias`),
+    /// and `qmail-local` does not.
+    pub is_row: bool,
     /// Every line without its LF; empty for a file of 0 bytes.
     pub lines: Vec<BString>,
 }
@@ -29,6 +32,20 @@ impl DotFiles {
     pub fn get(&self, name: &BStr) -> Option<&DotQmail> {
         let at = self.0.binary_search_by(|(known, _)| known.as_bstr().cmp(name)).ok()?;
         self.0.get(at).map(|(_, file)| file)
+    }
+
+    /// Adds a file, or gives it back where there is one of this name.
+    ///
+    /// # Errors
+    /// The file that was to be added.
+    pub fn add(&mut self, name: BString, file: DotQmail) -> Result<(), DotQmail> {
+        match self.0.binary_search_by(|(known, _)| known.cmp(&name)) {
+            Ok(_) => Err(file),
+            Err(at) => {
+                self.0.insert(at, (name, file));
+                Ok(())
+            }
+        }
     }
 
     /// All of them, sorted by name.
@@ -131,7 +148,12 @@ impl Instruction {
 impl DotQmail {
     /// The file's lines with their numbers, counted from 1.
     pub fn numbered(&self) -> impl Iterator<Item = (Origin, &BStr)> {
-        (1..).zip(&self.lines).map(|(number, line)| (self.origin.at(number), line.as_bstr()))
+        (1..).zip(&self.lines).map(|(number, line)| (self.line(number), line.as_bstr()))
+    }
+
+    /// Where a line is, counted from 1; lines of a database are where the first one is.
+    pub fn line(&self, number: u32) -> Origin {
+        if self.is_row { self.origin.clone() } else { self.origin.at(number) }
     }
 
     /// What the lines tell `vdelivermail` to do with mail that no account takes: its second

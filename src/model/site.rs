@@ -176,7 +176,8 @@ impl Site {
         !is_closed && !self.barriers.get(path).is_some_and(|barrier| barrier.stops(uid, gid))
     }
 
-    /// The user and group that deliver to a virtual domain's accounts.
+    /// The user and group that deliver to a virtual domain's accounts; `None` for accounts without a
+    /// domain, who get their mail as Unix users do.
     pub fn deliverer_of(&self, domain: &Domain) -> Option<(u32, u32)> {
         let key = BString::from([domain.name.as_bstr().as_bytes(), b"-"].concat());
         let record = self.assignments.as_ref()?.wild.get(&key)?;

@@ -448,8 +448,8 @@ impl Plan {
 }
 
 fn layout(policy: &Policy, only: Option<BTreeSet<RelPath>>) -> Layout {
-    let dumps = policy.lists.dump.clone();
-    Layout { qmail: RelPath::new(&policy.old.qmail), only, dumps }
+    let (accounts, dumps) = (policy.old.dump.clone(), policy.lists.dump.clone());
+    Layout { qmail: RelPath::new(&policy.old.qmail), only, accounts, dumps }
 }
 
 fn is_error(id: &str) -> bool {
@@ -470,7 +470,9 @@ fn thinking<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 /// Accounts whose mailbox takes no more mail today.
 fn full(site: &Site) -> BTreeSet<Address> {
     let mut full = BTreeSet::new();
-    for domain in &site.domains {
+    // qmail-local, which delivers to accounts without a domain, asks for no limit.
+    let domains = site.domains.iter().filter(|domain| site.deliverer_of(domain).is_some());
+    for domain in domains {
         for account in domain.accounts.iter().filter(|account| !account.quota.is_unlimited()) {
             let store = account.maildir();
             let used = site

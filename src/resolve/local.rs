@@ -169,18 +169,31 @@ pub(super) fn choose<'h>(
     dash: &[u8],
     extension: &[u8],
 ) -> Option<(&'h DotQmail, Option<usize>)> {
+    choose_of(|name| home.files.get(name).filter(|file| !file.is_row), dash, extension)
+}
+
+/// The same of what a database has.
+pub(super) fn choose_row<'h>(home: &'h Home, extension: &[u8]) -> Option<&'h DotQmail> {
+    let get = |name: &BStr| home.files.get(name).filter(|file| file.is_row);
+    choose_of(get, b"-", extension).map(|(row, _)| row)
+}
+
+fn choose_of<'h>(
+    get: impl Fn(&BStr) -> Option<&'h DotQmail>,
+    dash: &[u8],
+    extension: &[u8],
+) -> Option<(&'h DotQmail, Option<usize>)> {
     let safe: BString = extension.to_ascii_lowercase().replace(".", ":").into();
     let name = |rest: &[u8]| BString::from([dash, rest].concat());
-    if let Some(file) = home.files.get(name(&safe).as_bstr()) {
+    if let Some(file) = get(name(&safe).as_bstr()) {
         let literal = safe.strip_suffix(b"default").map(<[u8]>::len);
         return Some((file, literal));
     }
     (0..=safe.len()).rev().find_map(|end| {
         let front = safe.get(..end)?;
         let may_end = front.last().is_none_or(|last| *last == b'-');
-        let file = may_end
-            .then(|| home.files.get(name(&[front, b"default"].concat()).as_bstr()))
-            .flatten()?;
+        let file =
+            may_end.then(|| get(name(&[front, b"default"].concat()).as_bstr())).flatten()?;
         Some((file, Some(end)))
     })
 }

@@ -1,6 +1,6 @@
 //! Delivery to vpopmail accounts: `vdelivermail.c` (5.4.33 and 5.6.1).
 
-use super::local::choose;
+use super::local::{choose, choose_row};
 use super::program::{Context, Flow};
 use super::{Action, Hop, Resolver};
 use crate::model::command::Word;
@@ -61,6 +61,11 @@ impl Resolver<'_> {
             let deliverer = self.site.deliverer_of(domain);
             context.who.uid == 0 || deliverer.is_some_and(|(uid, _)| uid == context.who.uid)
         });
+        let row = domain.and_then(|domain| Some((domain, self.row_for(domain, &user)?)));
+        if let Some((domain, row)) = row {
+            hop.step(format_args!("vdelivermail: an alias in the database"), Some(&row.origin));
+            return self.run_own_file(row, &domain.home, context, hop);
+        }
         let extension = self.own_extension(&user);
         let found = domain.and_then(|domain| Some((domain, self.account_for(domain, &user)?)));
         if let Some((domain, account)) = found {
@@ -99,6 +104,15 @@ impl Resolver<'_> {
         reachable(user).or_else(|| {
             let (front, _) = user.as_bstr().split_once_str("-")?;
             self.user_extensions.then(|| reachable(&LocalPart::new(front))).flatten()
+        })
+    }
+
+    /// The alias that the database has for a name, which comes before an account (`process_valias`).
+    fn row_for<'d>(&'d self, domain: &Domain, user: &LocalPart) -> Option<&'d DotQmail> {
+        let home = self.site.homes.get(&domain.home)?;
+        choose_row(home, user.as_ref()).or_else(|| {
+            let (front, _) = user.as_bstr().split_once_str("-")?;
+            self.user_extensions.then(|| choose_row(home, front)).flatten()
         })
     }
 
@@ -183,7 +197,7 @@ impl Resolver<'_> {
             }
         }
         if hop.actions.len() == before {
-            hop.act(Action::Discard, &file.origin.at(1));
+            hop.act(Action::Discard, &file.line(1));
         }
         flow
     }

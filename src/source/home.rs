@@ -95,7 +95,7 @@ fn read_files(
                 warn_if_unreachable(key.as_bstr(), &origin, findings);
                 let is_link = entry.kind == Kind::Link;
                 let links_to = is_link.then(|| root.real(&path).ok()).flatten();
-                files.insert(key, DotQmail { origin, links_to, mode: stat.mode, lines });
+                files.insert(key, DotQmail { origin, links_to, mode: stat.mode, is_row: false, lines });
             }
             Ok(Some(stat)) if stat.kind == Kind::Folder && start == ".qmail" => {
                 let below: BString = [key.as_bytes(), b"/"].concat().into();

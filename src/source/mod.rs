@@ -18,6 +18,7 @@ pub mod procmail;
 pub mod qmail;
 mod reply;
 mod sorters;
+mod sql;
 pub mod vpopmail;
 
 use crate::finding::{Disposition, Finding, Findings, code};
@@ -40,6 +41,8 @@ pub struct Layout {
     /// The homes of virtual domains that are read; all where it is `None`. Of the others it is only
     /// seen that they are there.
     pub only: Option<BTreeSet<RelPath>>,
+    /// A file of this host that tells what vpopmail has in a database.
+    pub accounts: Option<PathBuf>,
     /// Files of this host that tell who is in a list whose members are in a database, by its address.
     pub dumps: BTreeMap<String, PathBuf>,
 }
@@ -53,7 +56,8 @@ impl Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { qmail: RelPath::new("var/qmail"), only: None, dumps: BTreeMap::new() }
+        let qmail = RelPath::new("var/qmail");
+        Self { qmail, only: None, accounts: None, dumps: BTreeMap::new() }
     }
 }
 

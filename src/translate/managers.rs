@@ -8,7 +8,8 @@ use crate::model::{Address, Domain};
 impl Translator<'_> {
     pub(super) fn translate_managers(&mut self) {
         let site = self.site;
-        for domain in &site.domains {
+        let has_manager = |domain: &&Domain| site.deliverer_of(domain).is_some();
+        for domain in site.domains.iter().filter(has_manager) {
             let own = domain.accounts.iter().filter(|account| {
                 *account.name.as_bstr() == "postmaster"
                     || account.restrictions.contains(Restrictions::DOMAIN_ADMIN)

@@ -51,12 +51,12 @@ pub fn translate<'a>(site: &'a Site, policy: &'a Policy) -> (Design, Findings) {
     let design = Design { ids, ..Design::default() };
     let findings = Findings::default();
     let files = site.homes.values().flat_map(|home| home.files.values());
+    let files = files.filter(|file| !file.is_row);
     let files = files.map(|file| (&*file.origin.file, file)).collect();
     let control = &site.control;
     let taken = control.lists.get("rcpthosts").into_iter().flatten().chain(&control.more_rcpthosts);
     let taken = taken.map(|entry| entry.value.to_ascii_lowercase().into()).collect();
-    let mut translator =
-        Translator { site, rules, policy, design, findings, files, taken };
+    let mut translator = Translator { site, rules, policy, design, findings, files, taken };
     translator.translate_server();
     translator.translate_pop3();
     translator.translate_clients();

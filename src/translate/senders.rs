@@ -20,7 +20,8 @@ impl Translator<'_> {
             let is_accounts = self
                 .rules
                 .owner(&origin.file.parent().join("Maildir"))
-                .is_some_and(|account| self.site.domain(&account.domain).is_some());
+                .and_then(|account| self.site.domain(&account.domain))
+                .is_some_and(|domain| self.site.deliverer_of(domain).is_some());
             (self.files.contains_key(&owner) && !is_accounts).then(|| (origin.clone(), owner))
         });
         if let Some((origin, owner)) = owned {

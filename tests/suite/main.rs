@@ -27,6 +27,7 @@ mod clients;
 mod crash;
 mod database;
 mod database_refused;
+mod dumps;
 mod filters;
 mod golden;
 mod hostile;

@@ -55,7 +55,6 @@ fn no_target_names_a_made_up_address() {
     ));
     let (new, _) = told(&laid, "sales-zoe@a.example");
     assert!(new[0]["defer"].is_string(), "{new}");
-    is_same(&laid, "move-zoe@a.example");
     assert_eq!(laid.plan(&[]).code, 3);
 }
 
@@ -522,4 +521,73 @@ fn a_mailbox_that_needs_no_list_of_numbers_differs_in_nothing() {
     assert!(!list.exists());
     let verified = laid.verify(&[]);
     assert_eq!(verified.code, 0, "{}", verified.all());
+}
+
+/// Two mailboxes for each account, and its mail copied twice.
+#[test]
+fn a_folder_under_two_names_is_one_domain_and_its_alias() {
+    let record = "| +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n";
+    let more = format!(
+        "{}{}{}",
+        record.replace("+a.example-:a.", "+c.example-:c."),
+        record.replace("a.example", "b.example"),
+        record.replace("+a.example-:a.", "+d.example-:b."),
+    );
+    let manifest = SMALL
+        .replace("| a.example:a", "| b.example:b.example\n| c.example:c.example\n| d.example:d.example\n| a.example:a")
+        .replace(record, &format!("{record}{more}"));
+    let laid = Laid::new(
+        &format!(
+            "{manifest}link home/vpopmail/domains/b.example a.example\n\
+             message {D}/joe/Maildir/cur/1.a:2,S Hello\n\
+             file {D}/.qmail-team\n| &joe@a.example\n"
+        ),
+        "",
+    );
+    let plan = laid.plan(&["--format", "json"]);
+    assert_eq!(plan.code, 0, "{}", plan.all());
+    let totals = &plan.json()["totals"];
+    assert_eq!((&totals["domains"], &totals["alias_domains"]), (&1.into(), &3.into()), "{totals}");
+    assert_eq!((&totals["accounts"], &totals["messages"]), (&2.into(), &1.into()), "{totals}");
+    for host in ["a.example", "b.example", "c.example", "d.example"] {
+        for local in ["joe", "team", "nobody"] {
+            is_same(&laid, &format!("{local}@{host}"));
+        }
+    }
+    let laid = laid.migrated();
+    let users = std::fs::read_to_string(laid.target.join("etc/dovecot/unqmail/users")).unwrap();
+    for host in ["a.example", "b.example", "c.example", "d.example"] {
+        assert!(users.contains(&format!("joe@{host}:")), "{users}");
+    }
+    assert!(!laid.target.join("var/vmail/b.example").exists());
+}
+
+/// The hash of an account without a domain was lost, and so was its mail.
+#[test]
+fn an_account_without_a_domain_keeps_its_password_and_mail() {
+    let record = "| +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n";
+    let own = "| =solo:solo:89:89:/home/vpopmail/users/solo:::\n| +solo-:solo:89:89:/home/vpopmail/users/solo:-::\n";
+    let manifest = SMALL.replace(record, &format!("{own}{record}"));
+    let users = "home/vpopmail/users";
+    let laid = Laid::new(
+        &format!(
+            "{manifest}file {users}/vpasswd\n\
+             | solo:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:2:Solo:/{users}/solo:NOQUOTA\n\
+             message {users}/solo/Maildir/cur/1.a:2,S Hello\n\
+             file {users}/solo/.qmail-x\n| &joe@a.example\n"
+        ),
+        "",
+    );
+    is_same(&laid, "solo@mx.example");
+    is_same(&laid, "solo-x@mx.example");
+    is_same(&laid, "joe-x@a.example");
+    let (new, _) = told(&laid, "solo@mx.example");
+    assert_eq!(new[0]["deliver"], "solo@mx.example", "{new}");
+    let laid = laid.migrated();
+    let read = |path: &str| std::fs::read_to_string(laid.target.join(path)).unwrap();
+    let users = read("etc/dovecot/unqmail/users");
+    assert!(users.contains("solo@mx.example:{MD5-CRYPT}$1$larch001$"), "{users}");
+    assert!(read("etc/dovecot/unqmail/deny-pop3").contains("solo@mx.example"));
+    assert!(laid.target.join("var/vmail/mx.example/solo/Maildir/cur/1.a:2,S").exists());
+    assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
 }

@@ -9,6 +9,7 @@ use crate::model::Address;
 use crate::model::list::{Joined, Log, name_in};
 use crate::model::quota::leading_number;
 use crate::source::lines;
+use crate::source::sql::{self, Row, Tables};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 
@@ -38,17 +39,13 @@ const TABLES: &[(&str, &str)] =
 impl Dump {
     /// Reads a dump; `table` is the name of the list's own table.
     pub(super) fn read(text: &[u8], table: &BStr) -> Self {
-        let mut dump = Self::default();
-        let is_sql = text.lines().any(|line| {
-            let words: Vec<_> = line.split(u8::is_ascii_whitespace).take(2).map(<[u8]>::to_ascii_uppercase).collect();
-            matches!(words.as_slice(), [a, b] if (a == b"INSERT" && b == b"INTO") || (a == b"CREATE" && b == b"TABLE"))
-                || matches!(words.as_slice(), [a, ..] if a == b"COPY")
-        });
-        if is_sql {
-            dump.read_sql(text, table);
-        } else {
-            dump.read_csv(text);
+        if sql::is_sql(text) {
+            let mut rows = Rows { dump: Self::default(), own: table };
+            sql::read(text, &mut rows);
+            return rows.dump;
         }
+        let mut dump = Self::default();
+        dump.read_csv(text);
         dump
     }
 
@@ -89,72 +86,46 @@ impl Dump {
             self.people.entry(folder).or_default().push((address.into(), line));
         }
     }
+}
 
-    fn read_sql(&mut self, text: &[u8], table: &BStr) {
-        let mut sql = Sql { rest: text, line: 1 };
-        while let Some(token) = sql.token() {
-            let (Token::Word(word), _) = token else { continue };
-            let begins = [b"INSERT".as_slice(), b"COPY", b"CREATE"];
-            let word = word.to_ascii_uppercase();
-            if !begins.contains(&word.as_slice()) {
-                continue;
-            }
-            let Some(table) = sql.table(table) else { continue };
-            if !table.is_log {
-                self.people.entry(table.folder).or_default();
-            }
-            match word.as_slice() {
-                b"INSERT" => self.insert(&mut sql, table),
-                b"COPY" => self.copy(&mut sql, table),
-                _ => {}
-            }
-        }
+/// Rows of the list's own tables on their way into a dump.
+struct Rows<'t> {
+    dump: Dump,
+    /// The name of its table.
+    own: &'t BStr,
+}
+
+impl Rows<'_> {
+    fn table(&self, name: &BStr) -> Option<Table> {
+        let suffix = name.strip_prefix(self.own.as_bytes())?;
+        let of_log = suffix.strip_suffix(b"_slog");
+        let known = TABLES.iter().find(|(known, _)| known.as_bytes() == of_log.unwrap_or(suffix));
+        known.map(|(_, folder)| Table { folder, is_log: of_log.is_some() })
     }
+}
 
-    /// Rows of `VALUES (…),(…);`.
-    fn insert(&mut self, sql: &mut Sql<'_>, table: Table) {
-        let mut fields: Vec<BString> = Vec::new();
-        let mut is_values = false;
-        while let Some((token, line)) = sql.token() {
-            match token {
-                Token::Sign(b';') => break,
-                Token::Word(word) if word.eq_ignore_ascii_case(b"VALUES") => is_values = true,
-                Token::Sign(b'(') => fields.clear(),
-                Token::Sign(b')') if is_values => self.row(table, &fields, line),
-                Token::Word(word) => fields.push(word.into()),
-                Token::Text(text) => fields.push(text),
-                Token::Sign(_) => {}
-            }
+impl Tables for Rows<'_> {
+    fn wants(&mut self, table: &BStr) -> bool {
+        let table = self.table(table);
+        if let Some(Table { folder, is_log: false }) = table {
+            self.dump.people.entry(folder).or_default();
         }
-    }
-
-    /// Rows of `COPY … FROM stdin;`, up to a line `\.`.
-    fn copy(&mut self, sql: &mut Sql<'_>, table: Table) {
-        while let Some((token, _)) = sql.token() {
-            if token == Token::Sign(b';') {
-                break;
-            }
-        }
-        let _end = sql.line();
-        while let Some((text, line)) = sql.line().filter(|(text, _)| *text != b"\\.") {
-            let fields: Vec<BString> = text.split_str("\t").map(unescaped).collect();
-            self.row(table, &fields, line);
-        }
+        table.is_some()
     }
 
     /// A row is a member where its number is a hash of one and some field is an address.
-    fn row(&mut self, table: Table, fields: &[BString], line: u32) {
-        if table.is_log {
-            let joined = joined(fields);
-            self.logs.entry(table.folder).or_default().extend(joined);
+    fn take(&mut self, table: &BStr, row: &Row<'_>) {
+        let Some(Table { folder, is_log }) = self.table(table) else { return };
+        if is_log {
+            self.dump.logs.entry(folder).or_default().extend(joined(row.fields));
             return;
         }
         let is_number = |it: &&BString| !it.is_empty() && it.iter().all(u8::is_ascii_digit);
         let is_sublist =
-            fields.iter().find(is_number).is_some_and(|hash| leading_number(hash) >= HASHES);
-        let address = fields.iter().find(|field| field.contains(&b'@'));
+            row.fields.iter().find(is_number).is_some_and(|hash| leading_number(hash) >= HASHES);
+        let address = row.fields.iter().find(|field| field.contains(&b'@'));
         if let Some(address) = address.filter(|_| !is_sublist) {
-            self.people.entry(table.folder).or_default().push((address.clone(), line));
+            self.dump.people.entry(folder).or_default().push((address.clone(), row.line));
         }
     }
 }
@@ -178,140 +149,6 @@ fn moment(text: &[u8]) -> Option<i64> {
     let form = if text.len() == 19 { "%Y-%m-%d %H:%M:%S" } else { "%Y%m%d%H%M%S" };
     let date = jiff::civil::DateTime::strptime(form, text).ok()?;
     Some(jiff::tz::Offset::UTC.to_timestamp(date).ok()?.as_second())
-}
-
-/// A field of `COPY`: a backslash takes the next byte as it is, or for a control byte.
-fn unescaped(field: &[u8]) -> BString {
-    let mut bytes = field.iter();
-    let mut out = BString::default();
-    while let Some(&byte) = bytes.next() {
-        out.push(match byte {
-            b'\\' => escape(bytes.next().copied().unwrap_or(b'\\')),
-            byte => byte,
-        });
-    }
-    out
-}
-
-fn escape(byte: u8) -> u8 {
-    match byte {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'0' => 0,
-        byte => byte,
-    }
-}
-
-/// SQL text, as far as it was read.
-struct Sql<'a> {
-    rest: &'a [u8],
-    line: u32,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Token<'a> {
-    /// A name or a number.
-    Word(&'a [u8]),
-    /// A string, or a name in quotes.
-    Text(BString),
-    /// Anything else that is no blank.
-    Sign(u8),
-}
-
-impl<'a> Sql<'a> {
-    /// The next token and its line; comments are passed over.
-    fn token(&mut self) -> Option<(Token<'a>, u32)> {
-        loop {
-            let &[byte, ref behind @ ..] = self.rest else { return None };
-            let line = self.line;
-            if byte.is_ascii_whitespace() {
-                self.take(1);
-            } else if self.rest.starts_with(b"--") || byte == b'#' {
-                let _comment = self.line();
-            } else if self.rest.starts_with(b"/*") {
-                self.take(behind.find("*/").map_or(self.rest.len(), |at| at + 3));
-            } else if b"'\"`".contains(&byte) {
-                return Some((Token::Text(self.text(byte)), line));
-            } else if byte.is_ascii_alphanumeric() || byte == b'_' {
-                let stands = |b: &u8| b.is_ascii_alphanumeric() || b"_$".contains(b);
-                let end = self.rest.iter().position(|b| !stands(b)).unwrap_or(self.rest.len());
-                return Some((Token::Word(self.take(end)), line));
-            } else {
-                self.take(1);
-                return Some((Token::Sign(byte), line));
-            }
-        }
-    }
-
-    /// What stands between quotes; a quote twice, or behind a backslash, is one of its bytes.
-    fn text(&mut self, quote: u8) -> BString {
-        self.take(1);
-        let mut text = BString::default();
-        while let &[byte, ref behind @ ..] = self.rest {
-            match behind.first() {
-                Some(&next) if byte == b'\\' || (byte == quote && next == quote) => {
-                    self.take(2);
-                    text.push(if byte == b'\\' { escape(next) } else { next });
-                }
-                _ => {
-                    self.take(1);
-                    if byte == quote {
-                        break;
-                    }
-                    text.push(byte);
-                }
-            }
-        }
-        text
-    }
-
-    /// The rest of the line, without its end.
-    fn line(&mut self) -> Option<(&'a [u8], u32)> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let line = self.line;
-        let end = self.rest.find_byte(b'\n').unwrap_or(self.rest.len());
-        let text = self.take(end);
-        self.take(1);
-        Some((text.strip_suffix(b"\r").unwrap_or(text), line))
-    }
-
-    /// What the table named next stands for: `INTO`, `TABLE` and a schema may be in front.
-    fn table(&mut self, own: &BStr) -> Option<Table> {
-        const PASSED: &[&str] = &["INTO", "TABLE", "IF", "NOT", "EXISTS", "IGNORE", "ONLY"];
-        loop {
-            let name = match self.token()?.0 {
-                Token::Word(word)
-                    if PASSED.iter().any(|it| word.eq_ignore_ascii_case(it.as_bytes())) =>
-                {
-                    continue;
-                }
-                Token::Word(word) => BString::from(word),
-                Token::Text(text) => text,
-                Token::Sign(_) => return None,
-            };
-            if self.rest.starts_with(b".") {
-                self.take(1);
-                continue;
-            }
-            let suffix = name.strip_prefix(own.as_bytes())?;
-            let of_log = suffix.strip_suffix(b"_slog");
-            let is_log = of_log.is_some();
-            let suffix = of_log.unwrap_or(suffix);
-            let known = TABLES.iter().find(|(known, _)| known.as_bytes() == suffix);
-            return known.map(|(_, folder)| Table { folder, is_log });
-        }
-    }
-
-    fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
-        let ends = u32::try_from(taken.find_iter("\n").count()).unwrap_or(u32::MAX);
-        self.line = self.line.saturating_add(ends);
-        self.rest = rest;
-        taken
-    }
 }
 
 /// The name of a list's own table: the last field of `PLUGIN:HOST:PORT:USER:PASSWORD:DB:TABLE` (`subdb`)

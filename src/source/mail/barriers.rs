@@ -30,7 +30,7 @@ pub(super) fn find(reading: &Reading<'_>) -> Barriers {
         };
         for (path, home) in site.homes.iter().filter(|(_, home)| home.mode.is_some()) {
             add(path, access.way_into(path));
-            for file in home.files.values() {
+            for file in home.files.values().filter(|file| !file.is_row) {
                 add(&file.origin.file, file_needs(&mut access, file));
             }
         }

@@ -1,13 +1,14 @@
 //! Which domains there are: `users/cdb` says so, and where each one's folder is (`vget_assign` in
 //! `vpopmail.c`). Nothing is ever computed from a domain's name.
 
+use super::dump::Dump;
 use super::{limits, vpasswd};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::assignment::Assignment;
 use crate::model::dot_qmail::DotQmail;
 use crate::model::site::Home;
-use crate::model::{Domain, DomainAlias, DomainName, Limits, Origin, RelPath};
+use crate::model::{Account, Address, Domain, DomainAlias, DomainName, Limits, Origin, RelPath};
 use crate::source::{Reading, home, unlistable};
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
@@ -22,7 +23,7 @@ struct Found {
     findings: Findings,
 }
 
-pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
+pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>) {
     let default_limits =
         limits::read(reading.root, &own.join("etc/vlimits.default"), &mut reading.findings);
     let wild = reading.site.assignments.as_ref().map(|all| &all.wild);
@@ -66,7 +67,7 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
         .map(|(name, assignment)| {
             let aliases = aliases.get(&name).cloned().unwrap_or_default();
             if layout.covers(&assignment.home) {
-                read_domain(root, name, aliases, assignment, default_limits.as_ref())
+                read_domain(root, name, aliases, assignment, default_limits.as_ref(), dump)
             } else {
                 unread_domain(name, aliases, assignment)
             }
@@ -80,6 +81,9 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath) {
         reading.site.user_extensions = proof;
     }
     reading.site.domains.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(dump) = dump {
+        dump.add_aliases(reading);
+    }
     read_catch_all_homes(reading);
 }
 
@@ -180,6 +184,7 @@ fn read_domain(
     aliases: Vec<DomainAlias>,
     assignment: &Assignment,
     default_limits: Option<&Limits>,
+    dump: Option<&Dump>,
 ) -> Found {
     let mut findings = Findings::default();
     let folder = &assignment.home;
@@ -201,8 +206,9 @@ fn read_domain(
             "the old server defers all mail for the domain; nothing of it can be carried over",
         )),
         Err(error) => findings.push(unlistable(folder, &error)),
-        Ok(_) => match vpasswd::read(root, folder, &name, &mut findings) {
+        Ok(_) => match read_accounts(root, folder, &name, dump, &mut findings) {
             Some(accounts) => found = accounts,
+            None if dump.is_some_and(Dump::has_accounts) => {}
             None => findings.push(report(
                 &code::DOMAIN_BACKEND_UNREAD,
                 "the domain has neither vpasswd nor vpasswd.cdb: its accounts are in a database"
@@ -212,8 +218,54 @@ fn read_domain(
         },
     }
     let own_limits = limits::read(root, &folder.join(".qmailadmin-limits"), &mut findings);
-    let limits = own_limits.or_else(|| default_limits.cloned()).unwrap_or_default();
+    let limits = dump.and_then(|dump| dump.limits(&name)).or(own_limits);
+    let limits = limits.or_else(|| default_limits.cloned()).unwrap_or_default();
     let mut accounts = found.rows;
+    let homes = read_homes(root, &mut accounts, &mut findings);
+    let user_extensions = homes
+        .iter()
+        .flat_map(|(_, home)| home.files.iter())
+        .find(|(name, _)| name.starts_with(b"-"))
+        .map(|(_, file)| file.origin.clone());
+    let (home, origin) = (folder.clone(), assignment.origin.clone());
+    let is_damaged = found.is_damaged;
+    let domain = Domain { name, aliases, home, accounts, is_damaged, limits, origin };
+    Found { domain, homes, user_extensions, findings }
+}
+
+/// The accounts of a domain: what a dump of the database has goes before files, which are old there.
+fn read_accounts(
+    root: &Root,
+    folder: &RelPath,
+    name: &DomainName,
+    dump: Option<&Dump>,
+    findings: &mut Findings,
+) -> Option<vpasswd::Accounts> {
+    let dumped = dump.and_then(|dump| dump.accounts(name.as_bstr(), folder, name, findings));
+    let Some(rows) = dumped else { return vpasswd::read(root, folder, name, findings) };
+    let old = vpasswd::read(root, folder, name, &mut Findings::default());
+    let is_known =
+        |account: &Account| rows.binary_search_by_key(&&account.name, |row| &row.name).is_ok();
+    for account in old.iter().flat_map(|old| &old.rows).filter(|account| !is_known(account)) {
+        findings.push(Finding::new(
+            &code::ACCOUNT_STALE,
+            Disposition::Dropped,
+            account.origin.clone(),
+            Address::of(&account.name, name).to_bytes(),
+            "the account is in vpasswd, but not in the dump of the database",
+            "neither login nor delivery knows it where vpopmail asks a database; it is not carried over",
+        ));
+    }
+    Some(vpasswd::Accounts { rows, is_damaged: false })
+}
+
+/// Reads the homes of accounts, and tells each what is in it. A million homes without `.qmail` files
+/// need no entry each.
+pub(super) fn read_homes(
+    root: &Root,
+    accounts: &mut [Account],
+    findings: &mut Findings,
+) -> Vec<(RelPath, Home)> {
     let read: Vec<(RelPath, Home, Findings)> = accounts
         .par_iter_mut()
         .map(|account| {
@@ -224,19 +276,11 @@ fn read_domain(
         })
         .collect();
     let mut homes = Vec::new();
-    let mut user_extensions = None;
     for (path, home, found) in read {
         findings.append(found);
-        let extension = home.files.iter().find(|(name, _)| name.starts_with(b"-"));
-        user_extensions =
-            user_extensions.or_else(|| extension.map(|(_, file)| file.origin.clone()));
-        // A million homes without `.qmail` files need no entry each.
         if !home.files.is_empty() {
             homes.push((path, home));
         }
     }
-    let (home, origin) = (folder.clone(), assignment.origin.clone());
-    let is_damaged = found.is_damaged;
-    let domain = Domain { name, aliases, home, accounts, is_damaged, limits, origin };
-    Found { domain, homes, user_extensions, findings }
+    homes
 }

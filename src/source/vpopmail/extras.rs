@@ -33,31 +33,9 @@ const EXTRAS: &[Extra] = &[
     ),
 ];
 
-/// Accounts of users without a domain, who lie in `users` beside `domains` (vpopmail's `vadduser`
-/// without one).
-fn report_users_without_domain(reading: &mut Reading<'_>, own: &RelPath) {
-    for name in ["vpasswd", "vpasswd.cdb"] {
-        let path = own.join("users").join(name);
-        let is_there = |size: u64| size > 0;
-        let stat = reading.root.stat(&path).ok().flatten();
-        if stat.is_some_and(|stat| is_there(stat.size)) {
-            reading.findings.push(Finding::new(
-                &code::ACCOUNT_WITHOUT_DOMAIN,
-                Disposition::Manual,
-                Origin::file(&path),
-                path.as_bstr(),
-                "vpopmail has accounts that belong to no domain",
-                "neither these accounts nor their mail are carried over",
-            ));
-            return;
-        }
-    }
-}
-
 /// Reports the files that are there.
-pub(super) fn report(reading: &mut Reading<'_>, own: &RelPath) {
-    report_users_without_domain(reading, own);
-    let databases = DATABASES.iter().map(|name| -> Extra {
+pub(super) fn report(reading: &mut Reading<'_>, own: &RelPath, has_dump: bool) {
+    let databases = DATABASES.iter().filter(|_| !has_dump).map(|name| -> Extra {
         (
             name,
             &code::SITE_DATABASE_UNREAD,

@@ -28,7 +28,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
 }
 
 /// Lines, ended by CR or LF, of a name, then `:`, blank or tab, then a value; `#` at the front makes a comment.
-fn parse(bytes: &[u8], origin: Origin) -> Limits {
+pub(super) fn parse(bytes: &[u8], origin: Origin) -> Limits {
     let mut limits = Limits { origin: Some(origin), ..Limits::default() };
     for line in bytes.split(|&b| matches!(b, b'\r' | b'\n')).filter(|line| !line.starts_with(b"#"))
     {

@@ -1,8 +1,10 @@
 //! vpopmail: virtual domains, their accounts and limits.
 
 mod domains;
+mod dump;
 mod extras;
 mod limits;
+mod users;
 mod vpasswd;
 
 use super::{Error, Reading, Source, lines, read_file};
@@ -22,8 +24,10 @@ impl Source for Vpopmail {
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), Error> {
         let own = own_folder(reading);
         report_missing_assignments(reading, &own);
-        domains::read(reading, &own);
-        extras::report(reading, &own);
+        let dump = dump::read(reading);
+        domains::read(reading, &own, dump.as_ref());
+        users::read(reading, &own, dump.as_ref());
+        extras::report(reading, &own, dump.is_some());
         let file = own.join("etc/defaultdomain");
         if let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) {
             let name = DomainName::new(lines::first_line(&bytes));

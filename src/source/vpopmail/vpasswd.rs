@@ -17,6 +17,19 @@ struct Row {
     origin: Origin,
 }
 
+/// What a row tells of an account, wherever it stands. Never shown: it holds a hash.
+pub(super) struct Fields<T> {
+    pub(super) password: T,
+    pub(super) uid: T,
+    pub(super) gid: T,
+    /// Empty where the home lies in the domain's folder.
+    pub(super) home: T,
+    pub(super) quota: T,
+    /// A clear password is there too.
+    pub(super) has_clear: bool,
+    pub(super) origin: Origin,
+}
+
 /// The accounts of a domain.
 #[derive(Default)]
 pub(super) struct Accounts {
@@ -61,9 +74,23 @@ pub(super) fn read(
         (None, None) if is_damaged => BTreeMap::new(),
         (None, None) => return None,
     };
-    let accounts =
-        rows.into_iter().filter_map(|(name, row)| account(&name, row, folder, domain, findings));
-    Some(Accounts { rows: accounts.collect(), is_damaged })
+    Some(Accounts { rows: accounts_of(rows, folder, domain, findings), is_damaged })
+}
+
+fn accounts_of(
+    rows: BTreeMap<BString, Row>,
+    folder: &RelPath,
+    domain: &DomainName,
+    findings: &mut Findings,
+) -> Vec<Account> {
+    let account = |(name, row): (BString, Row)| {
+        let Some(fields) = split(&row) else {
+            findings.push(malformed(row.origin, "the line has too few fields"));
+            return None;
+        };
+        Some(account(&name, &fields, folder, domain, findings))
+    };
+    rows.into_iter().filter_map(account).collect()
 }
 
 /// Lines `name:passwd:uid:gid:gecos:dir:quota[:clear]`; of equal names the first counts.
@@ -157,46 +184,51 @@ fn compare(
     live
 }
 
-fn account(
+/// A row without the quota field still gets mail and can log in, without a quota.
+fn split(row: &Row) -> Option<Fields<&[u8]>> {
+    let fields: Vec<&[u8]> = row.rest.splitn(7, |&b| b == b':').collect();
+    let [password, uid, gid, _gecos, home, ref more @ ..] = *fields.as_slice() else {
+        return None;
+    };
+    let quota = more.first().copied().unwrap_or_default();
+    let has_clear = more.get(1).is_some_and(|clear| !clear.is_empty());
+    Some(Fields { password, uid, gid, home, quota, has_clear, origin: row.origin.clone() })
+}
+
+pub(super) fn account<T: AsRef<[u8]>>(
     name: &BString,
-    row: Row,
+    fields: &Fields<T>,
     folder: &RelPath,
     domain: &DomainName,
     findings: &mut Findings,
-) -> Option<Account> {
-    let fields: Vec<&[u8]> = row.rest.splitn(7, |&b| b == b':').collect();
-    // A row without the quota field still gets mail and can log in, without a quota.
-    let [password, uid, gid, _gecos, home, more @ ..] = fields.as_slice() else {
-        findings.push(malformed(row.origin, "the line has too few fields"));
-        return None;
-    };
+) -> Account {
     // `atoi`, kept in 32 bits.
-    let gid = u32::try_from(atoi(gid).rem_euclid(1 << 32)).unwrap_or_default();
+    let gid = u32::try_from(atoi(fields.gid.as_ref()).rem_euclid(1 << 32)).unwrap_or_default();
+    let home = fields.home.as_ref();
     let home = if home.is_empty() { folder.join(name) } else { RelPath::new(home) };
     let reachable = name.iter().all(|byte| is_looked_up(*byte));
-    let subject = Address::new(name, domain).to_bytes();
     if !reachable {
         findings.push(Finding::new(
             &code::ACCOUNT_UNREACHABLE,
             Disposition::Adapted,
-            row.origin.clone(),
-            &subject,
+            fields.origin.clone(),
+            Address::new(name, domain).to_bytes(),
             "the account's name has bytes that no lookup ever asks for, such as capital letters",
             "no mail and no login ever reach it; its stored mail is carried over to a mailbox without login",
         ));
     }
-    Some(Account {
+    Account {
         name: LocalPart::new(name),
-        password: Password::read(password),
-        has_clear: more.get(1).is_some_and(|clear| !clear.is_empty()),
-        apop: leading_number(uid) == 2,
+        password: Password::read(fields.password.as_ref()),
+        has_clear: fields.has_clear,
+        apop: leading_number(fields.uid.as_ref()) == 2,
         restrictions: Restrictions(gid),
         home,
         inside: Inside::UNKNOWN,
-        quota: more.first().map_or_else(Quota::default, |quota| Quota::parse(quota)),
+        quota: Quota::parse(fields.quota.as_ref()),
         reachable,
-        origin: row.origin,
-    })
+        origin: fields.origin.clone(),
+    }
 }
 
 /// Names are looked up in lower case, and only if they hold nothing else than these bytes
@@ -214,11 +246,7 @@ mod tests {
         let folder = RelPath::new("d/example.org");
         let rows =
             text_rows(text.as_bytes(), &Origin::file(&folder.join("vpasswd")), &mut findings);
-        let domain = DomainName::new("example.org");
-        let found = rows
-            .into_iter()
-            .filter_map(|(n, r)| account(&n, r, &folder, &domain, &mut findings))
-            .collect();
+        let found = accounts_of(rows, &folder, &DomainName::new("example.org"), &mut findings);
         (found, findings.iter().map(|f| (f.code.id, f.origin.line)).collect())
     }
 

@@ -1,0 +1,183 @@
+//! Accounts, aliases and limits that vpopmail keeps in a database, from a dump of it (`vmysql.h`,
+//! `vpgsql.h`).
+//!
+//! Accounts are in the table `vpopmail`, or in one for each domain, named after it with `_` for `.` and
+//! `-`, those without a domain in `users`; aliases are in `valias`, limits in `limits`. Other tables
+//! (`relay`, `lastauth`, `dir_control`, `ip_alias_map`, `vlog`) tell nothing that outlasts the old server.
+
+use super::{limits, vpasswd};
+use crate::finding::{Disposition, Finding, Findings, code};
+use crate::fsys;
+use crate::model::dot_qmail::DotQmail;
+use crate::model::{Account, Address, Domain, DomainName, Limits, Origin, RelPath};
+use crate::source::sql::{self, Row, Tables};
+use crate::source::{Reading, unreadable};
+use bstr::{BStr, BString, ByteSlice as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// Limits by the names of their columns, which the file calls otherwise (`vlimits.c`).
+const RENAMED: &[(&str, &str)] = &[
+    ("defaultmaxmsgcount", "default_maxmsgcount"),
+    ("defaultquota", "default_quota"),
+    ("disable_passwordchanging", "disable_password_changing"),
+    ("disable_relay", "disable_external_relay"),
+    ("diskquota", "quota"),
+];
+
+/// What a dump tells.
+pub(super) struct Dump {
+    file: Origin,
+    /// The tables of accounts, in lower case.
+    tables: BTreeSet<BString>,
+    /// Whether one of them is there.
+    has_accounts: bool,
+    /// By domain, or by table where each domain has one.
+    accounts: BTreeMap<BString, Vec<(BString, vpasswd::Fields<BString>)>>,
+    /// The lines of each alias, by domain and name.
+    aliases: BTreeMap<DomainName, BTreeMap<BString, (Origin, Vec<BString>)>>,
+    limits: BTreeMap<DomainName, Limits>,
+}
+
+/// Reads the dump that the settings name, if they name one.
+pub(super) fn read(reading: &mut Reading<'_>) -> Option<Dump> {
+    let path = reading.layout.accounts.as_ref()?;
+    let file = Origin::file(&RelPath::new(path.as_os_str().as_bytes()));
+    let names = reading.site.assignments.iter().flat_map(|all| all.wild.keys());
+    let domains = names.filter_map(|name| name.strip_suffix(b"-"));
+    let fixed = ["users", "vpopmail"].map(BString::from);
+    let mut dump = Dump {
+        file,
+        tables: domains.map(table_of).chain(fixed).collect(),
+        has_accounts: false,
+        accounts: BTreeMap::new(),
+        aliases: BTreeMap::new(),
+        limits: BTreeMap::new(),
+    };
+    match fsys::read_bytes(path) {
+        Ok(text) => sql::read(&text, &mut dump),
+        Err(error) => {
+            reading.findings.push(unreadable(&dump.file.file, &error));
+            return None;
+        }
+    }
+    Some(dump)
+}
+
+/// A table's name for a domain (`vauth_munch_domain` in `vmysql.c`).
+fn table_of(domain: &[u8]) -> BString {
+    let letter = |byte: &u8| if b".-".contains(byte) { b'_' } else { byte.to_ascii_lowercase() };
+    domain.iter().map(letter).collect::<Vec<_>>().into()
+}
+
+impl Dump {
+    /// The accounts of a domain, or with an empty name those without one, sorted; `None` where the
+    /// dump tells nothing of them.
+    pub(super) fn accounts(
+        &self,
+        name: &[u8],
+        folder: &RelPath,
+        domain: &DomainName,
+        findings: &mut Findings,
+    ) -> Option<Vec<Account>> {
+        let table = if name.is_empty() { "users".into() } else { table_of(name) };
+        let rows = self.accounts.get(name.as_bstr()).or_else(|| self.accounts.get(&table))?;
+        let rows: BTreeMap<&BString, &vpasswd::Fields<BString>> =
+            rows.iter().rev().map(|(name, fields)| (name, fields)).collect();
+        let account = |(name, fields)| vpasswd::account(name, fields, folder, domain, findings);
+        Some(rows.into_iter().map(account).collect())
+    }
+
+    /// Whether it has accounts at all, so that a domain without any has none.
+    pub(super) fn has_accounts(&self) -> bool {
+        self.has_accounts
+    }
+
+    /// The limits of a domain.
+    pub(super) fn limits(&self, domain: &DomainName) -> Option<Limits> {
+        self.limits.get(domain).cloned()
+    }
+
+    /// Adds the aliases of domains to what their homes have. `.qmail` files come before them.
+    pub(super) fn add_aliases(&self, reading: &mut Reading<'_>) {
+        for Domain { name, home, .. } in &reading.site.domains {
+            let rows = self.aliases.get(name).into_iter().flatten();
+            let Some(home) = reading.site.homes.get_mut(home) else { continue };
+            for (alias, (origin, lines)) in rows {
+                let key = [b"-", alias.replace(".", ":").as_slice()].concat().into();
+                let (origin, lines) = (origin.clone(), lines.clone());
+                let row = DotQmail { origin, links_to: None, mode: 0, is_row: true, lines };
+                if let Err(row) = home.files.add(key, row) {
+                    reading.findings.push(Finding::new(
+                        &code::ALIAS_UNREACHABLE,
+                        Disposition::Dropped,
+                        row.origin,
+                        Address::new(alias, name).to_bytes(),
+                        "a .qmail file of the same name comes before the alias in the database",
+                        "no mail reaches it on the old server, and none will on the new one",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Tables for Dump {
+    fn wants(&mut self, table: &BStr) -> bool {
+        let table = BString::from(table.to_ascii_lowercase());
+        let is_of_accounts = self.tables.contains(&table);
+        self.has_accounts |= is_of_accounts;
+        is_of_accounts || table == "valias" || table == "limits"
+    }
+
+    fn take(&mut self, table: &BStr, row: &Row<'_>) {
+        let table = table.to_ascii_lowercase();
+        let origin = self.file.at(row.line);
+        match table.as_slice() {
+            b"valias" => {
+                let alias = row.field("alias", 0).to_ascii_lowercase().into();
+                let domain = DomainName::new(row.field("domain", 1));
+                let aliases = self.aliases.entry(domain).or_default();
+                let (_, lines) = aliases.entry(alias).or_insert((origin, Vec::new()));
+                lines.push(row.field("valias_line", 2).into());
+            }
+            b"limits" => {
+                let domain = DomainName::new(row.field("domain", 0));
+                self.limits.insert(domain, limits_of(row, origin));
+            }
+            _ => {
+                let has_domain = table == b"vpopmail" || row.has("pw_domain");
+                let domain = row.field("pw_domain", 1).to_ascii_lowercase();
+                let key = if has_domain { domain } else { table };
+                let field = |column, place| {
+                    BString::from(row.field(column, place + usize::from(has_domain)))
+                };
+                let fields = vpasswd::Fields {
+                    password: field("pw_passwd", 1),
+                    uid: field("pw_uid", 2),
+                    gid: field("pw_gid", 3),
+                    home: field("pw_dir", 5),
+                    quota: field("pw_shell", 6),
+                    has_clear: !field("pw_clear_passwd", 7).is_empty(),
+                    origin,
+                };
+                let name = row.field("pw_name", 0).into();
+                self.accounts.entry(key.into()).or_default().push((name, fields));
+            }
+        }
+    }
+}
+
+/// Limits as the file has them: there a flag counts by being there, here by not being 0.
+fn limits_of(row: &Row<'_>, origin: Origin) -> Limits {
+    let is_unset = |(name, value): &(&BString, &BString)| {
+        (name.starts_with(b"disable_") || name.starts_with(b"delete_")) && **value == "0"
+    };
+    let lines = row.named().filter(|field| !is_unset(field)).flat_map(|(name, value)| {
+        let renamed =
+            RENAMED.iter().find(|(column, _)| name.eq_ignore_ascii_case(column.as_bytes()));
+        let name = renamed.map_or(name.as_slice(), |(_, name)| name.as_bytes());
+        [name, b": ", value.as_slice(), b"\n"].concat()
+    });
+    limits::parse(&lines.collect::<Vec<u8>>(), origin)
+}
