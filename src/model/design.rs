@@ -290,6 +290,14 @@ pub struct NextHop {
     pub origin: Origin,
 }
 
+impl NextHop {
+    /// Whether TLS begins before the first word, as on port 465 (RFC 8314; `tls_quit` in the TLS patch's
+    /// `qmail-remote.c`).
+    pub fn begins_with_tls(&self) -> bool {
+        self.port == 465
+    }
+}
+
 /// Whether clients of a network may send anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkRule {

@@ -591,3 +591,21 @@ fn an_account_without_a_domain_keeps_its_password_and_mail() {
     assert!(laid.target.join("var/vmail/mx.example/solo/Maildir/cur/1.a:2,S").exists());
     assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
 }
+
+/// Mail for a host that begins with TLS was sent to it without.
+#[test]
+fn a_relay_on_port_465_is_spoken_to_by_tls() {
+    let laid = Laid::small(
+        "file var/qmail/control/smtproutes\n| far.example:relay.example:465\n| :[192.0.2.7]:465\n\
+         | near.example:relay.example:26\n",
+    )
+    .migrated();
+    let read = |path: &str| std::fs::read_to_string(laid.target.join(path)).unwrap();
+    let transport = read("etc/postfix/unqmail/transport");
+    assert!(transport.contains("far.example smtp-tls:[relay.example]:465"), "{transport}");
+    assert!(transport.contains("near.example smtp:[relay.example]:26"), "{transport}");
+    let main = read("etc/postfix/main.cf");
+    assert!(main.contains("default_transport = smtp-tls") && main.contains("[192.0.2.7]:465"));
+    let master = read("etc/postfix/master.cf");
+    assert!(master.contains("smtp-tls unix") && master.contains("smtp_tls_wrappermode=yes"));
+}

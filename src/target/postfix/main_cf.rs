@@ -1,5 +1,6 @@
 //! `main.cf`: every setting with the reason that a reader would ask for.
 
+use super::master_cf::service_to;
 use super::sql;
 use super::tables::{LMTP, Tables, bracketed};
 use crate::model::design::{Design, DoubleBounces};
@@ -124,7 +125,11 @@ pub(super) fn settings(
     if let Some(hop) =
         design.next_hops.iter().find(|(name, hop)| name.is_empty() && !hop.host.is_empty())
     {
-        let settings = vec![("relayhost", bracketed(hop.1.host.as_bstr(), hop.1.port))];
+        let mut settings = vec![("relayhost", bracketed(hop.1.host.as_bstr(), hop.1.port))];
+        if hop.1.begins_with_tls() {
+            let transports = ["default_transport", "relay_transport"];
+            settings.extend(transports.map(|name| (name, service_to(&hop.1).into())));
+        }
         groups.push(Group::new("Mail for everybody else goes through one host.", settings));
     }
     if let Some(greeting) = &host.greeting {

@@ -1,7 +1,7 @@
 //! `master.cf`: Debian's services without chroot, the three ports that take mail, and what hands
 //! mail to lists.
 
-use crate::model::design::Design;
+use crate::model::design::{Design, NextHop};
 use crate::target::wiring::Wiring;
 use std::fmt::Write as _;
 
@@ -46,6 +46,14 @@ const SUBMISSION: &[&str] = &[
     "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
 ];
 
+/// What sends by TLS from the first byte.
+const TLS_SERVICE: &str = "smtp-tls";
+
+/// The service that sends to a host.
+pub(super) fn service_to(hop: &NextHop) -> &'static str {
+    if hop.begins_with_tls() { TLS_SERVICE } else { "smtp" }
+}
+
 /// All services, in file order.
 pub(super) fn services(design: &Design, wiring: &Wiring) -> Vec<Service> {
     let at_most = |count: Option<u64>| {
@@ -72,6 +80,11 @@ pub(super) fn services(design: &Design, wiring: &Wiring) -> Vec<Service> {
         .push(service(&format!("smtp unix - - n - {} smtp", at_most(host.outgoing)), Vec::new()));
     services
         .push(service(&format!("lmtp unix - - n - {} lmtp", at_most(host.deliveries)), Vec::new()));
+    if design.next_hops.iter().any(|(_, hop)| hop.begins_with_tls()) {
+        let options = ["smtp_tls_wrappermode=yes", "smtp_tls_security_level=encrypt"];
+        let line = format!("{TLS_SERVICE} unix - - n - {} smtp", at_most(host.outgoing));
+        services.push(service(&line, options.map(Into::into).into()));
+    }
     services.extend(wiring.services.iter().map(|own| {
         let options = own.options.iter().map(ToString::to_string).collect();
         Service { options, ..service(own.line, Vec::new()) }

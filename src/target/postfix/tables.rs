@@ -7,6 +7,8 @@
 
 use super::domains::{Domains, excepted, key_of};
 use super::escape::{USUAL, address, local_part, regexp, replacement, reply};
+use super::groups::keeps_name;
+use super::master_cf::service_to;
 use super::posters::Class;
 use super::rows::{Block, Patterns, Place, Table, head};
 use crate::model::design::{
@@ -386,7 +388,7 @@ impl Tables {
             let value = if hop.host.is_empty() {
                 "smtp:".into()
             } else {
-                format!("smtp:{}", bracketed(hop.host.as_bstr(), hop.port))
+                format!("{}:{}", service_to(hop), bracketed(hop.host.as_bstr(), hop.port))
             };
             self.transport.add(name, value);
         }
