@@ -41,7 +41,7 @@ impl Word {
     }
 
     /// Whether no variable stands in it.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 

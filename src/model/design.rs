@@ -239,6 +239,8 @@ pub enum Target {
     Store(Address),
     /// To the same local part in another domain.
     SameLocal(DomainName),
+    /// To an address whose local part is this and what follows the route's prefix.
+    Behind(BString, DomainName),
     /// To a list; what follows the route's prefix is a command.
     ListCommand(Address),
     /// Out by the domain's own MX, although the domain is served here.

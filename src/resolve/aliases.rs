@@ -1,7 +1,7 @@
 //! `fastforward`: aliases of a database (fastforward(1)).
 
 use super::program::{Context, Flow};
-use super::{Action, Hop, Resolver};
+use super::{Action, Hop, Kept, Resolver};
 use crate::model::assignment::Compiled;
 use crate::model::site::{AliasEntry, Spot};
 use crate::model::{Origin, RelPath};
@@ -84,7 +84,10 @@ impl Resolver<'_> {
                 }
                 _ => {
                     let to = target.strip_prefix(b"&").unwrap_or(target).into();
-                    hop.act(Action::Forward { to, keeps_local: false, mark: mark.clone() }, origin);
+                    hop.act(
+                        Action::Forward { to, kept: Kept::Nothing, mark: mark.clone() },
+                        origin,
+                    );
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The `.qmail` file that counts, and its lines: `qmail-local.c`, dot-qmail(5).
 
 use super::program::{Context, Flow};
-use super::{Action, Hop, Resolver};
+use super::{Action, Hop, Kept, Resolver};
 use crate::model::dot_qmail::{DotQmail, Instruction};
 use crate::model::site::{Home, Spot};
 use crate::model::{DomainName, Origin, RelPath, shown};
@@ -151,7 +151,7 @@ impl Resolver<'_> {
             }
         }
         for (to, origin) in forwards {
-            let forward = Action::Forward { to, keeps_local: false, mark: context.mark.clone() };
+            let forward = Action::Forward { to, kept: Kept::Nothing, mark: context.mark.clone() };
             hop.act(forward, &origin);
         }
         if let Some(origin) = last
@@ -192,8 +192,7 @@ fn choose_of<'h>(
     (0..=safe.len()).rev().find_map(|end| {
         let front = safe.get(..end)?;
         let may_end = front.last().is_none_or(|last| *last == b'-');
-        let file =
-            may_end.then(|| get(name(&[front, b"default"].concat()).as_bstr())).flatten()?;
+        let file = may_end.then(|| get(name(&[front, b"default"].concat()).as_bstr())).flatten()?;
         Some((file, Some(end)))
     })
 }

@@ -22,8 +22,8 @@ mod vdelivermail;
 use follow::Marks;
 pub use follow::{Followed, Resolution};
 use owners::Owners;
-use program::ProgramLine;
 pub use program::Surroundings;
+use program::{ProgramLine, compared};
 pub use universe::{Names, Served};
 
 use crate::model::command_address::Answer;
@@ -64,6 +64,8 @@ pub struct Resolver<'a> {
     to_accounts: BTreeMap<&'a RelPath, Vec<&'a BString>>,
     /// `.qmail` files that hand mail to the alias table, by home.
     to_aliases: BTreeMap<&'a RelPath, Vec<&'a BString>>,
+    /// Texts that the lines of `-default` files compare a variable with, by home and file.
+    compared: BTreeMap<&'a RelPath, Vec<(&'a BString, BString)>>,
     /// Program lines that many names stand behind.
     programs: BTreeMap<BString, ProgramLine>,
 }
@@ -101,8 +103,8 @@ pub enum Action {
     Forward {
         /// The new recipient; it may still lack a host.
         to: BString,
-        /// The local part is the one that was asked for, whatever that was (`$EXT@host`).
-        keeps_local: bool,
+        /// What it has of the address that was asked for.
+        kept: Kept,
         /// What the forwarded message is marked with.
         mark: BString,
     },
@@ -136,6 +138,19 @@ pub struct Step {
     pub text: String,
     /// The line that says so, if one does.
     pub origin: Option<Origin>,
+}
+
+/// What a forward's target has of the address that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing: it is the same for every address.
+    Nothing,
+    /// The local part (`$EXT@host`).
+    Local,
+    /// Behind its own local part, what stands behind the front of a group (`$DEFAULT@host`).
+    Behind,
+    /// Something that no rule tells.
+    Something,
 }
 
 impl Step {
@@ -207,6 +222,7 @@ impl<'a> Resolver<'a> {
             single,
             to_accounts: BTreeMap::new(),
             to_aliases: BTreeMap::new(),
+            compared: BTreeMap::new(),
             programs: BTreeMap::new(),
         };
         resolver.add_unix_owners();
@@ -271,6 +287,12 @@ impl<'a> Resolver<'a> {
     fn add_handing_files(&mut self) {
         for (path, home) in &self.site.homes {
             for (key, file) in home.files.iter() {
+                let texts =
+                    file.lines.iter().filter(|_| key.ends_with(b"default")).flat_map(compared);
+                let texts: Vec<_> = texts.map(|text| (key, text)).collect();
+                if !texts.is_empty() {
+                    self.compared.entry(path).or_default().extend(texts);
+                }
                 if file.leads_to_accounts() {
                     self.to_accounts.entry(path).or_default().push(key);
                     for line in file.lines.iter().map(|line| Instruction::qmail_local(line)) {

@@ -6,7 +6,7 @@ use super::send::Routed;
 use super::shell::{Shell, delivers};
 use super::spawn::Deliverer;
 use super::{Hop, Resolver};
-use crate::model::command::{Simple, simple_commands};
+use crate::model::command::{Simple, Word, simple_commands};
 use crate::model::script::{self, Script};
 use crate::model::{DomainName, Origin, RelPath};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -65,6 +65,24 @@ impl ProgramLine {
         });
         Self { commands, script }
     }
+}
+
+/// The texts that a line compares with something that depends on the address: `spam` in
+/// `[ "$EXT" = spam ]`.
+pub(super) fn compared(line: &BString) -> Vec<BString> {
+    let Some(command) = line.strip_prefix(b"|").filter(|line| line.contains(&b'$')) else {
+        return Vec::new();
+    };
+    let is_sign = |word: &Word| ["=", "==", "!="].iter().any(|sign| word.text() == *sign);
+    let commands = simple_commands(command);
+    let threes = commands.iter().flat_map(|words| words.windows(3));
+    let text = |three: &[Word]| match three {
+        [a, sign, b] if is_sign(sign) && a.is_plain() != b.is_plain() => {
+            Some(if a.is_plain() { a.text() } else { b.text() })
+        }
+        _ => None,
+    };
+    threes.filter_map(text).filter(|text| !text.is_empty()).collect()
 }
 
 impl<'a> Context<'a> {

@@ -4,7 +4,7 @@
 //! A program that is not known is taken to exit 0, and what follows it is told on that footing.
 
 use super::program::{Context, Flow, SENDER};
-use super::{Act, Action, Hop, Resolver};
+use super::{Act, Action, Hop, Kept, Resolver};
 use crate::model::command::{Simple, Word, expand};
 use crate::model::script::{self, Script};
 use crate::model::site::Tested;
@@ -159,7 +159,7 @@ impl Shell<'_, '_> {
             "forward" if !texts.iter().any(|to| to.contains_str(SENDER)) => {
                 for to in texts {
                     let mark = context.own_mark();
-                    self.hop.act(Action::Forward { to, keeps_local: false, mark }, origin);
+                    self.hop.act(Action::Forward { to, kept: Kept::Nothing, mark }, origin);
                 }
                 Ended::default()
             }
@@ -209,6 +209,10 @@ impl Shell<'_, '_> {
             ("cat", []) => Ended::default(),
             // Without the file dot-forward(1) does nothing.
             ("dot-forward", [file]) if !self.is_there(BStr::new("-e"), file) => Ended::default(),
+            ("test" | "[", _) if arguments.iter().any(|word| word.contains_str(SENDER)) => {
+                self.unknown();
+                Ended::with(1)
+            }
             ("test" | "[", _) => {
                 let end = usize::from(name == "[");
                 let operands = arguments.get(..arguments.len().saturating_sub(end));
@@ -285,7 +289,7 @@ impl Shell<'_, '_> {
             }
             (b"condredirect", 0) => {
                 let mark = self.context.own_mark();
-                let forward = Action::Forward { to: first, keeps_local: false, mark };
+                let forward = Action::Forward { to: first, kept: Kept::Nothing, mark };
                 self.hop.act(forward, self.origin);
                 Ended::with(99)
             }

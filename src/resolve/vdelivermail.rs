@@ -2,7 +2,7 @@
 
 use super::local::{choose, choose_row};
 use super::program::{Context, Flow};
-use super::{Action, Hop, Resolver};
+use super::{Action, Hop, Kept, Resolver};
 use crate::model::command::Word;
 use crate::model::dot_qmail::{DotQmail, Instruction};
 use crate::model::quota::Quota;
@@ -241,7 +241,7 @@ impl Resolver<'_> {
             None => (to.as_bytes(), None),
         };
         let address = Address::new(local, &self.site.control.complete_host(host));
-        Action::Forward { to: address.to_bytes(), keeps_local: false, mark: mark.clone() }
+        Action::Forward { to: address.to_bytes(), kept: Kept::Nothing, mark: mark.clone() }
     }
 
     /// Into the account's own Maildir, which is created where it is missing, unless it is full.
@@ -323,15 +323,14 @@ impl Resolver<'_> {
                 Flow::Continue
             }
             _ => {
-                let keeps_local = word
+                let is_kept = word
                     .and_then(|word| word.after_variable("EXT"))
                     .is_some_and(|rest| rest.starts_with(b"@"));
+                let kept = if is_kept { Kept::Local } else { Kept::Nothing };
                 match Instruction::vdelivermail(action) {
                     Instruction::Forward(to) => {
                         let forward = match self.injected(to.as_bstr(), &context.mark) {
-                            Action::Forward { to, mark, .. } => {
-                                Action::Forward { to, keeps_local, mark }
-                            }
+                            Action::Forward { to, mark, .. } => Action::Forward { to, kept, mark },
                             other => other,
                         };
                         hop.act(forward, origin);

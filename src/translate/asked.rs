@@ -7,7 +7,7 @@ use super::routes::{exact, subject};
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role};
 use crate::model::{Address, DomainName, LocalPart, Origin, shown};
-use crate::resolve::{Act, Action, Served};
+use crate::resolve::{Act, Action, Kept, Served};
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -322,45 +322,59 @@ fn refuses(acts: &[Act]) -> bool {
 /// Whether the same is done, wherever it is said and however forwards are marked.
 fn same_effects(a: &[Act], b: &[Act]) -> bool {
     let effect = |act: &Act| match &act.action {
-        Action::Forward { to, keeps_local, .. } => {
-            Action::Forward { to: to.clone(), keeps_local: *keeps_local, mark: BString::default() }
+        Action::Forward { to, kept, .. } => {
+            Action::Forward { to: to.clone(), kept: *kept, mark: BString::default() }
         }
         other => other.clone(),
     };
     a.iter().map(effect).eq(b.iter().map(effect))
 }
 
-/// What happens to every address of a group, from what happens to two of them: where a forward's
-/// target depends on the name, it either keeps the local part `own`, or is marked as
-/// [`VARYING`].
+/// What happens to every address of a group, from what happens to two of them, the one with [`PROBE`]
+/// at the end of its local part `own`: a forward's target may depend on the name.
 fn generalized(mut acts: Vec<Act>, other: &[Act], own: &[u8]) -> Vec<Act> {
     for (at, act) in acts.iter_mut().enumerate() {
-        let same = other.get(at).is_some_and(|other| match (&act.action, &other.action) {
-            (Action::Forward { to: a, .. }, Action::Forward { to: b, .. }) => a == b,
-            (Action::Remote(_), Action::Remote(_)) => true,
-            (a, b) => a == b,
-        });
+        let other = other.get(at).map(|other| &other.action);
+        let same = match (&act.action, other) {
+            (Action::Forward { to: a, .. }, Some(Action::Forward { to: b, .. })) => a == b,
+            (Action::Remote(_), Some(Action::Remote(_))) => true,
+            (a, b) => Some(a) == b,
+        };
         if same {
             continue;
         }
-        match &mut act.action {
-            Action::Forward { to, keeps_local, .. } => {
+        match (&mut act.action, other) {
+            (Action::Forward { to, kept, .. }, other) => {
                 let local = to.rsplit_once_str("@").map_or(to.as_slice(), |(local, _)| local);
                 if local == own {
-                    *keeps_local = true;
+                    *kept = Kept::Local;
+                } else if let Some(made) = behind(to, other) {
+                    (*to, *kept) = (made, Kept::Behind);
                 } else if to.contains_str(PROBE) {
-                    *to = VARYING.into();
+                    *kept = Kept::Something;
                 }
             }
-            action if names_probe(action) => *action = Action::Defer(PROGRAM_PENDING.into()),
+            (action, _) if names_probe(action) => *action = Action::Defer(PROGRAM_PENDING.into()),
             _ => {}
         }
     }
     acts
 }
 
-/// Stands for a target that is made from the address that was written to.
-pub(super) const VARYING: &str = "varies";
+/// A target without the probe at the end of its local part, if that is all that it has of the name.
+fn behind(to: &BString, other: Option<&Action>) -> Option<BString> {
+    let Some(Action::Forward { to: other, .. }) = other else { return None };
+    let without = |to: &BString, probe: &str| {
+        let (local, domain) = to.rsplit_once_str("@")?;
+        Some(BString::from([local.strip_suffix(probe.as_bytes())?, b"@", domain].concat()))
+    };
+    let made = without(to, PROBE)?;
+    let (front, _) = made.rsplit_once_str("@")?;
+    // With whatever behind it, it needs no quotes.
+    let is_plain = front.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_+=".contains(byte));
+    let is_whole = is_plain && !made.contains_str(PROBE) && without(other, OTHER_PROBE)? == made;
+    is_whole.then_some(made)
+}
 
 /// Whether mail would go to a place that only the probe has.
 fn names_probe(action: &Action) -> bool {

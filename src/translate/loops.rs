@@ -156,6 +156,10 @@ impl Graph {
                     Target::SameLocal(domain) => {
                         self.route(design, &Address::new(LocalPart::new("x7q0zz"), domain))
                     }
+                    Target::Behind(front, domain) => {
+                        let local = [front.as_slice(), b"x7q0zz"].concat();
+                        self.route(design, &Address::new(local, domain))
+                    }
                     _ => None,
                 };
                 match next.map(|next| (next, states.get(next).copied())) {

@@ -1,13 +1,13 @@
 //! Addresses that are more than a mailbox: aliases, forwards, catch-alls, programs, refusals.
 
 use super::Translator;
-use super::asked::{Asked, PROBE, VARYING};
+use super::asked::{Asked, PROBE};
 use super::domains::pattern_name;
 use super::programs::PROGRAM_PENDING;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Route, Target};
 use crate::model::{Address, Origin, RelPath, shown};
-use crate::resolve::{Act, Action, Served};
+use crate::resolve::{Act, Action, Kept, Served};
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Translator<'_> {
                 Action::Store(path) => {
                     targets.extend(self.store_target(path, &subject, act, adopted));
                 }
-                Action::Forward { to, keeps_local: false, .. } if to == VARYING => {
+                Action::Forward { kept: Kept::Something, .. } => {
                     self.find(
                         &code::ALIAS_TARGET_VARIES,
                         Disposition::Manual,
@@ -76,8 +76,8 @@ impl Translator<'_> {
                     );
                     failures.push(Target::Defer(PROGRAM_PENDING.into()));
                 }
-                Action::Forward { to, keeps_local, .. } => {
-                    let target = self.forward_target(to, *keeps_local, &subject, &act.origin);
+                Action::Forward { to, kept, .. } => {
+                    let target = self.forward_target(to, *kept, &subject, &act.origin);
                     is_malformed |= target.is_none();
                     targets.extend(target);
                 }
@@ -195,14 +195,20 @@ impl Translator<'_> {
     fn forward_target(
         &mut self,
         to: &BString,
-        keeps_local: bool,
+        kept: Kept,
         subject: &BString,
         origin: &Origin,
     ) -> Option<Target> {
         let address = Address::parse(to)
             .unwrap_or_else(|| Address::new(to, &self.site.control.envnoathost()));
-        if keeps_local && address.domain.is_plain() {
-            return Some(Target::SameLocal(address.domain));
+        match kept {
+            Kept::Local if address.domain.is_plain() => {
+                return Some(Target::SameLocal(address.domain));
+            }
+            Kept::Behind if address.domain.is_plain() => {
+                return Some(Target::Behind(address.local.as_bstr().into(), address.domain));
+            }
+            _ => {}
         }
         if !Self::is_writable(&address) || address.local.as_bstr().starts_with(b" ") {
             self.find(

@@ -53,9 +53,48 @@ fn no_target_names_a_made_up_address() {
         "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n\
          file {D}/.qmail-move-default\n| |forward \"$EXT@shop.example\"\n"
     ));
+    is_same(&laid, "sales-zoe@a.example");
+    is_same(&laid, "move-zoe@a.example");
+    let laid =
+        Laid::small(&format!("file {D}/.qmail-sales-default\n| |forward \"$DEFAULT-x@shop.example\"\n"));
     let (new, _) = told(&laid, "sales-zoe@a.example");
     assert!(new[0]["defer"].is_string(), "{new}");
     assert_eq!(laid.plan(&[]).code, 3);
+}
+
+/// `$DEFAULT` behind a front was an error, and mail for all of its addresses waited.
+#[test]
+fn a_forward_to_what_stands_behind_a_front_goes_there() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT\"@shop.example\n\
+         file {D}/.qmail-two-default\n| |forward \"to-$DEFAULT@shop.example\" \"$EXT@b.example\"\n\
+         file {D}/.qmail-home-default\n| |forward \"$DEFAULT@a.example\"\n\
+         file {D}/.qmail-default\n| |forward \"any-$EXT@far.example\"\n"
+    ));
+    for local in ["sales-zoe", "sales-a.b", "two-zoe", "home-nobody", "whoever"] {
+        is_same(&laid, &format!("{local}@a.example"));
+    }
+    let (new, _) = told(&laid, "two-zoe@a.example");
+    assert_eq!(new[0]["forward"], "to-zoe@shop.example", "{new}");
+    assert_eq!(laid.plan(&[]).code, 0, "{}", laid.plan(&[]).all());
+}
+
+/// What a line compares with a name was decided by a name that nobody has.
+#[test]
+fn a_name_that_a_line_asks_for_has_its_own_way() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| |if [ \"$EXT\" = spam ]; then exit 100; fi\n\
+         | | /home/vpopmail/bin/vdelivermail '' joe@a.example\n\
+         file {D}/.qmail-mx-default\n| |[ \"$EXT2\" != foo ] || exit 99\n| &eve@a.example\n\
+         file {D}/.qmail-pre-default\n| |test \"$DEFAULT\" = x.y && exit 100\n| &eve@a.example\n"
+    ));
+    for local in ["spam", "SPAM", "other", "mx-foo", "mx-bar", "pre-x.y", "pre-x"] {
+        is_same(&laid, &format!("{local}@a.example"));
+    }
+    for refused in ["spam@a.example", "pre-x.y@a.example"] {
+        let (new, _) = told(&laid, refused);
+        assert!(new[0]["reject"].is_string(), "{refused}: {new}");
+    }
 }
 
 #[test]
@@ -108,7 +147,7 @@ fn a_finding_of_another_kind_explains_no_difference() {
     // Not open to the world is no reason for going elsewhere.
     let laid = Laid::small(&format!(
         "file var/qmail/control/rcpthosts\n| mx.example\n\
-         file {D}/.qmail-sales-default\n| |forward \"$DEFAULT@shop.example\"\n"
+         file {D}/.qmail-sales-default\n| |forward \"$DEFAULT-x@shop.example\"\n"
     ));
     assert_eq!(laid.plan(&[]).code, 3);
 }

@@ -90,8 +90,18 @@ impl Tables {
                 self.patterns.add(&block, place, &command, to);
             }
             [Target::Remote] => return,
-            targets if targets.iter().any(|target| matches!(target, Target::SameLocal(_))) => {
-                let value = Self::values_with_local(targets, design);
+            targets if targets.iter().any(|target| matches!(target, Target::Behind(..))) => {
+                let prefix = match &route.pattern.local {
+                    LocalPattern::Prefix(prefix) => prefix.as_bstr(),
+                    _ => BStr::new(""),
+                };
+                let local = [replacement(prefix).as_slice(), b"$1"].concat();
+                let behind = [front.as_slice(), b"([^@\"]+)"].concat();
+                let value = Self::values_with_local(targets, &local, design);
+                self.patterns.add(&block, place, &behind, value);
+            }
+            targets if targets.iter().any(keeps_name) => {
+                let value = Self::values_with_local(targets, b"$1", design);
                 let kept = if matches!(route.pattern.local, LocalPattern::Any) {
                     b"([^@]+)".to_vec()
                 } else {
@@ -166,10 +176,14 @@ impl Tables {
         }
     }
 
-    /// The targets of a row whose first group is the local part.
-    fn values_with_local(targets: &[Target], design: &Design) -> BString {
+    /// The targets of a row that spells the local part like this; its first group is what stands
+    /// behind the front, if it has one.
+    fn values_with_local(targets: &[Target], local: &[u8], design: &Design) -> BString {
         let value = |target: &Target| match target {
-            Target::SameLocal(domain) => [b"$1@", domain.as_ref()].concat().into(),
+            Target::SameLocal(domain) => [local, b"@", domain.as_ref()].concat().into(),
+            Target::Behind(front, domain) => {
+                [replacement(front).as_slice(), b"$1@", domain.as_ref()].concat().into()
+            }
             other => replacement(&Self::values(None, std::slice::from_ref(other), design)),
         };
         let values = targets.iter().map(value).filter(|value: &BString| !value.is_empty());
@@ -201,6 +215,11 @@ impl Tables {
             );
         }
     }
+}
+
+/// Whether a target has a part of the name that was written to.
+pub(super) fn keeps_name(target: &Target) -> bool {
+    matches!(target, Target::SameLocal(_) | Target::Behind(..))
 }
 
 /// The regular expression of a front within quotes, if it needs them.

@@ -253,10 +253,11 @@ impl Tables {
             (LocalPattern::Exact(local), DomainPattern::Domain(name)) => {
                 self.add_exact(&Address::new(local, name), &route.targets, domains, design);
             }
-            // One of several targets that keeps the local part needs a pattern to keep it.
+            // A target that keeps the local part needs a pattern to keep it, unless it is the only one
+            // and keeps it whole.
             (LocalPattern::Any, DomainPattern::Domain(name))
-                if route.targets.len() == 1
-                    || !route.targets.iter().any(|to| matches!(to, Target::SameLocal(_))) =>
+                if matches!(&*route.targets, [Target::SameLocal(_)])
+                    || !route.targets.iter().any(keeps_name) =>
             {
                 self.add_catch_all(name, &route.targets, domains);
             }
@@ -357,7 +358,8 @@ impl Tables {
                 }
                 Target::ListCommand(list) => Some(address(list)),
                 Target::Discard => Some(discarding().into()),
-                Target::Remote | Target::Reject(_) | Target::Defer(_) => None,
+                // These stand alone, or only for groups.
+                Target::Behind(..) | Target::Remote | Target::Reject(_) | Target::Defer(_) => None,
             }
         };
         bstr::join(", ", targets.iter().filter_map(value)).into()
