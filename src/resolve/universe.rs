@@ -128,28 +128,50 @@ impl Resolver<'_> {
         [prepend.as_slice(), b"-"].concat().into()
     }
 
-    /// Names by `users/cdb`: exact ones, and those of the homes that its prefixes lead to.
-    fn add_assigned(&self, start: &BStr, host: Option<&DomainName>, names: &mut Names) {
+    /// The names of a virtual domain that `users/cdb` has records of their own for.
+    pub fn assigned(&self, domain: &DomainName) -> Names {
+        let mut names = Names::default();
+        let start = self.prepended(domain.as_bstr());
+        self.add_records(start.as_bstr(), Some(domain), &mut names, |front| !front.is_empty());
+        names
+    }
+
+    /// Names by the records of `users/cdb` that begin like this: exact ones, and those of the homes
+    /// that its prefixes lead to.
+    fn add_records(
+        &self,
+        start: &BStr,
+        host: Option<&DomainName>,
+        names: &mut Names,
+        is_meant: impl Fn(&BStr) -> bool,
+    ) {
         let Some(assignments) = &self.site.assignments else {
             return;
         };
         let exact = behind(&assignments.exact, start).map(|(name, _)| name);
         names.exact.extend(exact.filter(|name| !name.is_empty()).map(LocalPart::new));
-        let lower = |pre: &BString| BString::from(pre.to_ascii_lowercase());
-        for (front, record) in behind(&assignments.wild, start) {
-            // In the local domains every virtual address has an inner form, DOMAIN-user: it is how
-            // qmail writes the address to itself, and nobody else does.
-            if start.is_empty() && self.is_inner_form(front) {
-                continue;
-            }
+        for (front, record) in behind(&assignments.wild, start).filter(|(front, _)| is_meant(front))
+        {
             if !front.is_empty() {
                 names.prefixes.insert(front.into());
             }
-            self.add_home(&record.home, &record.dash, &lower(&record.pre), front, host, names);
+            let pre = record.pre.to_ascii_lowercase();
+            self.add_home(&record.home, &record.dash, &pre, front, host, names);
         }
+    }
+
+    /// Names by `users/cdb`.
+    fn add_assigned(&self, start: &BStr, host: Option<&DomainName>, names: &mut Names) {
+        // In the local domains every virtual address has an inner form, DOMAIN-user: it is how
+        // qmail writes the address to itself, and nobody else does.
+        let is_meant = |front: &BStr| !(start.is_empty() && self.is_inner_form(front));
+        self.add_records(start, host, names, is_meant);
+        let Some(assignments) = &self.site.assignments else {
+            return;
+        };
         for (front, rest) in (0..start.len()).filter_map(|end| start.split_at_checked(end)) {
             if let Some(record) = assignments.wild.get(front.as_bstr()) {
-                let pre = [lower(&record.pre).as_slice(), rest].concat();
+                let pre = [record.pre.to_ascii_lowercase().as_slice(), rest].concat();
                 self.add_home(&record.home, &record.dash, &pre, BStr::new(""), host, names);
             }
         }
@@ -221,6 +243,17 @@ impl Resolver<'_> {
                 names.prefixes.extend(rest.and_then(|rest| full(rest).into_iter().next()));
             } else if !rest.is_empty() || !front.is_empty() {
                 names.exact.extend(full(rest).into_iter().map(LocalPart::new));
+            }
+        }
+        // What a line asks for may be the whole name, or what stands behind the file's front.
+        for (key, text) in self.compared.get(home).into_iter().flatten() {
+            let file =
+                key.strip_prefix(begin.as_bytes()).and_then(|it| it.strip_suffix(b"default"));
+            let Some(rest) = file else { continue };
+            let behind = [rest.replace(":", ".").as_slice(), text.as_slice()].concat();
+            for name in [behind.as_slice(), text.as_slice()] {
+                let name = [front.as_bytes(), name].concat().to_ascii_lowercase();
+                names.exact.insert(LocalPart::new(name));
             }
         }
         let handing = |by_home: &BTreeMap<&RelPath, Vec<&BString>>| {

@@ -3,7 +3,7 @@
 
 use super::Translator;
 use super::programs::PROGRAM_PENDING;
-use super::routes::{exact, subject};
+use super::routes::subject;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role};
 use crate::model::{Address, DomainName, LocalPart, Origin, shown};
@@ -168,8 +168,9 @@ impl Translator<'_> {
         domain.zip(account).is_some_and(|(domain, name)| domain.account(&name).is_some())
     }
 
-    /// What is done with an address may depend on its domain: an entry of `virtualdomains` for it
-    /// alone, a program that is told `$LOCAL`. Its namesakes in alias domains would share its way.
+    /// What is done with an address may depend on its domain: a record of `users/cdb` or an entry of
+    /// `virtualdomains` for it alone, a program that is told `$LOCAL`. Its namesakes in alias domains
+    /// would share its way.
     pub(super) fn ask_in_alias_domains(&self, asked: &mut Asked) {
         let mut aliases: BTreeMap<&DomainName, Vec<&DomainName>> = BTreeMap::new();
         for (pattern, domain) in &self.design.domains {
@@ -177,21 +178,55 @@ impl Translator<'_> {
                 aliases.entry(real).or_default().push(name);
             }
         }
-        let mut namesakes = Vec::new();
-        for (pattern, acts) in &asked.0 {
-            let Some(address) = exact(pattern) else { continue };
-            for alias in aliases.get(&address.domain).into_iter().flatten() {
-                let namesake = Address::new(&address.local, alias).to_bytes();
-                let own = self.rules.hop(namesake.as_bstr()).actions;
-                let has_entry = self.site.control.virtual_domains.contains_key(namesake.as_bstr());
-                if !has_entry && !same_effects(acts, &own) {
-                    let domain = DomainPattern::Domain((*alias).clone());
-                    namesakes.push((Pattern { domain, local: pattern.local.clone() }, own));
+        let mut namesakes: BTreeMap<Pattern, Vec<Act>> = BTreeMap::new();
+        let mut compare = |local: &LocalPattern, acts: &[Act], alias: &DomainName| {
+            if let Some(own) = self.acts(local, alias).filter(|own| !same_effects(acts, own)) {
+                let domain = DomainPattern::Domain(alias.clone());
+                namesakes.insert(Pattern { domain, local: local.clone() }, own);
+            }
+        };
+        for (Pattern { domain, local }, acts) in &asked.0 {
+            let DomainPattern::Domain(real) = domain else { continue };
+            for alias in aliases.get(real).into_iter().flatten() {
+                compare(local, acts, alias);
+            }
+        }
+        let pairs = aliases.iter().flat_map(|(real, all)| all.iter().map(move |it| (*real, *it)));
+        for (real, alias) in pairs.filter(|(_, alias)| !self.rules.is_local(alias)) {
+            let names = self.rules.assigned(alias);
+            let exact = names.exact.into_iter().map(LocalPattern::Exact);
+            for local in exact.chain(names.prefixes.into_iter().map(LocalPattern::Prefix)) {
+                if let Some(acts) = self.acts(&local, real) {
+                    compare(&local, &acts, alias);
                 }
             }
         }
         for (pattern, acts) in namesakes {
             asked.push(pattern, acts);
+        }
+    }
+
+    /// What is done with an address, or with those behind a front; nothing where it has an entry of its
+    /// own or cannot be written.
+    fn acts(&self, local: &LocalPattern, domain: &DomainName) -> Option<Vec<Act>> {
+        let ask = |address: &Address| self.rules.hop(address.to_bytes().as_bstr()).actions;
+        match local {
+            LocalPattern::Exact(local) => {
+                let address = Address::new(local, domain);
+                let entries = &self.site.control.virtual_domains;
+                let has_entry = entries.contains_key(address.to_bytes().as_bstr());
+                (!has_entry && Self::is_writable(&address)).then(|| ask(&address))
+            }
+            LocalPattern::Prefix(front) => {
+                let with = |probe: &str| {
+                    Address::new([front.as_slice(), probe.as_bytes()].concat(), domain)
+                };
+                let address = with(PROBE);
+                let own = address.local.as_ref();
+                let is_writable = Self::is_writable(&address);
+                is_writable.then(|| generalized(ask(&address), &ask(&with(OTHER_PROBE)), own))
+            }
+            LocalPattern::Odd | LocalPattern::Any => None,
         }
     }
 

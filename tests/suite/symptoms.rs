@@ -55,8 +55,9 @@ fn no_target_names_a_made_up_address() {
     ));
     is_same(&laid, "sales-zoe@a.example");
     is_same(&laid, "move-zoe@a.example");
-    let laid =
-        Laid::small(&format!("file {D}/.qmail-sales-default\n| |forward \"$DEFAULT-x@shop.example\"\n"));
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-sales-default\n| |forward \"$DEFAULT-x@shop.example\"\n"
+    ));
     let (new, _) = told(&laid, "sales-zoe@a.example");
     assert!(new[0]["defer"].is_string(), "{new}");
     assert_eq!(laid.plan(&[]).code, 3);
@@ -573,7 +574,10 @@ fn a_folder_under_two_names_is_one_domain_and_its_alias() {
         record.replace("+a.example-:a.", "+d.example-:b."),
     );
     let manifest = SMALL
-        .replace("| a.example:a", "| b.example:b.example\n| c.example:c.example\n| d.example:d.example\n| a.example:a")
+        .replace(
+            "| a.example:a",
+            "| b.example:b.example\n| c.example:c.example\n| d.example:d.example\n| a.example:a",
+        )
         .replace(record, &format!("{record}{more}"));
     let laid = Laid::new(
         &format!(
@@ -629,6 +633,34 @@ fn an_account_without_a_domain_keeps_its_password_and_mail() {
     assert!(read("etc/dovecot/unqmail/deny-pop3").contains("solo@mx.example"));
     assert!(laid.target.join("var/vmail/mx.example/solo/Maildir/cur/1.a:2,S").exists());
     assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
+}
+
+/// A record of `users/cdb` for some names of an alias domain was not seen.
+#[test]
+fn a_record_for_a_name_in_an_alias_domain_counts_there_alone() {
+    let record = "| +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n";
+    let own = "| =al.example-joe:joe:1001:1001:/home/joe:-:own:\n\
+        | +al.example-vip-:joe:1001:1001:/home/joe:-:vip-:\n";
+    let manifest = SMALL
+        .replace("| a.example:a", "| al.example:al.example\n| a.example:a")
+        .replace(record, &format!("{own}{record}{}", record.replace("+a.", "+al.")));
+    let laid = Laid::new(
+        &format!(
+            "{manifest}owner 1001:1001\nfile home/joe/.qmail-own\n| far@remote.example\n\
+             file home/joe/.qmail-vip-default\n| far2@remote.example\n\
+             file home/joe/.qmail-vip-one\n| far3@remote.example\n\
+             owner 89:89\nfile {D}/.qmail-vip-two\n| &eve@a.example\n\
+             file {D}/.qmail-vip-default\n| &joe@a.example\n"
+        ),
+        "",
+    );
+    for local in ["joe", "eve", "vip-one", "vip-two", "vip-three", "nobody"] {
+        is_same(&laid, &format!("{local}@al.example"));
+        is_same(&laid, &format!("{local}@a.example"));
+    }
+    let (new, _) = told(&laid, "joe@al.example");
+    assert_eq!(new[0]["forward"], "far@remote.example", "{new}");
+    assert_eq!(laid.plan(&[]).code, 0, "{}", laid.plan(&[]).all());
 }
 
 /// Mail for a host that begins with TLS was sent to it without.

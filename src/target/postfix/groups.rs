@@ -5,8 +5,10 @@ use super::escape::{address, local_part, odd_names, regexp, replacement, reply};
 use super::rows::{Block, Place};
 use super::tables::{LMTP, Tables, permanent, temporary};
 use crate::model::DomainName;
-use crate::model::design::{Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Route, Target};
-use bstr::{BString, ByteSlice as _};
+use crate::model::design::{
+    Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Pattern, Route, Target,
+};
+use bstr::{BStr, BString, ByteSlice as _};
 
 /// A refused group within which some addresses are not refused.
 pub(super) enum Spared<'a> {
@@ -49,8 +51,14 @@ impl Tables {
         };
         // With its quotes, if it has any.
         let kept = [b"(\"?".as_slice(), &front, b"[^@]*)"].concat();
-        let aliases: Vec<Block> =
-            names.iter().map(|name| Block::new(regexp(name.as_ref()))).collect();
+        // What an alias domain does otherwise has a route of its own.
+        let has_own = |name: &DomainName| {
+            let domain = DomainPattern::Domain(name.clone());
+            let own = Pattern { domain, local: route.pattern.local.clone() };
+            design.routes.binary_search_by(|route| route.pattern.cmp(&own)).is_ok()
+        };
+        let aliases = names.iter().filter(|name| !has_own(name));
+        let aliases: Vec<Block> = aliases.map(|name| Block::new(regexp(name.as_ref()))).collect();
         match &*route.targets {
             [Target::Reject(text)] => {
                 let text = permanent(&reply(text));
