@@ -2,6 +2,7 @@
 
 use super::{Database, Error};
 use crate::model::sheet::{Column, Form, Kind, Sheet, escape, values};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// The prints of the rows that were written, by table and key.
@@ -75,7 +76,8 @@ pub fn load(database: &mut dyn Database, tables: &[Sheet]) -> Result<Loaded, Err
     let mut stale = Vec::new();
     for sheet in tables {
         let there = database.lines(sheet.form)?;
-        let changes = Changes::of(sheet, &there, &mut prints, &mut loaded.kept);
+        let changes =
+            Changes::of(sheet, &there, |key| database.folded(key), &mut prints, &mut loaded.kept);
         database.insert(sheet.form, &changes.new)?;
         database.update(sheet.form, &changes.other)?;
         let rows = |lines: &[&str]| -> Vec<String> {
@@ -116,13 +118,14 @@ impl<'l> Changes<'l> {
     fn of(
         sheet: &'l Sheet,
         there: &'l [String],
+        folded: impl Fn(&'l str) -> Cow<'l, str>,
         prints: &mut HashMap<(String, String), &str>,
         kept: &mut Vec<Kept>,
     ) -> Self {
         let mut changes = Self::default();
         let table = sheet.form.table;
-        let mut found: BTreeMap<&str, &'l str> =
-            there.iter().map(|line| (sheet.key(line), line.as_str())).collect();
+        let mut found: BTreeMap<Cow<'l, str>, &'l str> =
+            there.iter().map(|line| (folded(sheet.key(line)), line.as_str())).collect();
         let mut keep = |key: &str, why: Why| {
             let key = values(key).collect::<Vec<_>>().join(" ");
             kept.push(Kept { table, key, why });
@@ -150,9 +153,9 @@ impl<'l> Changes<'l> {
         }
         // What is left was written once, and the old server has it no more.
         for (key, line) in found {
-            match prints.remove(&(table.to_owned(), key.to_owned())) {
+            match prints.remove(&(table.to_owned(), key.clone().into_owned())) {
                 Some(noted) if print(line) == noted => changes.gone.push(line),
-                Some(_) => keep(key, Why::Conflicting),
+                Some(_) => keep(&key, Why::Conflicting),
                 None => {}
             }
         }

@@ -20,6 +20,7 @@ use crate::model::RelPath;
 use crate::model::connection::{Connection, Server};
 use crate::model::sheet::{Form, Sheet};
 use statement::ValuePlace;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ pub trait Database {
     /// # Errors
     /// Where the database refuses.
     fn lines(&mut self, form: &Form) -> Result<Vec<String>, Error>;
+    /// What stands for all keys that the database takes for the same one.
+    fn folded<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        key.into()
+    }
     /// How the place of a value is written in a statement.
     fn place(&self) -> ValuePlace;
     /// Runs a statement for each row.

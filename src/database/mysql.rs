@@ -6,6 +6,7 @@ use crate::model::connection::Connection;
 use crate::model::sheet::{Form, escape};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, OptsBuilder, Params, Row, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -117,6 +118,15 @@ impl Database for Mysql {
         let mut lines = read.map_err(|error| refused("be read", &error))?;
         lines.sort_unstable();
         Ok(lines)
+    }
+
+    /// The tables' collation knows no case and no blanks at the end; we write neither.
+    fn folded<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        let key = key.trim_end_matches(' ');
+        if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return key.to_ascii_lowercase().into();
+        }
+        key.into()
     }
 
     fn place(&self) -> ValuePlace {

@@ -161,7 +161,7 @@ impl Draft {
             column.write(field, self.texts, &mut line)?;
         }
         let key = if self.form.keys < fields.len() { key } else { line.clone() };
-        match self.rows.entry(key.to_lowercase()) {
+        match self.rows.entry(key.to_ascii_lowercase()) {
             std::collections::btree_map::Entry::Occupied(_) => Err(Unfit::Twice),
             std::collections::btree_map::Entry::Vacant(free) => {
                 free.insert(line);
