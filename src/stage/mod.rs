@@ -47,15 +47,19 @@ const NEEDED: &[(&str, &str)] = &[
     ("/usr/sbin/ip", "iproute2"),
 ];
 
-/// The same for a target that has a file: it, the program and its package.
-const NEEDED_FOR: &[(&str, &str, &str)] = &[
-    ("etc/postfix/unqmail/sympa-word", "/usr/lib/sympa/bin/queue", "sympa"),
-    (SQLITE, "/usr/lib/postfix/postfix-sqlite.so", "postfix-sqlite"),
-    (SQLITE, "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so", "dovecot-sqlite"),
+/// The same for a target that has a file with a text in it: both, the program and its package.
+const NEEDED_FOR: &[(&str, &str, &str, &str)] = &[
+    ("etc/postfix/unqmail/sympa-word", "", "/usr/lib/sympa/bin/queue", "sympa"),
+    (MAIN, "sqlite:", "/usr/lib/postfix/postfix-sqlite.so", "postfix-sqlite"),
+    (MAIN, "sqlite:", "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so", "dovecot-sqlite"),
+    (MAIN, "pgsql:", "/usr/lib/postfix/postfix-pgsql.so", "postfix-pgsql"),
+    (MAIN, "pgsql:", "/usr/lib/dovecot/modules/auth/libdriver_pgsql.so", "dovecot-pgsql"),
+    (MAIN, "mysql:", "/usr/lib/postfix/postfix-mysql.so", "postfix-mysql"),
+    (MAIN, "mysql:", "/usr/lib/dovecot/modules/auth/libdriver_mysql.so", "dovecot-mysql"),
 ];
 
-/// A database of accounts.
-const SQLITE: &str = "var/lib/unqmail-accounts/accounts.sqlite";
+/// Postfix's settings.
+const MAIN: &str = "etc/postfix/main.cf";
 
 /// Servers that run on a target.
 #[derive(Debug)]
@@ -109,8 +113,9 @@ impl Stage {
     /// Without root, where a server is not installed, or where one does not start.
     pub fn start(target: &Path) -> Result<Self, Error> {
         Self::can_be_set()?;
-        for (file, path, package) in NEEDED_FOR {
-            if rustix::fs::stat(target.join(file)).is_ok() && rustix::fs::stat(*path).is_err() {
+        for (file, text, path, package) in NEEDED_FOR {
+            let said = crate::fsys::read_text(&target.join(file));
+            if said.is_ok_and(|said| said.contains(text)) && rustix::fs::stat(*path).is_err() {
                 return Err(Error::Missing(path, package));
             }
         }
