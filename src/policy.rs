@@ -121,6 +121,10 @@ pub struct Database {
     pub server: Option<Connection>,
 }
 
+/// What is said of a connection that is to be encrypted: it never is without a word.
+const NO_TLS: &str = "it asks for TLS, which is not supported: name a socket, or a server on this host \
+    or reached by a tunnel";
+
 /// The file that `[database] connection` names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -283,6 +287,10 @@ impl Database {
     /// Names what is missing or wrong, and no value.
     pub fn read(&mut self, text: &str, server: connection::Server) -> Result<(), &'static str> {
         // The parser's own message would show the line, and with it the password.
+        let is_of_tls = |key: &String| ["ssl", "tls"].iter().any(|front| key.starts_with(front));
+        if text.parse::<toml::Table>().is_ok_and(|table| table.keys().any(is_of_tls)) {
+            return Err(NO_TLS);
+        }
         let Server { host, port, name, user, password } = toml::from_str(text)
             .map_err(|_| "it must have host, name and user, and may have port and password")?;
         let port = port.unwrap_or(server.usual_port());
@@ -354,6 +362,8 @@ mod tests {
             "host = '/run/mysqld/mysqld.sock'\nname = 'mail'\nuser = 'mail'\npassword = 'abc'\n";
         assert_eq!(database.read(good, Server::Mysql), Ok(()));
         assert!(!format!("{database:?}").contains("abc"));
+        let with_tls = format!("{good}sslmode = 'require'\n");
+        assert!(database.read(&with_tls, Server::Mysql).unwrap_err().contains("TLS"));
         for bad in
             ["password = 'abc'", "host = 'a b'\nport = 1\nname = 'x'\nuser = 'y'", "host = 1"]
         {
