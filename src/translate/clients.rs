@@ -81,21 +81,26 @@ impl Translator<'_> {
                 let usual = HARMLESS.iter().any(|known| name == known)
                     || is_for_spam(name.as_bstr(), value.as_bstr());
                 if !usual || (name == "RELAYCLIENT" && !value.is_empty()) {
-                    found.push((
-                        rule.origin.clone(),
-                        format!("{}=\"{}\"", shown(name), shown(value)),
-                    ));
+                    let setting = format!("{}=\"{}\"", shown(name), shown(value));
+                    // rblsmtpd(1): a text is what such a client gets, for each of its messages.
+                    let refuses = name == "RBLSMTPD" && !value.is_empty();
+                    found.push((rule.origin.clone(), setting, refuses));
                 }
             }
         }
-        for (origin, setting) in found {
+        for (origin, setting, refuses) in found {
+            let effect = if refuses {
+                "rblsmtpd takes no mail from them; the new server does"
+            } else {
+                "the new server treats these clients like all others in this respect"
+            };
             self.find(
                 &code::SITE_CLIENT_VARIABLE_DROPPED,
                 Disposition::Dropped,
                 &origin,
                 "tcp.smtp",
                 format!("{setting} is set for some clients"),
-                "the new server treats these clients like all others in this respect",
+                effect,
             );
         }
     }

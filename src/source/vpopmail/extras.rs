@@ -25,6 +25,13 @@ const EXTRAS: &[Extra] = &[
         "the new server asks them to log in; accounts last used from such an address are named here",
     ),
     (
+        "ip_alias_map",
+        &code::SITE_SETTING_DROPPED,
+        Disposition::Dropped,
+        "the domain of logins without one depends on the address that a client connects to",
+        "on the new server all of them get the default domain",
+    ),
+    (
         "onchange",
         &code::SITE_VPOPMAIL_HOOK,
         Disposition::Dropped,
