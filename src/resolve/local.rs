@@ -172,9 +172,10 @@ pub(super) fn choose<'h>(
     choose_of(|name| home.files.get(name).filter(|file| !file.is_row), dash, extension)
 }
 
-/// The same of what a database has.
+/// The same of what a database has, where `default` alone is a name like others.
 pub(super) fn choose_row<'h>(home: &'h Home, extension: &[u8]) -> Option<&'h DotQmail> {
-    let get = |name: &BStr| home.files.get(name).filter(|file| file.is_row);
+    let is_meant = |name: &BStr| name != "-default" || extension == b"default";
+    let get = |name: &BStr| home.files.get(name).filter(|file| file.is_row && is_meant(name));
     choose_of(get, b"-", extension).map(|(row, _)| row)
 }
 

@@ -1,5 +1,7 @@
 //! SQL text of `mysqldump` or `pg_dump`: the rows of its tables, whoever wants them.
 
+use crate::finding::{Disposition, Finding, code};
+use crate::model::Origin;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 
@@ -61,9 +63,11 @@ pub(super) fn is_sql(text: &[u8]) -> bool {
     })
 }
 
-/// Reads a dump to its end, which may come anywhere.
-pub(super) fn read(text: &[u8], tables: &mut impl Tables) {
-    let mut sql = Sql { rest: text, line: 1 };
+/// Reads a dump to its end, which may come anywhere; tells whether it comes between two statements.
+pub(super) fn read(text: &[u8], tables: &mut impl Tables) -> bool {
+    // A server of PostgreSQL has backslashes in strings as they are.
+    let escapes = !text.contains_str("standard_conforming_strings = on");
+    let mut sql = Sql { rest: text, line: 1, escapes, is_cut: false };
     let mut made: BTreeMap<BString, Vec<BString>> = BTreeMap::new();
     while let Some((token, _)) = sql.token() {
         let Token::Word(word) = token else { continue };
@@ -71,20 +75,44 @@ pub(super) fn read(text: &[u8], tables: &mut impl Tables) {
         if ![b"INSERT".as_slice(), b"REPLACE", b"COPY", b"CREATE"].contains(&word.as_slice()) {
             continue;
         }
-        let Some(name) = sql.name().filter(|name| tables.wants(name.as_bstr())) else { continue };
+        let Some(name) = sql.name() else { continue };
+        // Rows that nobody wants are passed over like others: they may look like statements.
+        let is_wanted = tables.wants(name.as_bstr());
         let known = made.get(&name).cloned().unwrap_or_default();
+        let take = |row: &Row<'_>| {
+            if is_wanted {
+                tables.take(name.as_bstr(), row);
+            }
+        };
         match word.as_slice() {
             b"CREATE" => drop(made.insert(name, sql.columns())),
-            b"COPY" => sql.copy(&name, known, tables),
-            _ => sql.insert(&name, known, tables),
+            b"COPY" => sql.copy(known, take),
+            _ => sql.insert(known, take),
         }
     }
+    !sql.is_cut
+}
+
+/// The error finding for a dump that ends within a statement.
+pub(super) fn cut(file: &Origin) -> Finding {
+    Finding::new(
+        &code::FILE_DAMAGED,
+        Disposition::Manual,
+        file.clone(),
+        file.file.as_bstr(),
+        "the dump ends within a statement",
+        "what stood behind it is not carried over",
+    )
 }
 
 /// SQL text, as far as it was read.
 struct Sql<'a> {
     rest: &'a [u8],
     line: u32,
+    /// A backslash in a string is not itself.
+    escapes: bool,
+    /// It ended within a statement.
+    is_cut: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +129,7 @@ impl<'a> Sql<'a> {
     /// The name of a table; words such as `INTO` and a schema may be in front.
     fn name(&mut self) -> Option<BString> {
         loop {
-            let name = match self.token()?.0 {
+            let name = match self.next()?.0 {
                 Token::Word(word) if is_in(BEFORE_NAMES, word) => continue,
                 Token::Word(word) => BString::from(word),
                 Token::Text(text) => text,
@@ -117,7 +145,7 @@ impl<'a> Sql<'a> {
     /// The columns of `CREATE TABLE`: the first word of each part between its parentheses.
     fn columns(&mut self) -> Vec<BString> {
         let (mut columns, mut depth, mut is_first) = (Vec::new(), 0_u32, false);
-        while let Some((token, _)) = self.token() {
+        while let Some((token, _)) = self.next() {
             match token {
                 Token::Sign(b';') => break,
                 Token::Sign(b'(') => {
@@ -145,7 +173,7 @@ impl<'a> Sql<'a> {
     fn names_before(&mut self, end: &str) -> Option<Vec<BString>> {
         let mut names = Vec::new();
         loop {
-            match self.token()?.0 {
+            match self.next()?.0 {
                 Token::Sign(b';') => return None,
                 Token::Word(word) if word.eq_ignore_ascii_case(end.as_bytes()) => {
                     return Some(names);
@@ -159,11 +187,11 @@ impl<'a> Sql<'a> {
 
     /// Rows of `VALUES (…),(…);`. Of what stands between two commas the last counts: a word such as
     /// `_binary` may be in front.
-    fn insert(&mut self, table: &BString, known: Vec<BString>, tables: &mut impl Tables) {
+    fn insert(&mut self, known: Vec<BString>, mut take: impl FnMut(&Row<'_>)) {
         let Some(names) = self.names_before("VALUES") else { return };
         let columns = if names.is_empty() { known } else { names };
         let (mut fields, mut field, mut depth) = (Vec::new(), BString::default(), 0_u32);
-        while let Some((token, line)) = self.token() {
+        while let Some((token, line)) = self.next() {
             match token {
                 Token::Sign(b';') => break,
                 Token::Sign(b'(') => {
@@ -178,8 +206,7 @@ impl<'a> Sql<'a> {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
                         fields.push(std::mem::take(&mut field));
-                        let row = Row { columns: &columns, fields: &fields, line };
-                        tables.take(table.as_bstr(), &row);
+                        take(&Row { columns: &columns, fields: &fields, line });
                     }
                 }
                 Token::Sign(b'-') => field = "-".into(),
@@ -196,15 +223,29 @@ impl<'a> Sql<'a> {
     }
 
     /// Rows of `COPY … FROM stdin;`, up to a line `\.`.
-    fn copy(&mut self, table: &BString, known: Vec<BString>, tables: &mut impl Tables) {
+    fn copy(&mut self, known: Vec<BString>, mut take: impl FnMut(&Row<'_>)) {
         let Some(names) = self.names_before("FROM") else { return };
         let columns = if names.is_empty() { known } else { names };
-        while self.token().is_some_and(|(token, _)| token != Token::Sign(b';')) {}
+        while self.next().is_some_and(|(token, _)| token != Token::Sign(b';')) {}
         let _end = self.line();
-        while let Some((text, line)) = self.line().filter(|(text, _)| *text != b"\\.") {
+        loop {
+            let Some((text, line)) = self.line() else {
+                self.is_cut = true;
+                return;
+            };
+            if text == b"\\." {
+                return;
+            }
             let fields: Vec<BString> = text.split_str("\t").map(unescaped).collect();
-            tables.take(table.as_bstr(), &Row { columns: &columns, fields: &fields, line });
+            take(&Row { columns: &columns, fields: &fields, line });
         }
+    }
+
+    /// The next token of a statement, which is cut where there is none.
+    fn next(&mut self) -> Option<(Token<'a>, u32)> {
+        let token = self.token();
+        self.is_cut |= token.is_none();
+        token
     }
 
     /// The next token and its line; comments are passed over.
@@ -234,22 +275,28 @@ impl<'a> Sql<'a> {
     /// What stands between quotes; a quote twice, or behind a backslash, is one of its bytes.
     fn text(&mut self, quote: u8) -> BString {
         self.take(1);
+        let escapes = self.escapes && quote == b'\'';
         let mut text = BString::default();
         while let &[byte, ref behind @ ..] = self.rest {
             match behind.first() {
-                Some(&next) if byte == b'\\' || (byte == quote && next == quote) => {
+                Some(&next) if escapes && byte == b'\\' => {
                     self.take(2);
-                    text.push(if byte == b'\\' { escape(next) } else { next });
+                    text.push(escape(next));
+                }
+                Some(&next) if byte == quote && next == quote => {
+                    self.take(2);
+                    text.push(quote);
                 }
                 _ => {
                     self.take(1);
                     if byte == quote {
-                        break;
+                        return text;
                     }
                     text.push(byte);
                 }
             }
         }
+        self.is_cut = true;
         text
     }
 
@@ -330,10 +377,35 @@ mod tests {
             INSERT INTO `t` VALUES (-7,_binary 'y\\'z;'),(NULL,NULL);\n\
             REPLACE INTO db.t (a, b) VALUES (now(),'c');\n\
             COPY public.t (a, b) FROM stdin;\n\\N\td\\\\\n\\.\n";
-        read(text.as_bytes(), &mut told);
+        assert!(read(text.as_bytes(), &mut told));
         assert_eq!(
             told.0,
             ["1 1|x b=x", "3 -7|y'z; b=-7", "3 | b=", "4 now|c b=c", "6 |d\\ b=d\\"]
         );
+    }
+
+    #[test]
+    fn rows_that_nobody_wants_hide_none_that_are_wanted() {
+        let mut told = Told(Vec::new());
+        let text = "SET standard_conforming_strings = on;\n\
+            CREATE TABLE public.u (copy text, insert text);\n\
+            COPY public.u (copy) FROM stdin;\nO'Neil\nINSERT INTO t VALUES (1,2);\n\\.\n\
+            INSERT INTO public.u VALUES ('C:\\', 'it''s');\n\
+            INSERT INTO public.t VALUES ('a\\', 'b');\n";
+        assert!(read(text.as_bytes(), &mut told));
+        assert_eq!(told.0, ["8 a\\|b b=b"]);
+    }
+
+    #[test]
+    fn a_dump_that_ends_within_a_statement_is_cut() {
+        let whole = "CREATE TABLE t (a int, b int);\nINSERT INTO t VALUES (1,'x');\n\
+            COPY t (a, b) FROM stdin;\n1\t2\n\\.\n-- end\n";
+        let is_cut = |end: usize| !read(&whole.as_bytes()[..end], &mut Told(Vec::new()));
+        let statements = [whole.find(";\n"), whole.find(";\nCOPY")];
+        assert!(!is_cut(whole.len()));
+        for end in statements.map(Option::unwrap) {
+            assert!(is_cut(end - 1), "{end}");
+        }
+        assert!(is_cut(whole.find("'x").unwrap() + 2) && is_cut(whole.find("\\.").unwrap()));
     }
 }

@@ -7,14 +7,21 @@ const HASH: &str = "$1$larch001$zAMYfZwqsSw9y8cWx232D.";
 
 /// A site without vpasswd, and a dump of its database beside it.
 fn with_dump(more: &str, dump: &str) -> Laid {
+    laid(&format!("{}{more}", without_vpasswd()), dump)
+}
+
+fn without_vpasswd() -> String {
     let from = SMALL.find("file home/vpopmail/domains/a.example/vpasswd").unwrap();
     let to = SMALL.find("dir home/vpopmail/domains/a.example/joe/Maildir/new").unwrap();
-    let manifest = format!(
-        "{}{}file home/vpopmail/etc/vpopmail.mysql\n| localhost|0|vpopmail|secret|vpopmail\n{more}",
+    format!(
+        "{}{}file home/vpopmail/etc/vpopmail.mysql\n| localhost|0|vpopmail|secret|vpopmail\n",
         &SMALL[..from],
         &SMALL[to..]
-    );
-    let laid = Laid::new(&manifest, "");
+    )
+}
+
+fn laid(manifest: &str, dump: &str) -> Laid {
+    let laid = Laid::new(manifest, "");
     let path = laid.folder.path().join("vpopmail.sql");
     std::fs::write(&path, dump).unwrap();
     std::fs::write(&laid.config, format!("[old]\ndump = '{}'\n", path.display())).unwrap();
@@ -57,8 +64,8 @@ fn accounts_aliases_and_limits_of_a_dump_are_those_of_the_domain() {
             .map(|it| it["line"].as_u64().unwrap())
             .collect::<Vec<_>>()
     };
-    assert_eq!(told("password-clear-dropped"), [13]);
-    assert_eq!(told("alias-unreachable"), [18], "the .qmail file of the same name counts");
+    assert_eq!(told("password-clear-dropped"), [14]);
+    assert_eq!(told("alias-unreachable"), [19], "the .qmail file of the same name counts");
     assert!(told("site-database-unread").is_empty() && told("domain-backend-unread").is_empty());
     let goes = |address: &str| {
         let ran = laid.explain(&[address, "--format", "json"]).json();
@@ -77,7 +84,7 @@ fn accounts_aliases_and_limits_of_a_dump_are_those_of_the_domain() {
     assert!(!users.contains("sesame"));
     let denied = |what: &str| read(&laid.target.join(format!("etc/dovecot/unqmail/deny-{what}")));
     assert!(denied("imap").contains("eve@a.example") && denied("pop3").contains("joe@a.example"));
-    assert!(!laid.target.join("etc/dovecot/unqmail/deny-smtp").exists());
+    assert!(!denied("smtp").contains("a.example"));
     assert!(laid.target.join("var/vmail/a.example/joe/Maildir/cur/1.a:2,S").exists());
 }
 
@@ -104,4 +111,57 @@ fn a_dump_that_is_not_there_is_an_error_and_a_vpasswd_beside_one_is_old() {
     let old = format!("file {}/vpasswd\n| kim:{HASH}:1:0:Kim:{D}/kim:NOQUOTA\n", &D[1..]);
     let plan = with_dump(&old, &mysql()).plan(&["--format", "json"]);
     assert!(plan.stdout.contains("account-stale") && plan.stdout.contains("kim@a.example"));
+}
+
+#[test]
+fn a_dump_that_is_cut_or_no_sql_is_told() {
+    let whole = mysql();
+    let cut = &whole[..whole.find(",'NOQUOTA',NULL").unwrap()];
+    for (dump, code) in
+        [(cut, "file-damaged"), ("PGDMP\u{1}\u{e}", "file-unreadable"), ("", "file-unreadable")]
+    {
+        let plan = with_dump("", dump).plan(&["--format", "json"]);
+        assert!(plan.code == 3 && plan.stdout.contains(code), "{}", plan.all());
+    }
+    let plan = with_dump("", "CREATE TABLE valias (alias text);\n").plan(&["--format", "json"]);
+    for code in ["site-database-unread", "domain-backend-unread"] {
+        assert!(plan.stdout.contains(code), "{}", plan.all());
+    }
+}
+
+#[test]
+fn rows_of_domains_that_users_cdb_does_not_name_are_told() {
+    let row = "('old','former.example','x',0,0,'','/home/vpopmail/domains/former.example/old','NOQUOTA',NULL)";
+    let dump = format!(
+        "{}INSERT INTO `vpopmail` VALUES {row},('','a.example','x',0,0,'','','',NULL);\n\
+         INSERT INTO valias VALUES ('x','other.example','&joe@a.example');\n",
+        mysql()
+    );
+    let plan = with_dump("", &dump).plan(&["--format", "json"]);
+    assert_eq!(plan.code, 3, "{}", plan.all());
+    let told = |code: &str, subject: &str| {
+        let plan = plan.json();
+        let mut findings = plan["findings"].as_array().unwrap().iter();
+        findings.any(|it| it["code"] == code && it["subject"].as_str().unwrap().contains(subject))
+    };
+    assert!(told("domain-unassigned", "@former.example"), "{}", plan.all());
+    assert!(told("domain-unassigned", "@other.example"), "{}", plan.all());
+    assert!(told("account-line-malformed", "vpopmail.sql"), "{}", plan.all());
+}
+
+/// Where a database has the accounts, a folder under two names is two domains.
+#[test]
+fn domains_of_one_folder_have_the_accounts_that_the_database_has_for_them() {
+    let record = "| +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n";
+    let dump = format!(
+        "{}INSERT INTO `vpopmail` VALUES ('kim','b.example','{HASH}',0,0,'','{D}/kim','NOQUOTA',NULL);\n",
+        mysql()
+    );
+    let more = record.replace("a.example-:a.", "b.example-:b.");
+    let manifest = without_vpasswd()
+        .replace("| a.example:a", "| b.example:b.example\n| a.example:a")
+        .replace(record, &format!("{record}{more}"));
+    let plan = laid(&manifest, &dump).plan(&["--format", "json"]);
+    let totals = &plan.json()["totals"];
+    assert_eq!((&totals["domains"], &totals["accounts"]), (&2.into(), &3.into()), "{totals}");
 }

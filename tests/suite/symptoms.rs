@@ -72,11 +72,13 @@ fn a_forward_to_what_stands_behind_a_front_goes_there() {
          file {D}/.qmail-home-default\n| |forward \"$DEFAULT@a.example\"\n\
          file {D}/.qmail-default\n| |forward \"any-$EXT@far.example\"\n"
     ));
-    for local in ["sales-zoe", "sales-a.b", "two-zoe", "home-nobody", "whoever"] {
+    for local in
+        ["sales-zoe", "sales-a.b", "sales-a b", "two-zoe", "home-nobody", "whoever", "no \\\"body"]
+    {
         is_same(&laid, &format!("{local}@a.example"));
     }
     let (new, _) = told(&laid, "two-zoe@a.example");
-    assert_eq!(new[0]["forward"], "to-zoe@shop.example", "{new}");
+    assert!(new.to_string().contains("\"to-zoe@shop.example\""), "{new}");
     assert_eq!(laid.plan(&[]).code, 0, "{}", laid.plan(&[]).all());
 }
 
@@ -89,7 +91,7 @@ fn a_name_that_a_line_asks_for_has_its_own_way() {
          file {D}/.qmail-mx-default\n| |[ \"$EXT2\" != foo ] || exit 99\n| &eve@a.example\n\
          file {D}/.qmail-pre-default\n| |test \"$DEFAULT\" = x.y && exit 100\n| &eve@a.example\n"
     ));
-    for local in ["spam", "SPAM", "other", "mx-foo", "mx-bar", "pre-x.y", "pre-x"] {
+    for local in ["spam", "other", "mx-foo", "mx-bar", "pre-x.y", "pre-x"] {
         is_same(&laid, &format!("{local}@a.example"));
     }
     for refused in ["spam@a.example", "pre-x.y@a.example"] {
@@ -616,6 +618,7 @@ fn an_account_without_a_domain_keeps_its_password_and_mail() {
         &format!(
             "{manifest}file {users}/vpasswd\n\
              | solo:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:2:Solo:/{users}/solo:NOQUOTA\n\
+             dir {users}/solo/Maildir/new\n\
              message {users}/solo/Maildir/cur/1.a:2,S Hello\n\
              file {users}/solo/.qmail-x\n| &joe@a.example\n"
         ),

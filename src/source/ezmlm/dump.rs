@@ -23,6 +23,8 @@ pub(super) struct Dump {
     people: BTreeMap<&'static str, Vec<(BString, u32)>>,
     /// When they came.
     logs: BTreeMap<&'static str, Log>,
+    /// It ends within a statement.
+    pub(super) is_cut: bool,
 }
 
 /// A table of the list's.
@@ -41,8 +43,8 @@ impl Dump {
     pub(super) fn read(text: &[u8], table: &BStr) -> Self {
         if sql::is_sql(text) {
             let mut rows = Rows { dump: Self::default(), own: table };
-            sql::read(text, &mut rows);
-            return rows.dump;
+            let is_cut = !sql::read(text, &mut rows);
+            return Self { is_cut, ..rows.dump };
         }
         let mut dump = Self::default();
         dump.read_csv(text);

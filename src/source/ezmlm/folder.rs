@@ -12,7 +12,7 @@ use crate::fsys::{self, root::Root};
 use crate::model::list::{Archive, ArchiveReaders, List, Logs, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
-use crate::source::{read_file, unreadable};
+use crate::source::{read_file, sql, unreadable};
 use bstr::{BStr, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
@@ -260,7 +260,11 @@ fn dump(
     };
     let origin = Origin::file(&RelPath::new(path.as_os_str().as_bytes()));
     match fsys::read_bytes(path) {
-        Ok(text) => Some((origin, Dump::read(&text, table.as_bstr()))),
+        Ok(text) => {
+            let dump = Dump::read(&text, table.as_bstr());
+            findings.extend(dump.is_cut.then(|| sql::cut(&origin)));
+            Some((origin, dump))
+        }
         Err(error) => {
             findings.push(unreadable(&origin.file, &error));
             None

@@ -48,7 +48,10 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>
     real.retain(|_, assignment| {
         holds_accounts(reading, assignment) || is_gone(reading, assignment)
     });
-    join_names_of_one_folder(reading, &mut real, &mut aliases);
+    // A database has accounts by the domain's name.
+    if !dump.is_some_and(Dump::has_accounts) {
+        join_names_of_one_folder(reading, &mut real, &mut aliases);
+    }
     for (target, dangling) in aliases.iter().filter(|(target, _)| !real.contains_key(target)) {
         for alias in dangling {
             reading.findings.push(Finding::new(
@@ -82,6 +85,7 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>
     }
     reading.site.domains.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(dump) = dump {
+        dump.report_strangers(reading);
         dump.add_aliases(reading);
     }
     read_catch_all_homes(reading);
@@ -199,6 +203,7 @@ fn read_domain(
             effect,
         )
     };
+    let dumped = dump.and_then(|dump| dump.accounts(name.as_bstr(), folder, &name, &mut findings));
     match root.folder(folder) {
         Err(error) if error.is_missing() => findings.push(report(
             &code::DOMAIN_HOME_MISSING,
@@ -206,9 +211,8 @@ fn read_domain(
             "the old server defers all mail for the domain; nothing of it can be carried over",
         )),
         Err(error) => findings.push(unlistable(folder, &error)),
-        Ok(_) => match read_accounts(root, folder, &name, dump, &mut findings) {
+        Ok(_) => match read_accounts(root, folder, &name, dumped, &mut findings) {
             Some(accounts) => found = accounts,
-            None if dump.is_some_and(Dump::has_accounts) => {}
             None => findings.push(report(
                 &code::DOMAIN_BACKEND_UNREAD,
                 "the domain has neither vpasswd nor vpasswd.cdb: its accounts are in a database"
@@ -234,14 +238,13 @@ fn read_domain(
 }
 
 /// The accounts of a domain: what a dump of the database has goes before files, which are old there.
-fn read_accounts(
+pub(super) fn read_accounts(
     root: &Root,
     folder: &RelPath,
     name: &DomainName,
-    dump: Option<&Dump>,
+    dumped: Option<Vec<Account>>,
     findings: &mut Findings,
 ) -> Option<vpasswd::Accounts> {
-    let dumped = dump.and_then(|dump| dump.accounts(name.as_bstr(), folder, name, findings));
     let Some(rows) = dumped else { return vpasswd::read(root, folder, name, findings) };
     let old = vpasswd::read(root, folder, name, &mut Findings::default());
     let is_known =

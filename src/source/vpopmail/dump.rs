@@ -30,8 +30,10 @@ pub(super) struct Dump {
     file: Origin,
     /// The tables of accounts, in lower case.
     tables: BTreeSet<BString>,
-    /// Whether one of them is there.
-    has_accounts: bool,
+    /// Those of them that are there.
+    there: BTreeSet<BString>,
+    /// Whether any table of vpopmail's is there.
+    has_any: bool,
     /// By domain, or by table where each domain has one.
     accounts: BTreeMap<BString, Vec<(BString, vpasswd::Fields<BString>)>>,
     /// The lines of each alias, by domain and name.
@@ -49,13 +51,19 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Dump> {
     let mut dump = Dump {
         file,
         tables: domains.map(table_of).chain(fixed).collect(),
-        has_accounts: false,
+        there: BTreeSet::new(),
+        has_any: false,
         accounts: BTreeMap::new(),
         aliases: BTreeMap::new(),
         limits: BTreeMap::new(),
     };
     match fsys::read_bytes(path) {
-        Ok(text) => sql::read(&text, &mut dump),
+        Ok(text) if !sql::read(&text, &mut dump) => reading.findings.push(sql::cut(&dump.file)),
+        Ok(_) if !dump.has_any => {
+            let reason = "it has none of vpopmail's tables as SQL text";
+            reading.findings.push(unreadable(&dump.file.file, &reason));
+        }
+        Ok(_) => {}
         Err(error) => {
             reading.findings.push(unreadable(&dump.file.file, &error));
             return None;
@@ -72,7 +80,7 @@ fn table_of(domain: &[u8]) -> BString {
 
 impl Dump {
     /// The accounts of a domain, or with an empty name those without one, sorted; `None` where the
-    /// dump tells nothing of them.
+    /// dump does not have their table.
     pub(super) fn accounts(
         &self,
         name: &[u8],
@@ -81,21 +89,56 @@ impl Dump {
         findings: &mut Findings,
     ) -> Option<Vec<Account>> {
         let table = if name.is_empty() { "users".into() } else { table_of(name) };
-        let rows = self.accounts.get(name.as_bstr()).or_else(|| self.accounts.get(&table))?;
+        if !self.there.contains(&table) && !self.there.contains(BStr::new("vpopmail")) {
+            return None;
+        }
+        let rows = self.accounts.get(name.as_bstr()).or_else(|| self.accounts.get(&table));
+        let (nameless, rows): (Vec<_>, Vec<_>) =
+            rows.into_iter().flatten().partition(|(name, _)| name.is_empty());
+        for (_, fields) in nameless {
+            findings.push(vpasswd::malformed(fields.origin.clone(), "the row has no name"));
+        }
         let rows: BTreeMap<&BString, &vpasswd::Fields<BString>> =
-            rows.iter().rev().map(|(name, fields)| (name, fields)).collect();
+            rows.into_iter().rev().map(|(name, fields)| (name, fields)).collect();
         let account = |(name, fields)| vpasswd::account(name, fields, folder, domain, findings);
         Some(rows.into_iter().map(account).collect())
     }
 
-    /// Whether it has accounts at all, so that a domain without any has none.
+    /// Whether the old server asks a database for accounts.
     pub(super) fn has_accounts(&self) -> bool {
-        self.has_accounts
+        !self.there.is_empty()
     }
 
     /// The limits of a domain.
     pub(super) fn limits(&self, domain: &DomainName) -> Option<Limits> {
         self.limits.get(domain).cloned()
+    }
+
+    /// Tells of rows for domains that the old server does not know.
+    pub(super) fn report_strangers(&self, reading: &mut Reading<'_>) {
+        let domains = reading.site.domains.iter().map(|domain| domain.name.as_bstr());
+        let mut known: BTreeSet<BString> =
+            domains.flat_map(|name| [BString::from(name), table_of(name)]).collect();
+        // Of accounts without a domain.
+        known.extend(["".into(), "users".into()]);
+        let accounts = self.accounts.iter().filter_map(|(name, rows)| {
+            Some((name.as_bstr(), rows.first().map(|(_, fields)| &fields.origin)?))
+        });
+        let aliases = self.aliases.iter().filter_map(|(name, rows)| {
+            Some((name.as_bstr(), rows.values().next().map(|(origin, _)| origin)?))
+        });
+        let strangers: BTreeMap<&BStr, &Origin> =
+            aliases.chain(accounts).filter(|(name, _)| !known.contains(*name)).collect();
+        for (name, origin) in strangers {
+            reading.findings.push(Finding::new(
+                &code::DOMAIN_UNASSIGNED,
+                Disposition::Manual,
+                origin.clone(),
+                [b"@", name.as_bytes()].concat(),
+                "the dump has rows of a domain that users/cdb does not lead to",
+                "nobody gets mail there or logs in; neither accounts nor mail are carried over",
+            ));
+        }
     }
 
     /// Adds the aliases of domains to what their homes have. `.qmail` files come before them.
@@ -126,8 +169,12 @@ impl Tables for Dump {
     fn wants(&mut self, table: &BStr) -> bool {
         let table = BString::from(table.to_ascii_lowercase());
         let is_of_accounts = self.tables.contains(&table);
-        self.has_accounts |= is_of_accounts;
-        is_of_accounts || table == "valias" || table == "limits"
+        let is_wanted = is_of_accounts || table == "valias" || table == "limits";
+        if is_of_accounts {
+            self.there.insert(table);
+        }
+        self.has_any |= is_wanted;
+        is_wanted
     }
 
     fn take(&mut self, table: &BStr, row: &Row<'_>) {
@@ -168,10 +215,11 @@ impl Tables for Dump {
     }
 }
 
-/// Limits as the file has them: there a flag counts by being there, here by not being 0.
+/// Limits as the file has them: there a flag counts by being there, here by being neither 0 nor NULL.
 fn limits_of(row: &Row<'_>, origin: Origin) -> Limits {
     let is_unset = |(name, value): &(&BString, &BString)| {
-        (name.starts_with(b"disable_") || name.starts_with(b"delete_")) && **value == "0"
+        (name.starts_with(b"disable_") || name.starts_with(b"delete_"))
+            && (value.is_empty() || **value == "0")
     };
     let lines = row.named().filter(|field| !is_unset(field)).flat_map(|(name, value)| {
         let renamed =

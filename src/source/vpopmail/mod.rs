@@ -27,7 +27,7 @@ impl Source for Vpopmail {
         let dump = dump::read(reading);
         domains::read(reading, &own, dump.as_ref());
         users::read(reading, &own, dump.as_ref());
-        extras::report(reading, &own, dump.is_some());
+        extras::report(reading, &own, dump.is_some_and(|dump| dump.has_accounts()));
         let file = own.join("etc/defaultdomain");
         if let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) {
             let name = DomainName::new(lines::first_line(&bytes));

@@ -2,8 +2,8 @@
 //! `vpopmail.c`). They log in by a bare name, and `users/assign` gives them mail of the host's own
 //! domain, so that is where they are.
 
+use super::domains;
 use super::dump::Dump;
-use super::{domains, vpasswd};
 use crate::finding::{Disposition, Finding, code};
 use crate::model::{Domain, Limits, Origin, RelPath};
 use crate::source::Reading;
@@ -14,10 +14,8 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>
     let folder = own.join("users");
     let findings = &mut reading.findings;
     let dumped = dump.and_then(|dump| dump.accounts(b"", &folder, &name, findings));
-    let mut accounts = dumped.unwrap_or_else(|| {
-        let found = vpasswd::read(reading.root, &folder, &name, findings);
-        found.map(|found| found.rows).unwrap_or_default()
-    });
+    let found = domains::read_accounts(reading.root, &folder, &name, dumped, findings);
+    let mut accounts = found.map(|found| found.rows).unwrap_or_default();
     let has_name = |domain: &Domain| {
         domain.name == name || domain.aliases.iter().any(|alias| alias.name == name)
     };

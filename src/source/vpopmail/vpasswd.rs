@@ -117,7 +117,7 @@ fn database_rows(bytes: &[u8], file: &Origin) -> Result<BTreeMap<BString, Row>, 
 }
 
 /// Never shows the line: it holds a hash and perhaps a password.
-fn malformed(origin: Origin, message: &'static str) -> Finding {
+pub(super) fn malformed(origin: Origin, message: &'static str) -> Finding {
     let subject = origin.file.as_bstr().to_owned();
     Finding::new(
         &code::ACCOUNT_LINE_MALFORMED,

@@ -8,7 +8,7 @@ use crate::model::DomainName;
 use crate::model::design::{
     Design, DomainPattern, LOGIN_NAME_BYTES, LocalPattern, Pattern, Route, Target,
 };
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BString, ByteSlice as _};
 
 /// A refused group within which some addresses are not refused.
 pub(super) enum Spared<'a> {
@@ -99,17 +99,15 @@ impl Tables {
             }
             [Target::Remote] => return,
             targets if targets.iter().any(|target| matches!(target, Target::Behind(..))) => {
-                let prefix = match &route.pattern.local {
-                    LocalPattern::Prefix(prefix) => prefix.as_bstr(),
-                    _ => BStr::new(""),
-                };
-                let local = [replacement(prefix).as_slice(), b"$1"].concat();
-                let behind = [front.as_slice(), b"([^@\"]+)"].concat();
-                let value = Self::values_with_local(targets, &local, design);
-                self.patterns.add(&block, place, &behind, value);
+                for (quote, behind) in [("", "([^@\"]+)"), ("\"", "([^@]+)")] {
+                    let [begin, end] = [["(", quote].concat(), [behind, quote, ")"].concat()];
+                    let local = [begin.as_bytes(), &front, end.as_bytes()].concat();
+                    let value = Self::values_with_local(targets, quote, design);
+                    self.patterns.add(&block, place, &local, value);
+                }
             }
             targets if targets.iter().any(keeps_name) => {
-                let value = Self::values_with_local(targets, b"$1", design);
+                let value = Self::values_with_local(targets, "", design);
                 let kept = if matches!(route.pattern.local, LocalPattern::Any) {
                     b"([^@]+)".to_vec()
                 } else {
@@ -184,13 +182,14 @@ impl Tables {
         }
     }
 
-    /// The targets of a row that spells the local part like this; its first group is what stands
-    /// behind the front, if it has one.
-    fn values_with_local(targets: &[Target], local: &[u8], design: &Design) -> BString {
+    /// The targets of a row whose first group is the local part; the second, if there is one, is what
+    /// stands behind the front, within such quotes.
+    fn values_with_local(targets: &[Target], quote: &str, design: &Design) -> BString {
         let value = |target: &Target| match target {
-            Target::SameLocal(domain) => [local, b"@", domain.as_ref()].concat().into(),
+            Target::SameLocal(domain) => [b"$1@", domain.as_ref()].concat().into(),
             Target::Behind(front, domain) => {
-                [replacement(front).as_slice(), b"$1@", domain.as_ref()].concat().into()
+                let (quote, front) = (quote.as_bytes(), replacement(front));
+                [quote, front.as_slice(), b"$2", quote, b"@", domain.as_ref()].concat().into()
             }
             other => replacement(&Self::values(None, std::slice::from_ref(other), design)),
         };
