@@ -287,10 +287,8 @@ impl<'a> Resolver<'a> {
     fn add_handing_files(&mut self) {
         for (path, home) in &self.site.homes {
             for (key, file) in home.files.iter() {
-                let texts =
-                    file.lines.iter().filter(|_| key.ends_with(b"default")).flat_map(compared);
-                let texts: Vec<_> = texts.map(|text| (key, text)).collect();
-                if !texts.is_empty() {
+                if key.ends_with(b"default") {
+                    let texts = file.lines.iter().flat_map(compared).map(|text| (key, text));
                     self.compared.entry(path).or_default().extend(texts);
                 }
                 if file.leads_to_accounts() {

@@ -303,6 +303,38 @@ fn mail_for_the_real_site_arrives_where_its_programs_put_it() {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
+/// The stage's own world speaks no TLS; this host in it speaks nothing else.
+#[test]
+fn a_next_hop_on_port_465_is_spoken_to_by_tls() {
+    const HOST: &str = "set -e
+        openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=relay.example \
+            -keyout /run/key.pem -out /run/certificate.pem
+        { printf '220 relay.example\\r\\n250 hello\\r\\n250 from\\r\\n250 to\\r\\n354 go\\r\\n250 mine\\r\\n221 bye\\r\\n'
+            sleep 60; } 2> /dev/null | ip netns exec world openssl s_server -quiet -accept 465 \
+            -key /run/key.pem -cert /run/certificate.pem > /run/taken 2> /dev/null &
+        postconf -P smtp-tls/unix/smtp_tls_wrappermode=yes smtp-tls/unix/smtp_tls_security_level=encrypt
+        postfix reload";
+    let laid = Laid::small(
+        "file var/qmail/control/smtproutes\n| far.example:[192.0.2.2]:465\n\
+         file home/vpopmail/domains/a.example/.qmail-out\n| &zoe@far.example\n",
+    )
+    .migrated();
+    let master = fs::read_to_string(laid.target.join("etc/postfix/master.cf")).unwrap();
+    assert!(master.contains("smtp_tls_wrappermode=yes") && master.contains("=encrypt"), "{master}");
+    let stage = stage(&laid.target);
+    let ran = stage.command("sh").args(["-c", HOST]).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    send(&stage, HERE, "p@probe.example", b"out@a.example", &letter("by-tls")).unwrap();
+    let begun = Instant::now();
+    let taken = || fs::read_to_string(stage.root().join("run/taken")).unwrap_or_default();
+    while !taken().contains("Subject: by-tls") && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let taken = taken();
+    assert!(taken.contains("RCPT TO:<zoe@far.example>"), "{taken}\n{}", stage.log().join("\n"));
+    assert!(taken.contains("Subject: by-tls"), "{taken}");
+}
+
 /// An address as a mail command spells it.
 fn quoted(address: &str) -> Vec<u8> {
     let (local, domain) = address.rsplit_once('@').unwrap();

@@ -36,6 +36,22 @@ fn mail_for_the_bundled_site_ends_as_predicted() {
     assert!(seen("deliver") && seen("forward") && seen("reject"), "{report:#}");
 }
 
+/// The world of a rehearsal speaks no TLS, and takes what would go by it.
+#[test]
+fn mail_for_a_next_hop_on_port_465_goes_there() {
+    let laid = Laid::small(
+        "file var/qmail/control/smtproutes\n| far.example:relay.example:465\n| :other.example:465\n\
+         file home/vpopmail/domains/a.example/.qmail-out\n| &zoe@far.example\n| &zoe@near.example\n",
+    )
+    .migrated();
+    let ran = rehearse(&laid, &["--format", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let report = ran.json();
+    assert_eq!(report["differing"], 0, "{report:#}");
+    let seen = report["addresses"].to_string();
+    assert!(seen.contains("zoe@far.example") && seen.contains("zoe@near.example"), "{report:#}");
+}
+
 /// Neither of them runs there: what is handed over has arrived.
 #[test]
 fn mail_for_lists_on_mailman_and_sympa_is_handed_over_as_predicted() {

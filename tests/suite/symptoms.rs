@@ -638,6 +638,31 @@ fn an_account_without_a_domain_keeps_its_password_and_mail() {
     assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
 }
 
+/// What an account without a domain gets is told by `users/cdb` alone.
+#[test]
+fn an_account_without_a_domain_and_a_record_gets_no_mail_and_logs_in() {
+    let users = "home/vpopmail/users";
+    let laid = Laid::small(&format!(
+        "file var/qmail/control/locals\n| host.example\n\
+         file {users}/vpasswd\n\
+         | solo:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:Solo:/{users}/solo:NOQUOTA\n\
+         | vpopmail:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:A Unix user too:/{users}/vpopmail:1S\n\
+         | root:$1$larch001$zAMYfZwqsSw9y8cWx232D.:1:0:An alias too:/{users}/root:NOQUOTA\n\
+         dir {users}/solo/Maildir/new\n\
+         message {users}/solo/Maildir/cur/1.a:2,S Hello\n"
+    ));
+    for local in ["solo", "solo-x", "vpopmail", "root"] {
+        is_same(&laid, &format!("{local}@host.example"));
+    }
+    let (new, _) = told(&laid, "solo@host.example");
+    assert!(new[0]["reject"].is_string(), "{new}");
+    let laid = laid.migrated();
+    let users = std::fs::read_to_string(laid.target.join("etc/dovecot/unqmail/users")).unwrap();
+    assert!(users.contains("\nsolo@host.example:"), "{users}");
+    assert!(laid.target.join("var/vmail/host.example/solo/Maildir/cur/1.a:2,S").exists());
+    assert_eq!(laid.verify(&[]).code, 0, "{}", laid.verify(&[]).all());
+}
+
 /// A record of `users/cdb` for some names of an alias domain was not seen.
 #[test]
 fn a_record_for_a_name_in_an_alias_domain_counts_there_alone() {

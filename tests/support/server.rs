@@ -72,6 +72,8 @@ impl Server {
             let owner = kind.owner();
             command.args([&format!("--reuid={owner}"), &format!("--regid={owner}")]);
             command.arg("--clear-groups").args(words).current_dir("/");
+            // A server of MariaDB that starts removes what another one has in the same folder.
+            command.env("TMPDIR", folder.path());
             command
         };
         let made = as_owner(make).output().unwrap();
