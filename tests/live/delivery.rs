@@ -309,9 +309,11 @@ fn a_next_hop_on_port_465_is_spoken_to_by_tls() {
     const HOST: &str = "set -e
         openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=relay.example \
             -keyout /run/key.pem -out /run/certificate.pem
-        { printf '220 relay.example\\r\\n250 hello\\r\\n250 from\\r\\n250 to\\r\\n354 go\\r\\n250 mine\\r\\n221 bye\\r\\n'
-            sleep 60; } 2> /dev/null | ip netns exec world openssl s_server -quiet -accept 465 \
-            -key /run/key.pem -cert /run/certificate.pem > /run/taken 2> /dev/null &
+        {
+            { printf '220 relay.example\\r\\n250 hello\\r\\n250 from\\r\\n250 to\\r\\n354 go\\r\\n250 mine\\r\\n221 bye\\r\\n'
+              sleep 300; } | ip netns exec world openssl s_server -quiet -accept 465 \
+                -key /run/key.pem -cert /run/certificate.pem > /run/taken
+        } > /dev/null 2>&1 &
         postconf -P smtp-tls/unix/smtp_tls_wrappermode=yes smtp-tls/unix/smtp_tls_security_level=encrypt
         postfix reload";
     let laid = Laid::small(
