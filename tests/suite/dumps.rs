@@ -165,3 +165,35 @@ fn domains_of_one_folder_have_the_accounts_that_the_database_has_for_them() {
     let totals = &plan.json()["totals"];
     assert_eq!((&totals["domains"], &totals["accounts"]), (&2.into(), &3.into()), "{totals}");
 }
+
+#[test]
+fn no_text_of_a_dump_becomes_a_row_a_path_or_a_command() {
+    let dump = format!(
+        "{}INSERT INTO vpopmail VALUES \
+         ('x\\nroot@a.example:{{PLAIN}}','a.example','y\\n{{PLAIN}}z:',0,0,'','{D}/x\\n/etc','NOQUOTA\\n',NULL),\
+         ('../../up','a.example','{HASH}',0,0,'','','',NULL),('tab\\tbed','a.example','{HASH}',0,0,'','/../../etc','',NULL);\n\
+         INSERT INTO valias VALUES ('in\\n@a.example evil@far.example','a.example','joe@a.example'),\
+         ('lines','a.example','joe@a.example\\nroot evil@far.example'),('prog','a.example','|true\\nevil'),\
+         ('','a.example','joe@a.example'),('a b','a.example','joe@a.example'),('nul','a.example','joe\\0@a.example'),\
+         ('dots','a.example','/../../etc/x/'),('default','a.example','evil@far.example'),('sl/ash','a.example','joe@a.example');\n",
+        mysql()
+    );
+    let laid = with_dump("", &dump);
+    let plan = laid.plan(&["--format", "json"]);
+    assert!([0, 3].contains(&plan.code), "{}", plan.all());
+    let waived = "[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'asked for by the test'\n";
+    std::fs::write(&laid.config, read(&laid.config) + waived).unwrap();
+    for address in ["nobody@a.example", "default@a.example", "sl/ash@a.example"] {
+        let ran = laid.explain(&[address, "--format", "json"]).json();
+        assert_eq!(ran["verdict"], "same", "{ran}");
+    }
+    let laid = laid.migrated();
+    for file in
+        ["etc/dovecot/unqmail/users", "etc/postfix/unqmail/aliases", "etc/postfix/master.cf"]
+    {
+        let text = read(&laid.target.join(file));
+        let odd = |line: &&str| line.starts_with("root@a.example") || line.contains("{PLAIN}");
+        let found: Vec<&str> = text.lines().filter(odd).collect();
+        assert!(found.is_empty() && !text.contains("evil"), "{file}: {text}");
+    }
+}
