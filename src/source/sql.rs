@@ -47,6 +47,11 @@ impl Row<'_> {
         self.columns.iter().zip(self.fields)
     }
 
+    /// Whether the dump tells its columns, and none has this name.
+    pub(super) fn lacks(&self, column: &str) -> bool {
+        !self.columns.is_empty() && !self.has(column)
+    }
+
     /// Whether it has a column of this name, as far as the dump tells.
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|name| name.eq_ignore_ascii_case(column.as_bytes()))

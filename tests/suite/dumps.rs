@@ -134,7 +134,8 @@ fn rows_of_domains_that_users_cdb_does_not_name_are_told() {
     let row = "('old','former.example','x',0,0,'','/home/vpopmail/domains/former.example/old','NOQUOTA',NULL)";
     let dump = format!(
         "{}INSERT INTO `vpopmail` VALUES {row},('','a.example','x',0,0,'','','',NULL);\n\
-         INSERT INTO valias VALUES ('x','other.example','&joe@a.example');\n",
+         INSERT INTO valias VALUES ('x','other.example','&joe@a.example');\n\
+         CREATE TABLE shop.users (id int, login text);\nINSERT INTO shop.users VALUES (1,'admin');\n",
         mysql()
     );
     let plan = with_dump("", &dump).plan(&["--format", "json"]);
@@ -147,6 +148,8 @@ fn rows_of_domains_that_users_cdb_does_not_name_are_told() {
     assert!(told("domain-unassigned", "@former.example"), "{}", plan.all());
     assert!(told("domain-unassigned", "@other.example"), "{}", plan.all());
     assert!(told("account-line-malformed", "vpopmail.sql"), "{}", plan.all());
+    let nameless = plan.stdout.matches("the row has no name").count();
+    assert_eq!(nameless, 1, "a table of users that is another program's: {}", plan.all());
 }
 
 /// Where a database has the accounts, a folder under two names is two domains.

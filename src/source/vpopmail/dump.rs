@@ -192,6 +192,8 @@ impl Tables for Dump {
                 let domain = DomainName::new(row.field("domain", 0));
                 self.limits.insert(domain, limits_of(row, origin));
             }
+            // Other programs have a table of users too.
+            _ if row.lacks("pw_name") => {}
             _ => {
                 let has_domain = table == b"vpopmail" || row.has("pw_domain");
                 let domain = row.field("pw_domain", 1).to_ascii_lowercase();
