@@ -34,18 +34,28 @@ impl DotFiles {
         self.0.get(at).map(|(_, file)| file)
     }
 
-    /// Adds a file, or gives it back where there is one of this name.
-    ///
-    /// # Errors
-    /// The file that was to be added.
-    pub fn add(&mut self, name: BString, file: DotQmail) -> Result<(), DotQmail> {
-        match self.0.binary_search_by(|(known, _)| known.cmp(&name)) {
-            Ok(_) => Err(file),
-            Err(at) => {
-                self.0.insert(at, (name, file));
-                Ok(())
+    /// Adds rows of a database, and gives those back that nobody asks for: where there is a file of
+    /// their name, or one for all names that begin like theirs.
+    pub fn add_rows(
+        &mut self,
+        rows: impl Iterator<Item = (BString, DotQmail)>,
+    ) -> Vec<(BString, DotQmail)> {
+        let mut all: BTreeMap<BString, DotQmail> =
+            std::mem::take(&mut self.0).into_iter().collect();
+        let mut hidden = Vec::new();
+        for (name, row) in rows {
+            // The domain's own `-default` is what asks for rows.
+            let fronts = name.find_iter("-").skip(1).filter_map(|at| name.get(..=at));
+            let mut groups = fronts.map(|front| BString::from([front, b"default"].concat()));
+            let is_file = |name: &BString| all.get(name).is_some_and(|file| !file.is_row);
+            if all.contains_key(&name) || groups.any(|group| is_file(&group)) {
+                hidden.push((name, row));
+            } else {
+                all.insert(name, row);
             }
         }
+        *self = all.into();
+        hidden
     }
 
     /// All of them, sorted by name.

@@ -146,20 +146,21 @@ impl Dump {
         for Domain { name, home, .. } in &reading.site.domains {
             let rows = self.aliases.get(name).into_iter().flatten();
             let Some(home) = reading.site.homes.get_mut(home) else { continue };
-            for (alias, (origin, lines)) in rows {
+            let rows = rows.map(|(alias, (origin, lines))| {
                 let key = [b"-", alias.replace(".", ":").as_slice()].concat().into();
                 let (origin, lines) = (origin.clone(), lines.clone());
-                let row = DotQmail { origin, links_to: None, mode: 0, is_row: true, lines };
-                if let Err(row) = home.files.add(key, row) {
-                    reading.findings.push(Finding::new(
-                        &code::ALIAS_UNREACHABLE,
-                        Disposition::Dropped,
-                        row.origin,
-                        Address::new(alias, name).to_bytes(),
-                        "a .qmail file of the same name comes before the alias in the database",
-                        "no mail reaches it on the old server, and none will on the new one",
-                    ));
-                }
+                (key, DotQmail { origin, links_to: None, mode: 0, is_row: true, lines })
+            });
+            for (key, row) in home.files.add_rows(rows) {
+                let alias = key.strip_prefix(b"-").unwrap_or(&key).replace(":", ".");
+                reading.findings.push(Finding::new(
+                    &code::ALIAS_UNREACHABLE,
+                    Disposition::Dropped,
+                    row.origin,
+                    Address::new(alias, name).to_bytes(),
+                    "a .qmail file comes before the alias in the database",
+                    "no mail reaches it on the old server, and none will on the new one",
+                ));
             }
         }
     }
