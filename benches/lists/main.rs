@@ -39,7 +39,7 @@ fn main() {
         if !path.join("site/var/qmail/control/me").exists() {
             site::lay(&path.join("site"), lists, members).expect("a folder that can be written to");
         }
-        for manager in ["mlmmj", "alias"] {
+        for manager in ["mlmmj", "mailman", "sympa", "alias"] {
             let told = format!("{lists} with {members} members");
             targets.extend(measure(&path, manager, &told));
         }
