@@ -555,6 +555,33 @@ fn a_source_that_changes_while_it_is_read_is_complete_after_the_next_pass() {
     assert_eq!(verified.code, 0, "{}", verified.all());
 }
 
+/// A restored backup, or a reader that was killed between link(2) and unlink(2).
+#[test]
+fn two_messages_of_one_name_are_both_brought_and_stay() {
+    let joe = Joe::new("");
+    joe.put("new/2.b", "another");
+    joe.put("cur/2.b:2,RS", "a third");
+    let both = ["cur/2.b:2,RS", "cur/2.b:2,S", "new/1.a", "new/2.b"];
+    for more in [&[][..], &[], &["--final"]] {
+        joe.pass(more);
+        assert_eq!(joe.messages(), both, "{more:?}");
+        assert_eq!(read(&joe.new_home().join("new/2.b")), "another");
+        assert_eq!(read(&joe.new_home().join("cur/2.b:2,RS")), "a third");
+    }
+    // One of them changes its flags, one goes.
+    joe.rename("cur/2.b:2,S", "cur/2.b:2,FS");
+    joe.pass(&[]);
+    assert_eq!(joe.messages(), ["cur/2.b:2,FS", "cur/2.b:2,RS", "new/1.a", "new/2.b"]);
+    assert_eq!(read(&joe.new_home().join("cur/2.b:2,FS")), "two");
+    joe.remove("new/2.b");
+    joe.remove("cur/2.b:2,RS");
+    joe.pass(&["--final"]);
+    assert_eq!(joe.messages(), ["cur/2.b:2,FS", "new/1.a"]);
+    assert_eq!(read(&joe.new_home().join("cur/2.b:2,FS")), "two");
+    let verified = joe.0.verify(&[]);
+    assert_eq!(verified.code, 0, "{}", verified.all());
+}
+
 #[test]
 fn a_message_that_is_written_into_is_copied_anew() {
     let joe = Joe::new("");
