@@ -107,6 +107,7 @@ codes! {
     MESSAGE_FOREIGN = "message-foreign", Warning, "look at the messages; remove them by hand if nobody wants them";
     MESSAGE_IN_THE_WAY = "message-in-the-way", Error, "look at what is there; remove it or give it another name, and run migrate again";
     MESSAGE_NAME_ODD = "message-name-odd", Note, "nothing to do";
+    MESSAGE_NAME_TWICE = "message-name-twice", Warning, "see whether they are one message; else give one another name on the old server before the last pass";
     MESSAGE_NOT_A_FILE = "message-not-a-file", Warning, "look at it on the old server; put the message itself there if there is one";
     MESSAGE_OUTDATED = "message-outdated", Warning, "if nobody works on the new server yet, stop Dovecot, remove its dovecot* files from the mailbox, and run migrate again";
     MESSAGE_SIZE_WRONG = "message-size-wrong", Note, "nothing to do";

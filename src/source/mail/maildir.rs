@@ -7,6 +7,7 @@ use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::root::Root;
 use crate::fsys::{Error, Kind, Stat};
+use crate::model::memory::unique;
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
 use crate::model::seen::{Counts, Memory, Prints, Seen};
@@ -177,6 +178,7 @@ impl Reader<'_> {
             return;
         }
         let told = findings.len();
+        findings.extend(name_twice(&parts));
         let mut counts = Counts::default();
         let mut wrong_size = None;
         let mut is_folder = name.is_empty();
@@ -338,6 +340,35 @@ fn unseen(folder: &Folder) -> Finding {
         format!("Courier did not show this folder; messages in it: {}", folder.messages),
         "the new server shows it",
     )
+}
+
+/// A part of a folder with what was found in it, if it could be listed.
+type Part<'r> = (RelPath, Result<Option<(Vec<Entry>, Messages<'r>)>, Error>);
+
+/// Looks for messages of one name, whatever their flags and wherever in the folder they lie.
+fn name_twice(parts: &[Part<'_>]) -> Option<Finding> {
+    let listed = parts.iter().filter_map(|(part, listed)| Some((part, listed.as_ref().ok()?)));
+    let entries = listed.flat_map(|(part, listed)| {
+        let entries = listed.iter().flat_map(|(entries, _)| entries);
+        let messages = entries.filter(|it| it.kind == Kind::File && !it.name.starts_with(b"."));
+        messages.map(move |entry| (unique(&entry.name), part, entry))
+    });
+    let mut names: Vec<_> = entries.collect();
+    names.sort_by_key(|(unique, ..)| *unique);
+    let mut twice = names.array_windows().filter(|[(a, ..), (b, ..)]| a == b).peekable();
+    let [_, (_, part, entry)] = *twice.peek()?;
+    let path = part.join(&entry.name);
+    Some(Finding::new(
+        &code::MESSAGE_NAME_TWICE,
+        Disposition::Migrated,
+        Origin::file(&path),
+        part.parent().as_bstr(),
+        format!(
+            "messages in this folder with the name of another one: {}, this one first",
+            twice.count()
+        ),
+        "they are copied; Dovecot gives such a message another name, and clients take it for a new one",
+    ))
 }
 
 fn odd_name(path: &RelPath, count: u64) -> Finding {
