@@ -6,11 +6,14 @@ use crate::fsys::{self};
 use crate::model::seen::Prints;
 
 /// What Courier keeps of a folder. It never writes into one of these files: it puts another in its
-/// place (`rename`), which the folder's own stamp tells.
+/// place (rename(2), `savepop3dlist` in `pop3dserver.c` for one), which the folder's own stamp tells.
 const FILES: &[&str] = &["courierimapuiddb", "courierimapacl", KEYWORDS];
 
 /// The same of a mailbox.
-const OF_INBOX: &[&str] = &["courierpop3dsizelist", "courierimapsubscribed", "courierimaphieracl"];
+const OF_INBOX: &[&str] = &["courierpop3dsizelist", SUBSCRIBED, "courierimaphieracl"];
+
+/// Rules of maildrop that make a folder append its name to this one, as it is.
+const SUBSCRIBED: &str = "courierimapsubscribed";
 
 /// The folder in which Courier keeps keywords, a file for each change.
 const KEYWORDS: &str = "courierimapkeywords";
@@ -41,6 +44,9 @@ impl<'o> Looked<'o> {
             }
             if itself.is_none_or(|itself| itself.names != NAMES_WITHOUT_KEYWORDS) {
                 look.stat(open, &within(folder, KEYWORDS))?;
+            }
+            if folder.is_empty() {
+                look.stat(open, &within(folder, SUBSCRIBED))?;
             }
             Ok(look)
         };
