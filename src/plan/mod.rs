@@ -143,15 +143,14 @@ impl Plan {
         dovecot: Dovecot,
         memory: &Memory,
     ) -> Result<Self, Error> {
-        let (site, findings) = source::read_site(root, &layout(&policy, None), memory)?;
+        let mut plan = Self::for_verify(root, policy, dovecot, memory)?;
         thinking(|| {
-            let mut plan = Self::of(site, findings, policy, dovecot)?;
             plan.report_settings();
             plan.report_accounts();
             plan.report_addresses();
             plan.findings.sort();
-            Ok(plan)
-        })
+        });
+        Ok(plan)
     }
 
     /// The same without the findings that come of comparing both servers, for whoever goes through all

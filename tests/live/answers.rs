@@ -85,10 +85,7 @@ fn a_sender_is_answered_once_with_the_old_text_and_lists_and_bounces_never() {
         assert_eq!(send(&stage, HERE, sender, to.as_bytes(), &letter(&to, more)), Ok(()), "{to}");
     };
     post("one@far.example", "joe", "");
-    let first = answers(&stage, 1);
-    let [answer] = first.as_slice() else { panic!("{first:?}\n{}", stage.log().join("\n")) };
-    let text = String::from_utf8_lossy(&answer.text).into_owned();
-    assert_eq!(answer.recipients, [b"one@far.example".to_vec()]);
+    let text = answered(&stage, b"one@far.example");
     assert!(text.contains("\nFrom: joe@a.example\n"), "{text}");
     assert!(text.contains("\nSubject: Away \"now\" \\ later\n"), "{text}");
     assert!(text.contains("\n\nBack söon.\n.\ndiscard;\n"), "{text}");
@@ -99,6 +96,14 @@ fn a_sender_is_answered_once_with_the_old_text_and_lists_and_bounces_never() {
     post("", "joe", "");
     post("three@far.example", "team", "");
     answers_only(&stage, b"three@far.example");
+}
+
+/// The text of the first answer, which goes to this person.
+fn answered(stage: &Stage, to: &[u8]) -> String {
+    let first = answers(stage, 1);
+    let [answer] = first.as_slice() else { panic!("{first:?}\n{}", stage.log().join("\n")) };
+    assert_eq!(answer.recipients, [to.to_vec()]);
+    String::from_utf8_lossy(&answer.text).into_owned()
 }
 
 /// The file that the web page of sqwebmail writes, with its text.
@@ -125,9 +130,7 @@ fn an_answer_of_a_web_page_is_about_the_subject_of_the_message() {
         assert_eq!(send(&stage, HERE, sender, b"joe@a.example", &letter), Ok(()), "{subject}");
     };
     post("one@far.example", "Re: your holiday", "");
-    let first = answers(&stage, 1);
-    let [answer] = first.as_slice() else { panic!("{first:?}\n{}", stage.log().join("\n")) };
-    let text = String::from_utf8_lossy(&answer.text).into_owned();
+    let text = answered(&stage, b"one@far.example");
     assert!(text.contains("\nFrom: Joe <joe@a.example>\n"), "{text}");
     assert!(text.contains("\nSubject: Re: your holiday\n"), "{text}");
     assert!(text.contains("\n\nBack soon.\n"), "{text}");
