@@ -63,16 +63,21 @@ impl Plan {
         let mut names = probes::of_exceptions(&resolver).into_iter();
         let mut rows = Vec::new().into_iter();
         std::iter::from_fn(move || {
-            loop {
-                if let Some(row) = rows.next() {
-                    return Some(row);
-                }
-                let batch: Vec<BString> = names.by_ref().take(BATCH).collect();
-                if batch.is_empty() {
-                    names = probes::of_domain(self, &resolver, &served.next()?).into_iter();
-                }
-                rows = self.ask(batch, &resolver, &mut followed, &mut foreseen).into_iter();
+            if let Some(row) = rows.next() {
+                return Some(row);
             }
+            let mut batch: Vec<BString> = Vec::new();
+            while batch.len() < BATCH {
+                if let Some(name) = names.next() {
+                    batch.push(name);
+                } else if let Some(served) = served.next() {
+                    names = probes::of_domain(self, &resolver, &served).into_iter();
+                } else {
+                    break;
+                }
+            }
+            rows = self.ask(batch, &resolver, &mut followed, &mut foreseen).into_iter();
+            rows.next()
         })
     }
 
