@@ -12,10 +12,6 @@ use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
 use std::time::{Duration, Instant};
 
-/// Where a pass that was killed may have left something. No message is lost there, so its stamp is
-/// enough where names are compared.
-const TMP: &str = "tmp";
-
 /// The folders of a mailbox by their path on the old server, with what the next pass shall know.
 pub type Remembered = Vec<(RelPath, Option<Seen>)>;
 
@@ -142,16 +138,16 @@ fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Look {
     Look::new(&context)
 }
 
-/// How the Maildir on the new server looks; `None` while that is too young to tell.
+/// How the Maildir on the new server looks. However young that is, only a stranger's change within
+/// the same tick of the clock could look the same, and the final pass would see it.
 fn stamp(context: &Look, maildir: &Open) -> Option<Print> {
     let mut look = context.clone();
     look.stat(maildir, b".").ok()?;
-    look.settled()
+    Some(look.print())
 }
 
 fn names(context: &Look, target: &Root, maildir: &Open, name: &BString) -> Result<Print> {
     let mut look = context.clone();
-    look.stat(maildir, &beneath(name, TMP))?;
     for part in PARTS {
         look.names(Some(&target.folder_in(maildir, beneath(name, part))?))?;
     }

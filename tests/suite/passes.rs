@@ -340,7 +340,7 @@ fn a_site_moves_in_waves() {
     assert_eq!(messages(&eve), ["new/1.e"]);
     assert_eq!(joe.messages().len(), 1);
     joe.pass(&["--only", "@a.example"]);
-    joe.pass(&["--only", "eve@a.example", "--only", "a.example"]);
+    joe.pass(&["--final", "--only", "eve@a.example", "--only", "a.example"]);
     assert_eq!(joe.messages().len(), 2);
     let ran = joe.0.migrate(&["--only", "nobody@a.example"]);
     assert_eq!(ran.code, 2, "{}", ran.all());
@@ -452,10 +452,11 @@ fn nothing_that_a_killed_run_leaves_behind_survives() {
     let joe = Joe::new("");
     joe.pass(&[]);
     let tmp = joe.new_home().join("tmp");
-    fs::write(tmp.join(".unqmail-2.b:2,S"), "tw").unwrap();
+    joe.put("cur/3.c:2,S", "three");
+    fs::write(tmp.join(".unqmail-3.c:2,S"), "thr").unwrap();
     fs::write(tmp.join("7.dovecots"), "being delivered").unwrap();
     joe.pass(&[]);
-    assert!(!tmp.join(".unqmail-2.b:2,S").exists());
+    assert!(!tmp.join(".unqmail-3.c:2,S").exists());
     assert!(tmp.join("7.dovecots").exists());
 }
 
