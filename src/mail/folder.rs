@@ -28,11 +28,12 @@ pub(super) fn remember(
         let keywords = dovecot::keywords::render(work.keywords.iter());
         let keywords = Some(keywords).filter(|text| !text.is_empty());
         put(mailbox, &open, dovecot::keywords::FILE, keywords.as_deref(), moved)?;
-        let grants = sources.iter().find_map(|(part, _)| {
-            let folder = (&part.folder.name, &part.folder.path);
-            let (_, bytes) = courier::rights(job.root, &part.store.path, folder).ok()??;
-            Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
-        });
+        let grants =
+            sources.iter().filter(|(part, _)| part.store.has_grants).find_map(|(part, _)| {
+                let folder = (&part.folder.name, &part.folder.path);
+                let (_, bytes) = courier::rights(job.root, &part.store.path, folder).ok()??;
+                Some(courier::acl(&bytes)).filter(|grants| !grants.is_empty())
+            });
         let grants = grants.map(|grants| dovecot::acl::render(&grants));
         put(mailbox, &open, dovecot::acl::FILE, grants.as_deref(), moved)?;
     }

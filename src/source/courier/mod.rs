@@ -18,7 +18,7 @@ pub use uids::uids;
 
 use super::{Error, Reading, Source, lines};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::folder::Entry;
+use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::root::Root;
 use crate::model::memory::Grant;
 use crate::model::store::{Folder, Store, StoreKind};
@@ -99,8 +99,11 @@ struct Seen {
 fn look(root: &Root, store: &mut Store) -> Seen {
     let mut seen = Seen::default();
     let mut has_missing = false;
+    // Rights are those of a folder or of one before it, unless nobody said anything.
+    let mut may_have_rights = false;
     for folder in &mut store.folders {
         if folder.is_seen {
+            may_have_rights = true;
             // Nothing was to be told of it, and nothing is.
             if folder.name.is_empty() {
                 seen.size_list = Some(folder.path.join(SIZE_LIST));
@@ -109,29 +112,35 @@ fn look(root: &Root, store: &mut Store) -> Seen {
         }
         let told = seen.findings.len();
         // A folder that cannot be listed is told by the reader of its mail.
-        let entries = root.list(&folder.path).unwrap_or_default();
+        let Ok(open) = root.folder(&folder.path) else { continue };
+        let entries = root.list_open(&open).unwrap_or_default();
         let has = |name: &str| entries.iter().any(|entry: &Entry| entry.name == name);
         if has(UIDS) {
-            check(root, folder, UIDS, &mut seen.findings, |bytes| uids(bytes).map(|n| n.odd_lines));
+            check((root, &open), folder, UIDS, &mut seen.findings, |bytes| {
+                uids(bytes).map(|numbers| numbers.odd_lines)
+            });
         }
         if has("courierimapkeywords") {
             check_keywords(root, folder, &mut seen.findings);
         }
-        let has_grants = check_acl(root, &store.path, folder, &mut seen.findings);
+        may_have_rights |= has(ACL) || has(acl::OF_MISSING);
+        let has_grants =
+            may_have_rights && check_acl(root, &store.path, folder, &mut seen.findings);
         store.has_grants |= has_grants;
         folder.seen = folder.seen.filter(|_| !has_grants);
         if folder.name.is_empty() {
             has_missing = has(acl::OF_MISSING);
             if has(SIZE_LIST) {
-                check(root, folder, SIZE_LIST, &mut seen.findings, |bytes| {
+                check((root, &open), folder, SIZE_LIST, &mut seen.findings, |bytes| {
                     sizelist(bytes).map(|names| names.odd_lines)
                 });
                 seen.size_list = Some(folder.path.join(SIZE_LIST));
             }
             if has(SUBSCRIBED) {
                 let path = folder.path.join(SUBSCRIBED);
-                match root.read(&path, LARGEST) {
+                match root.read_within(&open, SUBSCRIBED, LARGEST) {
                     Ok(bytes) => {
+                        let bytes = bytes.unwrap_or_default();
                         let mut lines = lines::numbered(&bytes);
                         let first = lines.find(|(_, line)| line.starts_with(b"#shared"));
                         let origin = first.map(|(number, _)| Origin::file(&path).at(number));
@@ -196,20 +205,21 @@ fn shared_with(grants: &[Grant]) -> String {
 
 /// Reports a file of numbers that cannot be believed, wholly or in part.
 fn check(
-    root: &Root,
+    (root, open): (&Root, &Open),
     folder: &Folder,
     name: &str,
     findings: &mut Findings,
     odd_lines: impl Fn(&[u8]) -> Result<usize, &'static str>,
 ) {
     let path = folder.path.join(name);
-    let (message, effect) = match root.read(&path, largest(folder)).map(|bytes| odd_lines(&bytes)) {
-        Ok(Ok(0)) => return,
-        Ok(Ok(odd)) => (
+    let read = root.read_within(open, name, largest(folder));
+    let (message, effect) = match read.map(|bytes| bytes.map(|bytes| odd_lines(&bytes))) {
+        Ok(None | Some(Ok(0))) => return,
+        Ok(Some(Ok(odd))) => (
             format!("{odd} lines of {name} contradict others or are cut short"),
             "the messages they are about get new numbers, and clients download those again",
         ),
-        Ok(Err(what)) => (
+        Ok(Some(Err(what))) => (
             format!("{name} cannot be used: {what}"),
             "the folder gets new numbers, and clients download its mail again",
         ),
