@@ -32,7 +32,7 @@ impl Tree {
             if let Some((file, access)) = file {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let file = rustix::fs::openat(&made, file, flags, Mode::from_raw_mode(0o600))?;
-                self.set_access(&file, access)?;
+                self.give(&file, access)?;
             }
             let flags = RenameFlags::NOREPLACE;
             rustix::fs::renameat_with(parent, &*first, parent, name.as_bytes(), flags)?;

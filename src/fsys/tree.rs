@@ -238,7 +238,7 @@ impl Tree {
     }
 
     /// The same of a file that was just made with mode [`NEW`], which most shall have.
-    fn give(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
+    pub(super) fn give(&self, fd: &OwnedFd, access: Access) -> io::Result<()> {
         if access.mode == NEW && NEW & self.masked == 0 {
             self.set_owner(fd, access)
         } else {

@@ -32,7 +32,8 @@ pub struct Store {
     pub wrong_size: Option<RelPath>,
     /// Some folder gives rights to others, or takes some from its owner.
     pub has_grants: bool,
-    /// The limits that its own `maildirsize` names; they hold for deliveries by its path.
+    /// The limits that its own `maildirsize` names; they hold for deliveries by its path, and are read
+    /// only where a line names that.
     pub limits: Quota,
 }
 

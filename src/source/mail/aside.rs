@@ -54,10 +54,9 @@ pub(super) fn in_maildir(root: &Root, open: &Folder, entries: &[Entry], findings
     search.report(&open.path, findings);
 }
 
-/// Looks for folders within a folder of a Maildir: Maildir++ has none there.
-pub(super) fn in_folder(root: &Root, path: &RelPath, findings: &mut Findings) {
+/// Looks for folders within a folder of a Maildir, which has so many names: Maildir++ has none there.
+pub(super) fn in_folder(root: &Root, path: &RelPath, names: u64, findings: &mut Findings) {
     // Each folder in it is one more name of it (`..`), but not on every file system.
-    let names = root.stat(path).ok().flatten().map_or(0, |stat| stat.names);
     if (2..=5).contains(&names) {
         return;
     }

@@ -29,6 +29,8 @@ pub(super) struct Looked<'o> {
     prints: Prints,
     latest: Option<i64>,
     names: Option<Look>,
+    /// So many names it has itself; none where nobody told.
+    pub(super) links: u64,
 }
 
 impl<'o> Looked<'o> {
@@ -36,13 +38,15 @@ impl<'o> Looked<'o> {
     ///
     /// The folder is named beneath an open one; INBOX is that itself, and has no name.
     pub(super) fn new(open: &'o Open, folder: &'o [u8]) -> Self {
-        let look = || -> fsys::Result<Look> {
+        let mut links = 0;
+        let mut look = || -> fsys::Result<Look> {
             let mut look = Look::new(b"");
             let itself = look.stat(open, &within(folder, "."))?;
+            links = itself.map_or(0, |itself| itself.names);
             for name in ["new", "cur"] {
                 look.stat(open, &within(folder, name))?;
             }
-            if itself.is_none_or(|itself| itself.names != NAMES_WITHOUT_KEYWORDS) {
+            if links != NAMES_WITHOUT_KEYWORDS {
                 look.stat(open, &within(folder, KEYWORDS))?;
             }
             if folder.is_empty() {
@@ -55,7 +59,7 @@ impl<'o> Looked<'o> {
         let stamps = look.as_ref().and_then(Look::settled);
         let latest = look.as_ref().and_then(Look::latest);
         let prints = Prints { stamps, names: None };
-        Self { place: Some((open, folder)), prints, latest, names: None }
+        Self { place: Some((open, folder)), prints, latest, names: None, links }
     }
 
     /// Goes on to its names, which begin with what is kept of it.
@@ -71,7 +75,7 @@ impl<'o> Looked<'o> {
 
     /// A folder that will not be known again: one that is reached by a link, say.
     pub(super) fn strange() -> Self {
-        Self { place: None, prints: Prints::default(), latest: None, names: None }
+        Self { place: None, prints: Prints::default(), latest: None, names: None, links: 0 }
     }
 
     /// How it looks with the names in its parts, which are only looked at. What cannot be looked at

@@ -26,11 +26,13 @@ const SIZES: &str = "maildirsize";
 /// Names in a Maildir that are no folders, whatever they hold.
 const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
 
-/// Reads an open Maildir that lies at its real path; `None` where it is no Maildir.
+/// Reads an open Maildir that lies at its real path, with its limits where a delivery line names it;
+/// `None` where it is no Maildir.
 pub(super) fn read(
     root: &Root,
     memory: &Memory,
     open: &Open,
+    is_named: bool,
     findings: &mut Findings,
 ) -> Option<Store> {
     let path = &open.path;
@@ -53,7 +55,7 @@ pub(super) fn read(
         deleted: Usage::default(),
         wrong_size: None,
         has_grants: false,
-        limits: if has(SIZES) { limits(root, open) } else { Quota::default() },
+        limits: if is_named && has(SIZES) { limits(root, open) } else { Quota::default() },
     };
     let mut reader = Reader { root, memory, store: &mut store, findings };
     reader.read(BString::default(), path.clone(), Looked::new(open, b""));
@@ -245,7 +247,7 @@ impl Reader<'_> {
             findings.push(unseen(&folder));
         }
         if !folder.name.is_empty() {
-            aside::in_folder(root, &folder.path, findings);
+            aside::in_folder(root, &folder.path, looked.links, findings);
         }
         if findings.len() > told || wrong_size.is_some() {
             folder.seen = None;
@@ -445,7 +447,7 @@ mod tests {
         let mut findings = Findings::default();
         let memory = Memory::default();
         let open = root.folder(&RelPath::new("m")).unwrap();
-        let store = read(&root, &memory, &open, &mut findings).unwrap();
+        let store = read(&root, &memory, &open, true, &mut findings).unwrap();
         let folders: Vec<_> =
             store.folders.iter().map(|f| (f.name.to_string(), f.messages, f.bytes)).collect();
         assert_eq!(

@@ -15,7 +15,7 @@ use super::{Error, Reading, Source, unlistable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, Stat, root::Root};
 use crate::model::seen::Memory;
-use crate::model::site::Spot;
+use crate::model::site::{Site, Spot};
 use crate::model::store::Store;
 use crate::model::{Account, Origin, RelPath};
 use barriers::Barriers;
@@ -44,10 +44,11 @@ impl Source for Mail {
             reading.findings.push(led_astray(path));
         }
         let paths: Vec<RelPath> = paths.into_iter().collect();
+        let named = named(&reading.site);
         // One by one: a few stores are much larger than the others.
-        let paths = paths.par_iter().with_max_len(1);
-        let read: Vec<(Option<Store>, Findings)> =
-            paths.map(|path| read_store(root, memory, path)).collect();
+        let stores = paths.par_iter().with_max_len(1);
+        let stores = stores.map(|path| read_store(root, memory, path, named.contains(path)));
+        let read: Vec<(Option<Store>, Findings)> = stores.collect();
         for (store, findings) in read {
             reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
             reading.findings.append(findings);
@@ -155,10 +156,24 @@ fn accounts_without_home(reading: &Reading<'_>) -> Vec<(RelPath, RelPath)> {
     made.collect()
 }
 
-fn read_store(root: &Root, memory: &Memory, path: &RelPath) -> (Option<Store>, Findings) {
+/// The stores that delivery lines name, by their real paths.
+fn named(site: &Site) -> BTreeSet<&RelPath> {
+    let real = site.spots.iter().map(|(path, spot)| match spot {
+        Spot::Maildir(real) => real,
+        _ => site.real_store(path),
+    });
+    real.collect()
+}
+
+fn read_store(
+    root: &Root,
+    memory: &Memory,
+    path: &RelPath,
+    is_named: bool,
+) -> (Option<Store>, Findings) {
     let mut findings = Findings::default();
     let store = match root.folder(path) {
-        Ok(open) => maildir::read(root, memory, &open, &mut findings),
+        Ok(open) => maildir::read(root, memory, &open, is_named, &mut findings),
         Err(error) if error.is_missing() => {
             let stat = root.stat(path).ok().flatten();
             let is_file = stat.is_some_and(|stat| stat.kind == Kind::File);
