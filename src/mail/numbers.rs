@@ -97,16 +97,16 @@ pub fn list<'n>(
     let mut records = numbered(names, numbers.as_ref(), formers).1;
     let mut is_needed = numbers.is_some();
     if let Some(pop3) = pop3 {
-        let old = |record: &Record<'_>| former(formers, record.name).to_owned();
         let order = match pop3 {
-            Pop3::Courier => by_courier(&records, &old),
+            Pop3::Courier => by_courier(&records, formers),
             Pop3::Qmail => by_date(&records)?,
         };
         is_needed |= set_order(&mut records, &order);
         for record in &mut records {
+            let old = former(formers, record.name);
             let uidl = match pop3 {
-                Pop3::Courier => courier_uidl(old(record).as_bstr(), uidls.as_ref()),
-                Pop3::Qmail => old(record).split_str(":").next().unwrap_or_default().into(),
+                Pop3::Courier => courier_uidl(old, uidls.as_ref()),
+                Pop3::Qmail => old.split_str(":").next().unwrap_or_default().into(),
             };
             record.uidl = Some(uidl).filter(|uidl| uidl != record.name && is_uidl(uidl));
             is_needed |= record.uidl.is_some();
@@ -185,12 +185,11 @@ fn numbered<'n>(
 }
 
 /// The order of POP3 in Courier: positions of records.
-fn by_courier(records: &[Record<'_>], old: &dyn Fn(&Record<'_>) -> BString) -> Vec<usize> {
-    let is_plain = records.is_sorted_by(|a, b| courier_order(a.name, b.name).is_le());
+fn by_courier(records: &[Record<'_>], formers: &Former) -> Vec<usize> {
     let mut order: Vec<usize> = (0..records.len()).collect();
-    if !is_plain {
-        let names: Vec<BString> = records.iter().map(old).collect();
-        let name = |at: &usize| names.get(*at).map(|name| name.as_bstr()).unwrap_or_default();
+    let names: Vec<&BStr> = records.iter().map(|record| former(formers, record.name)).collect();
+    if !names.is_sorted_by(|a, b| courier_order(a, b).is_le()) {
+        let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
         order.sort_by(|a, b| courier_order(name(a), name(b)));
     }
     order
@@ -254,7 +253,9 @@ fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> BString {
 
 #[cfg(test)]
 mod tests {
-    use super::{courier_uidl, numbered};
+    use super::{Former, Known, courier_uidl, list, numbered};
+    use crate::model::memory::Pop3;
+    use crate::model::message::renamed;
     use crate::source::courier::{sizelist, uids};
     use bstr::{BStr, BString};
     use std::collections::BTreeMap;
@@ -268,6 +269,19 @@ mod tests {
         let told: Vec<_> = records.iter().map(|r| format!("{} {}", r.uid, r.name)).collect();
         assert_eq!(next, 12);
         assert_eq!(told, ["3 8.old", "4 10.a", "12 7.x", "13 9.b", "14 9.M2P1.c", "15 9.M10P1.c"]);
+    }
+
+    #[test]
+    fn the_order_of_pop3_is_that_of_the_old_names() {
+        let (old, new) = ("9.a:x", renamed(b"9.a:x:2,", b""));
+        let new = crate::model::memory::unique(&new).to_owned();
+        let names = [BString::from("9.aB"), new.clone()];
+        assert!(names.is_sorted());
+        let formers = Former::from([(new, old.into())]);
+        let none = Known::default();
+        let list = list(&names, &none, &formers, Some(Pop3::Courier), |_| Ok(Vec::new())).unwrap();
+        let text = BString::from(list.render()).to_string();
+        assert!(text.contains("\n1 O2 :9.aB\n2 P9.a O1 :9.a_x,U="), "{text}");
     }
 
     #[test]

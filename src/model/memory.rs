@@ -17,7 +17,7 @@ pub const LARGEST_UID: u32 = u32::MAX - (1 << 20);
 /// assert_eq!(unique(b"1700000000.M1P2.mx,S=5:2,FS"), "1700000000.M1P2.mx,S=5");
 /// ```
 pub fn unique(name: &[u8]) -> &BStr {
-    name.rsplit_once_str(":").map_or(name, |(unique, _)| unique).as_bstr()
+    name.rfind_byte(b':').and_then(|end| name.get(..end)).unwrap_or(name).as_bstr()
 }
 
 /// The IMAP numbers of a folder (RFC 3501 2.3.1.1).

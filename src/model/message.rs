@@ -1,7 +1,7 @@
 //! File names of messages in a Maildir (maildir(5)).
 
 use super::memory::unique;
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 
 /// Whether Dovecot reads a name as it is meant. It takes everything up to the first `:` for the name,
 /// keeps names in the lines of a file, where an empty one spoils all of it, and believes a size with line ends of two bytes, `,W=`, which
@@ -16,7 +16,8 @@ use bstr::{BStr, BString, ByteSlice as _};
 pub fn is_plain(name: &[u8]) -> bool {
     let is_odd = |byte: &u8| *byte == b':' || byte.is_ascii_control();
     let unique = unique(name);
-    !unique.is_empty() && !unique.iter().any(is_odd) && unique.find(SIZE).is_none()
+    let has_size = unique.windows(SIZE.len()).any(|front| front == SIZE);
+    !unique.is_empty() && !unique.iter().any(is_odd) && !has_size
 }
 
 /// The size that is not believed.
@@ -34,18 +35,23 @@ const SIZE: &[u8] = b",W=";
 pub fn renamed(name: &[u8], letters: &[u8]) -> BString {
     let own = unique(name);
     let info = name.get(own.len()..).unwrap_or_default();
-    let front = if is_plain(name) { own.to_owned() } else { plain(own) };
-    let info = match info.strip_prefix(b":2,") {
+    let mut new = if is_plain(name) { own.to_owned() } else { plain(own) };
+    match info.strip_prefix(b":2,") {
         Some(flags) => {
             let end = flags.find_byte(b',').unwrap_or(flags.len());
             let (flags, rest) = flags.split_at(end);
-            let kept = flags.iter().copied().filter(|flag| !flag.is_ascii_lowercase());
-            [b":2,", kept.collect::<Vec<_>>().as_slice(), letters, rest].concat()
+            new.push_str(b":2,");
+            new.extend(flags.iter().filter(|flag| !flag.is_ascii_lowercase()));
+            new.push_str(letters);
+            new.push_str(rest);
         }
-        None if letters.is_empty() => info.to_vec(),
-        None => [b":2,", letters].concat(),
-    };
-    [front.as_slice(), &info].concat().into()
+        None if letters.is_empty() => new.push_str(info),
+        None => {
+            new.push_str(b":2,");
+            new.push_str(letters);
+        }
+    }
+    new
 }
 
 /// Replaces what makes a name odd, and tells it from others by a digest of the old one.

@@ -84,13 +84,19 @@ fn settle(names: &mut PopNames<'_>) {
     }
 }
 
+/// What stands before the last blank, and what behind it.
+fn last_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = line.rfind_byte(b' ')?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
+}
+
 fn record(line: &[u8], version: u64) -> Option<(&BStr, Uidl)> {
-    let (rest, last) = line.rsplit_once_str(" ")?;
+    let (rest, last) = last_field(line)?;
     let (name, size, uidl) = if version == 0 {
         (rest, last, Uidl::Name)
     } else {
-        let (name, size) = rest.rsplit_once_str(" ")?;
-        let mut parts = last.split_str(":");
+        let (name, size) = last_field(rest)?;
+        let mut parts = last.split(|byte| *byte == b':');
         let number = strict_number(parts.next()?)?;
         let validity = if version == 1 { 0 } else { strict_number(parts.next()?)? };
         let uidl = if number == 0 { Uidl::Name } else { Uidl::Number(number, validity) };
