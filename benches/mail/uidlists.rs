@@ -6,7 +6,7 @@ use bstr::BString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use unqmail::mail::numbers::{Former, Known, list};
+use unqmail::mail::numbers::{Former, list};
 use unqmail::model::memory::{Pop3, unique};
 
 /// Writes the lists of all folders of the store; tells messages and seconds.
@@ -34,10 +34,8 @@ pub(crate) fn write(domains: &Path, to: &Path) -> Result<(usize, f64), Failure> 
         }
         names.sort_unstable();
         let file = |name: &str| std::fs::read(folder.join(name)).ok();
-        let size_list = if is_inbox { file("courierpop3dsizelist") } else { None };
-        let known = Known { uids: file("courierimapuiddb"), size_list };
         let pop3 = is_inbox.then_some(Pop3::Courier);
-        let list = list(&names, &known, &Former::new(), pop3, |_| Ok(Vec::new()))?;
+        let list = list(&names, file, &Former::new(), pop3, |_| Ok(Vec::new()))?;
         std::fs::write(to.join(number.to_string()), list.render())?;
         messages += names.len();
     }

@@ -21,7 +21,7 @@ use std::cmp::Ordering;
 pub(super) struct Names {
     pub(super) old: BString,
     /// Where it is another one: because of keywords, or because Dovecot would misread the old one.
-    new: Option<BString>,
+    new: Option<Box<BString>>,
 }
 
 impl Names {
@@ -29,11 +29,11 @@ impl Names {
         let new = renamed(&old, letters.of(base(&old)));
         // A name that would be too long for a file goes without its keywords.
         let new = if new.len() > 255 { renamed(&old, b"") } else { new };
-        Self { new: Some(new).filter(|new| *new != old), old }
+        Self { new: (new != old).then(|| Box::new(new)), old }
     }
 
     pub(super) fn new_name(&self) -> &BString {
-        self.new.as_ref().unwrap_or(&self.old)
+        self.new.as_deref().unwrap_or(&self.old)
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) struct There {
     pub(super) is_trusted: bool,
 }
 
-/// A message of the old server, and what has to be done about it.
+/// A message of the old server, and what has to be done about it. A folder may have millions.
 #[derive(Debug)]
 pub(super) struct Wanted {
     /// Which of the folders that go into one.
@@ -62,7 +62,9 @@ pub(super) struct Wanted {
     /// A pass completed it.
     pub(super) is_sure: bool,
     /// The same message under another name.
-    pub(super) other: Option<There>,
+    pub(super) other: Option<Box<There>>,
+    /// It is not there as it should be.
+    is_open: bool,
     /// An earlier pass brought it, or was about to.
     pub(super) is_ours: bool,
     /// Size and date of what is there tell that it is whole.
@@ -102,17 +104,19 @@ pub(super) struct Work {
     pub(super) departed: Vec<There>,
     /// Files in `tmp` that a pass left behind when it was killed.
     pub(super) stale: Vec<BString>,
+    /// The folder holds after the pass what the record says of it.
+    pub(super) is_as_recorded: bool,
 }
 
-/// Compares one folder; also tells the unique names that it has after the pass, sorted.
+/// Compares one folder. What is known of it then tells the unique names that it has after the pass.
 pub(super) fn compare<'a>(
     job: &Job<'a>,
     mailbox: &Mailbox<'_>,
     name: &BString,
     parts: &[Part<'a>],
-    known: &Known,
+    known: &mut Known,
     moved: &mut Moved,
-) -> Result<(Work, Vec<BString>)> {
+) -> Result<Work> {
     let (path, open) = (mailbox.folder(name), mailbox.open(name)?);
     let (tree, folder) = (mailbox.tree.root(), open.as_ref());
     let is_served = folder::is_served(tree, folder)?;
@@ -139,21 +143,24 @@ pub(super) fn compare<'a>(
         wanted: Vec::new(),
         departed: Vec::new(),
         stale,
+        is_as_recorded: false,
     };
     let has_brought = !known.brought.is_empty();
     let looks = has_brought.then(|| Looks::new(job, (tree, folder), parts)).flatten();
     let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
-    let mut kept = Vec::with_capacity(source.len());
-    let (mut source, mut target) = (source.into_iter().peekable(), target.into_iter().peekable());
-    // Those of one unique name: usually one on each side.
-    let (mut mine, mut theirs, mut open) = (Vec::new(), Vec::<There>::new(), Vec::new());
+    // Of what was brought, what is there after the pass; and what comes to it.
+    let (mut stays, mut new) = (vec![false; known.brought.len()], Vec::new());
+    let (mut rest, mut target) = (source.as_mut_slice(), target.into_iter().peekable());
+    let mut theirs = Vec::<There>::new();
     loop {
-        let first = source.peek().map(Wanted::unique).into_iter();
+        let first = rest.first().map(Wanted::unique).into_iter();
         let first = first.chain(target.peek().map(|there| base(&there.name))).min();
         let Some(unique) = first.map(ToOwned::to_owned) else { break };
-        while let Some(wanted) = source.next_if(|wanted| wanted.unique() == unique) {
-            mine.push(wanted);
-        }
+        // Those of one unique name: usually one on each side.
+        let own = rest.iter().take_while(|wanted| wanted.unique() == unique).count();
+        let (own, others) = rest.split_at_mut(own);
+        rest = others;
+        let mut mine: Vec<&mut Wanted> = own.iter_mut().collect();
         while let Some(there) = target.next_if(|there| base(&there.name) == unique) {
             theirs.push(there);
         }
@@ -161,34 +168,36 @@ pub(super) fn compare<'a>(
             // One that moved from `new` to `cur` between the two listings is met in both.
             mine.retain(|wanted| is_still_there(job, parts, wanted));
         }
-        let is_sure = known.is_brought(&unique);
+        let place = known.brought.binary_search(&unique).ok();
+        let is_sure = place.is_some();
         let is_ours = is_sure || known.begun.contains(&unique);
         let is_met = !is_ours && !mine.is_empty() && !theirs.is_empty();
-        if is_met && is_in_the_way(job, parts, &mine, (folder, &theirs), moved) {
-            mine.clear();
-            theirs.clear();
-            continue;
+        if is_met {
+            let mine: Vec<&Wanted> = mine.iter().map(|wanted| &**wanted).collect();
+            if is_in_the_way(job, parts, &mine, (folder, &theirs), moved) {
+                theirs.clear();
+                continue;
+            }
         }
         let is_trusted = known.is_trusted(&unique);
         let is_kept = !mine.is_empty();
-        for wanted in mine.drain(..) {
+        for wanted in &mut mine {
             let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
-            at.map(|at| theirs.swap_remove(at));
-            let is_old = at.is_some() && is_sure && is_changed(&wanted);
+            wanted.is_named = at.map(|at| theirs.swap_remove(at)).is_some();
+            let is_old = wanted.is_named && is_sure && is_changed(wanted);
             moved.outdated += u64::from(is_old && is_served);
             moved.replaced += u64::from(is_old && !is_served);
-            if at.is_some() && is_sure && (!is_old || is_served) {
+            wanted.is_open = !(wanted.is_named && is_sure && (!is_old || is_served));
+            if !wanted.is_open {
                 moved.present += 1;
                 job.progress.done(1, 0);
-            } else {
-                open.push((at.is_some(), wanted));
             }
         }
-        for (is_named, wanted) in open.drain(..) {
-            let other = if is_named { None } else { theirs.pop() };
-            let is_ours = is_ours || is_met;
-            work.wanted.push(Wanted { is_named, is_sure, other, is_ours, is_trusted, ..wanted });
+        for wanted in mine.into_iter().filter(|wanted| wanted.is_open) {
+            wanted.other = if wanted.is_named { None } else { theirs.pop().map(Box::new) };
+            (wanted.is_sure, wanted.is_trusted) = (is_sure, is_trusted);
+            wanted.is_ours = is_ours || is_met;
         }
         let departs = !theirs.is_empty() && is_ours && is_whole;
         if is_ours || !is_whole {
@@ -199,10 +208,21 @@ pub(super) fn compare<'a>(
             theirs.clear();
         }
         if is_kept || (departs && is_sure && job.pass != Pass::Final) {
-            kept.push(unique);
+            match place.and_then(|place| stays.get_mut(place)) {
+                Some(stays) => *stays = true,
+                None => new.push(unique),
+            }
         }
     }
-    Ok((work, kept))
+    source.retain(|wanted| wanted.is_open);
+    source.shrink_to_fit();
+    work.wanted = source;
+    work.is_as_recorded = new.is_empty() && !stays.contains(&false);
+    let mut stays = stays.into_iter();
+    known.brought.retain(|_| stays.next().unwrap_or_default());
+    known.brought.append(&mut new);
+    known.brought.sort_unstable();
+    Ok(work)
 }
 
 /// The messages of all folders that go into one, in no order. What cannot be listed is a failure.
@@ -220,6 +240,7 @@ pub(super) fn messages(
         is_named: false,
         is_sure: false,
         other: None,
+        is_open: false,
         is_ours: false,
         is_trusted: false,
     };

@@ -44,7 +44,7 @@ pub(super) fn add(
         let mut late = messages(job, parts, &letters, moved);
         late.retain(|wanted| brought.binary_search(&short(wanted.unique())).is_err());
         if late.is_empty() {
-            record.keep(&name, &known, Some(&known.brought))?;
+            record.keep(&name, Some(&known.brought), true)?;
             continue;
         }
         let fronts = fronts(job, parts, &known.brought, moved);
@@ -72,8 +72,7 @@ pub(super) fn add(
         }
         late.retain(|wanted| {
             let Some(theirs) = there.get(wanted.unique().as_bytes()) else { return true };
-            let one = std::slice::from_ref(wanted);
-            if is_in_the_way(job, parts, one, (open.as_ref(), theirs), moved) {
+            if is_in_the_way(job, parts, &[wanted], (open.as_ref(), theirs), moved) {
                 names.retain(|name| name != wanted.unique());
             }
             false
@@ -85,7 +84,7 @@ pub(super) fn add(
             let replaced = replace(mailbox, &fronts);
             moved.failures.extend(replaced.err());
         }
-        record.keep(&name, &known, Some(&names))?;
+        record.keep(&name, Some(&names), names == known.brought)?;
     }
     // One that vanished between listing and opening has moved; it is late still.
     let is_complete = moved.failures.is_empty() && moved.vanished == 0 && !job.progress.stopped();

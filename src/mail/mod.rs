@@ -297,17 +297,17 @@ fn update(
         if job.progress.stopped() {
             return record.finish(false);
         }
-        let known = record.take(&name)?;
+        let mut known = record.take(&name)?;
         let parts = parts_of(&name);
         if was_complete && !parts.is_empty() && parts.iter().all(|part| part.is_settled) {
-            record.keep(&name, &known, Some(&known.brought))?;
+            record.keep(&name, Some(&known.brought), true)?;
             let messages = parts.iter().map(|part| part.folder.messages).sum();
             moved.present += messages;
             job.progress.done(messages, 0);
             seen.insert(name);
             continue;
         }
-        let (mut work, kept) = match compare(job, mailbox, &name, parts, &known, moved) {
+        let mut work = match compare(job, mailbox, &name, parts, &mut known, moved) {
             Ok(compared) => compared,
             Err(error) => {
                 moved.failures.push(error);
@@ -315,8 +315,9 @@ fn update(
             }
         };
         let is_gone = parts.is_empty() && (job.pass == Pass::Final || !work.is_there);
-        record.keep(&name, &known, (!is_gone).then_some(kept.as_slice()))?;
-        drop(kept);
+        let held = (!is_gone).then_some(known.brought.as_slice());
+        record.keep(&name, held, work.is_as_recorded)?;
+        drop(known);
         if !work.wanted.is_empty() {
             record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
         }

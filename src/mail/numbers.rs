@@ -21,15 +21,6 @@ use std::fmt::Write as _;
 /// A list on the new server is no larger than this: 4 GiB.
 const LARGEST: u64 = 4 << 30;
 
-/// What the old server knew of the folders that go into one: Courier's files.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// Of UIDs.
-    pub uids: Option<Vec<u8>>,
-    /// Of UIDLs.
-    pub size_list: Option<Vec<u8>>,
-}
-
 /// The names on the old server of messages that have another one here, by that.
 pub type Former = BTreeMap<BString, BString>;
 
@@ -42,10 +33,15 @@ pub(super) fn write(
     moved: &mut Moved,
 ) -> Result<()> {
     let (is_inbox, root) = (work.name.is_empty(), mailbox.tree.root());
-    let known = read(job.root, sources, is_inbox && job.pop3 == Pop3::Courier);
     let names = names(root, folder)?;
+    // The first of the folders counts; what cannot be read was told when the migration was planned.
+    let file = |name: &str| {
+        sources.iter().find_map(|(part, open)| {
+            job.root.read_within(open, name, courier::largest(part.folder)).ok()?
+        })
+    };
     let by_date = |records: &[Record<'_>]| by_date(root, folder, records);
-    let list = list(&names, &known, &work.formers, is_inbox.then_some(job.pop3), by_date)?;
+    let list = list(&names, file, &work.formers, is_inbox.then_some(job.pop3), by_date)?;
     let there = files::look(root, folder, uidlist::FILE, LARGEST)?;
     let text: &[u8] = if let There::File(text) = &there { text } else { b"" };
     if work.is_served || uidlist::is_dovecots(text) {
@@ -81,21 +77,28 @@ impl List<'_> {
     }
 }
 
-/// Makes the list of a folder with these unique names, sorted; of an INBOX also for POP3.
+/// Makes the list of a folder with these unique names, sorted, from Courier's files by their names; of
+/// an INBOX also for POP3.
 ///
 /// # Errors
 /// Where dates cannot be told.
 pub fn list<'n>(
     names: &'n [BString],
-    known: &Known,
+    file: impl Fn(&str) -> Option<Vec<u8>>,
     formers: &Former,
     pop3: Option<Pop3>,
     by_date: impl FnOnce(&[Record<'_>]) -> Result<Vec<usize>>,
 ) -> Result<List<'n>> {
-    let numbers = known.uids.as_deref().and_then(|bytes| courier::uids(bytes).ok());
-    let uidls = known.size_list.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
-    let mut records = numbered(names, numbers.as_ref(), formers).1;
-    let mut is_needed = numbers.is_some();
+    // One file after the other: of a large folder each takes as much room as all names.
+    let (given, mut records) = {
+        let text = file(courier::UIDS);
+        let numbers = text.as_deref().and_then(|bytes| courier::uids(bytes).ok());
+        let records = numbered(names, numbers.as_ref(), formers).1;
+        (numbers.map(|numbers| (numbers.validity, numbers.next)), records)
+    };
+    let text = if pop3 == Some(Pop3::Courier) { file(courier::SIZE_LIST) } else { None };
+    let uidls = text.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
+    let mut is_needed = given.is_some();
     if let Some(pop3) = pop3 {
         let order = match pop3 {
             Pop3::Courier => by_courier(&records, formers),
@@ -112,8 +115,9 @@ pub fn list<'n>(
             is_needed |= record.uidl.is_some();
         }
     }
-    let validity = numbers.as_ref().map_or_else(|| new_validity(uidls.as_ref()), |n| n.validity);
-    Ok(List { validity, given: numbers.map(|numbers| numbers.next), records, is_needed })
+    let (validity, given) = given.unzip();
+    let validity = validity.unwrap_or_else(|| new_validity(uidls.as_ref()));
+    Ok(List { validity, given, records, is_needed })
 }
 
 /// UIDVALIDITY where no IMAP client has seen the folder: any number will do that stays the same.
@@ -121,21 +125,6 @@ pub fn list<'n>(
 fn new_validity(list: Option<&PopNames<'_>>) -> u32 {
     let time = list.and_then(|list| u32::try_from(list.validity).ok());
     time.filter(|time| *time > 0).unwrap_or(1)
-}
-
-/// Reads what the first of the folders has; what cannot be read was told when the migration was
-/// planned.
-fn read(root: &Root, sources: &[Source<'_>], with_list: bool) -> Known {
-    let mut known = Known::default();
-    for (part, open) in sources {
-        let limit = courier::largest(part.folder);
-        let file = |name: &str| root.read_within(open, name, limit).ok().flatten();
-        known.uids = known.uids.or_else(|| file(courier::UIDS));
-        if with_list {
-            known.size_list = known.size_list.or_else(|| file(courier::SIZE_LIST));
-        }
-    }
-    known
 }
 
 fn former<'a>(formers: &'a Former, name: &'a BStr) -> &'a BStr {
@@ -253,7 +242,7 @@ fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> BString {
 
 #[cfg(test)]
 mod tests {
-    use super::{Former, Known, courier_uidl, list, numbered};
+    use super::{Former, courier_uidl, list, numbered};
     use crate::model::memory::Pop3;
     use crate::model::message::renamed;
     use crate::source::courier::{sizelist, uids};
@@ -278,8 +267,8 @@ mod tests {
         let names = [BString::from("9.aB"), new.clone()];
         assert!(names.is_sorted());
         let formers = Former::from([(new, old.into())]);
-        let none = Known::default();
-        let list = list(&names, &none, &formers, Some(Pop3::Courier), |_| Ok(Vec::new())).unwrap();
+        let list = list(&names, |_| None, &formers, Some(Pop3::Courier), |_| Ok(Vec::new()));
+        let list = list.unwrap();
         let text = BString::from(list.render()).to_string();
         assert!(text.contains("\n1 O2 :9.aB\n2 P9.a O1 :9.a_x,U="), "{text}");
     }

@@ -207,16 +207,17 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Says what the folder that was taken last holds when this pass completes the mailbox; `None`
-    /// where the folder goes. Names are sorted. While nothing differs nothing is written.
+    /// Says what the folder that was taken last holds when this pass completes the mailbox, and whether
+    /// that is what was known of it; `None` where the folder goes. Names are sorted. While nothing
+    /// differs nothing is written.
     pub(super) fn keep(
         &mut self,
         folder: &BString,
-        known: &Known,
         names: Option<&[BString]>,
+        is_known: bool,
     ) -> Result<()> {
         let is_old = self.starts.0 < self.starts.1;
-        let is_same = if is_old { names == Some(&known.brought) } else { names.is_none() };
+        let is_same = if is_old { names.is_some() && is_known } else { names.is_none() };
         if is_same && self.new.is_none() {
             return Ok(());
         }
@@ -381,7 +382,8 @@ mod tests {
             let known = record.take(&folder).unwrap();
             let own = wanted.remove(&folder);
             record.begin(&folder, own.iter().flatten()).unwrap();
-            record.keep(&folder, &known, own.as_deref()).unwrap();
+            let is_known = own.as_ref() == Some(&known.brought);
+            record.keep(&folder, own.as_deref(), is_known).unwrap();
         }
         record.finish(is_complete).unwrap().place(tree).unwrap();
     }

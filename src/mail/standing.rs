@@ -41,7 +41,7 @@ impl Standing {
 pub(super) fn is_in_the_way(
     job: &Job<'_>,
     parts: &[Part<'_>],
-    mine: &[Wanted],
+    mine: &[&Wanted],
     (folder, theirs): (Option<&Open>, &[There]),
     moved: &mut Moved,
 ) -> bool {
@@ -56,7 +56,7 @@ pub(super) fn is_in_the_way(
                 .zip(part)
                 .map_or(Ok(true), |(folder, part)| is_of(job, part, wanted, folder, there))
         };
-        let found = mine.iter().map(is_of).find(|is_of| !matches!(is_of, Ok(false)));
+        let found = mine.iter().copied().map(is_of).find(|is_of| !matches!(is_of, Ok(false)));
         match found {
             Some(Ok(_)) => continue,
             Some(Err(error)) => moved.failures.push(error),

@@ -62,7 +62,9 @@ pub fn sizelist(bytes: &[u8]) -> Result<PopNames<'_>, &'static str> {
 /// lines about one message the first counts, as for Courier.
 fn settle(names: &mut PopNames<'_>) {
     let before = names.uidls.len();
-    names.uidls.sort_by_key(|(name, _)| *name);
+    if !names.uidls.is_sorted_by_key(|(name, _)| *name) {
+        names.uidls.sort_by_key(|(name, _)| *name);
+    }
     names.uidls.dedup_by_key(|(name, _)| *name);
     names.odd_lines += before - names.uidls.len();
     let numbered = |uidl: &Uidl| match uidl {

@@ -28,7 +28,11 @@ pub struct Record<'a> {
 
 /// Writes the file; records are sorted by UID, and all UIDs lie below `next`.
 pub fn render(validity: u32, next: u32, records: &[Record<'_>]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(32 + records.len() * 80);
+    // Numbers have ten digits at most.
+    let width = |record: &Record<'_>| {
+        record.name.len() + record.uidl.as_ref().map_or(0, |uidl| 2 + uidl.len()) + 25
+    };
+    let mut text = Vec::with_capacity(32 + records.iter().map(width).sum::<usize>());
     // Writing to memory cannot fail.
     let _ = writeln!(text, "3 V{validity} N{next}").is_ok();
     for record in records {
