@@ -13,7 +13,7 @@ use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::model::memory::{Numbers, Pop3, PopNames, Uidl};
 use crate::source::courier;
-use crate::target::dovecot::uidlist::{self, Record, is_uidl};
+use crate::target::dovecot::uidlist::{self, PopName, Record, is_uidl};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -89,15 +89,13 @@ pub fn list<'n>(
     pop3: Option<Pop3>,
     by_date: impl FnOnce(&[Record<'_>]) -> Result<Vec<usize>>,
 ) -> Result<List<'n>> {
-    // One file after the other: of a large folder each takes as much room as all names.
+    // One after the other: of a large folder each file takes as much room as all names.
     let (given, mut records) = {
         let text = file(courier::UIDS);
         let numbers = text.as_deref().and_then(|bytes| courier::uids(bytes).ok());
         let records = numbered(names, numbers.as_ref(), formers).1;
         (numbers.map(|numbers| (numbers.validity, numbers.next)), records)
     };
-    let text = if pop3 == Some(Pop3::Courier) { file(courier::SIZE_LIST) } else { None };
-    let uidls = text.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
     let mut is_needed = given.is_some();
     if let Some(pop3) = pop3 {
         let order = match pop3 {
@@ -105,13 +103,21 @@ pub fn list<'n>(
             Pop3::Qmail => by_date(&records)?,
         };
         is_needed |= set_order(&mut records, &order);
+    }
+    let text = if pop3 == Some(Pop3::Courier) { file(courier::SIZE_LIST) } else { None };
+    let uidls = text.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
+    if let Some(pop3) = pop3 {
         for record in &mut records {
             let old = former(formers, record.name);
             let uidl = match pop3 {
                 Pop3::Courier => courier_uidl(old, uidls.as_ref()),
-                Pop3::Qmail => old.split_str(":").next().unwrap_or_default().into(),
+                Pop3::Qmail => PopName::Text(old.split_str(":").next().unwrap_or_default().into()),
             };
-            record.uidl = Some(uidl).filter(|uidl| uidl != record.name && is_uidl(uidl));
+            let is_its_own = |uidl: &PopName| match uidl {
+                PopName::Number(..) => true,
+                PopName::Text(uidl) => uidl != record.name && is_uidl(uidl),
+            };
+            record.uidl = Some(uidl).filter(is_its_own);
             is_needed |= record.uidl.is_some();
         }
     }
@@ -138,12 +144,9 @@ fn names(root: &Root, folder: &Open) -> Result<Vec<BString>> {
         let open = root.enter(folder, sub)?;
         let entries = open.map_or(Ok(Vec::new()), |open| root.list_open(&open))?.into_iter();
         let entries = entries.filter(|entry| !entry.name.starts_with(b"."));
-        names.extend(entries.map(|mut entry| {
-            let length = base(&entry.name).len();
-            entry.name.truncate(length);
-            entry.name
-        }));
+        names.extend(entries.map(|entry| base(&entry.name).to_owned()));
     }
+    names.shrink_to_fit();
     names.sort_unstable();
     names.dedup();
     Ok(names)
@@ -218,15 +221,14 @@ fn set_order(records: &mut [Record<'_>], order: &[usize]) -> bool {
 
 /// The name of a message for POP3 in Courier (`print_uidl` in `pop3dserver.C`); one that is in no
 /// list was never named, and gets the form of the first ones.
-fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> BString {
+fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> PopName {
     let uidl = match list.and_then(|list| list.uidl(name)).unwrap_or(Uidl::Name) {
-        Uidl::Number(number, 0) => return format!("UID{number}").into(),
-        Uidl::Number(number, validity) => return format!("UID{number}-{validity}").into(),
+        Uidl::Number(number, validity) => return PopName::Number(number, validity),
         Uidl::Name => name.split_once_str(":").map_or(name, |(front, _)| front.as_bstr()),
     };
     let is_plain = |byte: &u8| (0x21..=0x7e).contains(byte) && !b"'\"+".contains(byte);
     if uidl.iter().all(is_plain) {
-        return uidl.to_owned();
+        return PopName::Text(uidl.to_owned());
     }
     let mut text = String::new();
     for byte in uidl.iter() {
@@ -237,12 +239,12 @@ fn courier_uidl(name: &BStr, list: Option<&PopNames<'_>>) -> BString {
             let _ = write!(text, "+{byte:02X}").is_ok();
         }
     }
-    text.into()
+    PopName::Text(text.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Former, courier_uidl, list, numbered};
+    use super::{Former, PopName, courier_uidl, list, numbered};
     use crate::model::memory::Pop3;
     use crate::model::message::renamed;
     use crate::source::courier::{sizelist, uids};
@@ -276,8 +278,10 @@ mod tests {
     #[test]
     fn uidls_are_told_as_courier_told_them() {
         let list = sizelist(b"/2 9 17\na:2,S 1 0:17\nb:2,S 1 7:17\nc 1 8:0\n").unwrap();
-        let told = |name: &[u8]| courier_uidl(BStr::new(name), Some(&list)).to_string();
-        assert_eq!(["a", "b", "c"].map(|name| told(name.as_bytes())), ["a", "UID7-17", "UID8"]);
-        assert_eq!(told(b"1.x y+'\"\xe9:z"), "1.x+20y+2B+27+22+E9");
+        let told = |name: &[u8]| courier_uidl(BStr::new(name), Some(&list));
+        let text = |text: &str| PopName::Text(text.into());
+        assert_eq!(told(b"a"), text("a"));
+        assert_eq!([told(b"b"), told(b"c")], [PopName::Number(7, 17), PopName::Number(8, 0)]);
+        assert_eq!(told(b"1.x y+'\"\xe9:z"), text("1.x+20y+2B+27+22+E9"));
     }
 }

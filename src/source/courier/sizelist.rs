@@ -71,8 +71,11 @@ fn settle(names: &mut PopNames<'_>) {
         Uidl::Number(number, validity) => Some((*number, *validity)),
         Uidl::Name => None,
     };
-    let mut seen: Vec<(u64, u64)> =
-        names.uidls.iter().filter_map(|(_, uidl)| numbered(uidl)).collect();
+    let numbers = || names.uidls.iter().filter_map(|(_, uidl)| numbered(uidl));
+    if numbers().is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut seen: Vec<(u64, u64)> = numbers().collect();
     seen.sort_unstable();
     let twice: Vec<(u64, u64)> =
         seen.windows(2).filter(|pair| pair.first() == pair.last()).flatten().copied().collect();

@@ -21,16 +21,42 @@ pub struct Record<'a> {
     /// What stands before the flags in its file's name.
     pub name: &'a BStr,
     /// Its name for POP3 where that is not the file's.
-    pub uidl: Option<BString>,
+    pub uidl: Option<PopName>,
     /// Its place in the list that POP3 clients get, from 1, where that is not the order of UIDs.
     pub order: Option<u32>,
+}
+
+/// A name for POP3. Most are numbers, and a folder may have millions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PopName {
+    /// `UIDn`, or `UIDn-v` where the second number is not 0.
+    Number(u64, u64),
+    /// Any other.
+    Text(BString),
+}
+
+impl PopName {
+    fn add_to(&self, text: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = match self {
+            Self::Number(number, 0) => write!(text, "UID{number}"),
+            Self::Number(number, validity) => write!(text, "UID{number}-{validity}"),
+            Self::Text(name) => text.write_all(name),
+        }
+        .is_ok();
+    }
+
+    /// About so many bytes.
+    fn width(&self) -> usize {
+        if let Self::Text(name) = self { name.len() } else { 24 }
+    }
 }
 
 /// Writes the file; records are sorted by UID, and all UIDs lie below `next`.
 pub fn render(validity: u32, next: u32, records: &[Record<'_>]) -> Vec<u8> {
     // Numbers have ten digits at most.
     let width = |record: &Record<'_>| {
-        record.name.len() + record.uidl.as_ref().map_or(0, |uidl| 2 + uidl.len()) + 25
+        record.name.len() + record.uidl.as_ref().map_or(0, |uidl| 2 + uidl.width()) + 25
     };
     let mut text = Vec::with_capacity(32 + records.iter().map(width).sum::<usize>());
     // Writing to memory cannot fail.
@@ -39,7 +65,7 @@ pub fn render(validity: u32, next: u32, records: &[Record<'_>]) -> Vec<u8> {
         let _ = write!(text, "{}", record.uid).is_ok();
         if let Some(uidl) = &record.uidl {
             text.extend_from_slice(b" P");
-            text.extend_from_slice(uidl);
+            uidl.add_to(&mut text);
         }
         if let Some(order) = record.order {
             let _ = write!(text, " O{order}").is_ok();
@@ -85,21 +111,22 @@ pub fn differing(text: &[u8], validity: u32, records: &[Record<'_>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, differing, is_dovecots, render};
+    use super::{PopName, Record, differing, is_dovecots, render};
 
     #[test]
     fn the_worked_example_is_written() {
         let record = |uid, name: &'static str, order| Record {
             uid,
             name: name.into(),
-            uidl: Some(format!("UID{uid}-1700000000").into()),
+            uidl: Some(PopName::Number(uid.into(), 1_700_000_000)),
             order,
         };
         let mut records = [record(1, "17.M1P1.mx,S=90", Some(2)), record(3, "17.M2 x", Some(1))];
+        records[1].uidl = Some(PopName::Number(8, 0));
         let text = render(712_345_678, 4, &records);
         assert_eq!(
             text,
-            b"3 V712345678 N4\n1 PUID1-1700000000 O2 :17.M1P1.mx,S=90\n3 PUID3-1700000000 O1 :17.M2 x\n"
+            b"3 V712345678 N4\n1 PUID1-1700000000 O2 :17.M1P1.mx,S=90\n3 PUID8 O1 :17.M2 x\n"
         );
         assert!(!is_dovecots(&text) && is_dovecots(b"3 V1 N2 G0af\n"));
         assert_eq!(differing(&text, 712_345_678, &records), 0);
