@@ -4,6 +4,7 @@
 use bstr::{BStr, BString, ByteSlice as _};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 
 /// The largest UID or UIDNEXT that is carried over. Above it there would be no room for new mail
 /// in 32 bits (RFC 3501 2.3.1.1), and no folder ever came near it.
@@ -48,6 +49,34 @@ pub enum Uidl {
     Name,
     /// `UIDn`, or `UIDn-v` where the second number is not 0.
     Number(u64, u64),
+}
+
+/// The name of a message for POP3 clients, as they are told it. Most are numbers, which take no memory
+/// of their own: a folder may have millions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PopName {
+    /// As [`Uidl::Number`].
+    Number(u64, u64),
+    /// Any other.
+    Text(BString),
+}
+
+impl PopName {
+    /// Adds it to a text.
+    pub fn add_to(&self, text: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = match self {
+            Self::Number(number, 0) => write!(text, "UID{number}"),
+            Self::Number(number, validity) => write!(text, "UID{number}-{validity}"),
+            Self::Text(name) => text.write_all(name),
+        }
+        .is_ok();
+    }
+
+    /// About how many bytes it has.
+    pub fn width(&self) -> usize {
+        if let Self::Text(name) = self { name.len() } else { 24 }
+    }
 }
 
 /// What POP3 clients know of an INBOX.

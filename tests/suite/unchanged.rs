@@ -181,6 +181,19 @@ fn what_somebody_does_to_a_copy_is_seen_by_the_final_pass() {
 }
 
 #[test]
+fn a_copy_that_a_pass_has_just_changed_is_not_listed_by_the_next() {
+    let site = Settled::new();
+    site.write("joe/Maildir/cur/3.c:2,S", "three\n");
+    std::thread::sleep(Duration::from_millis(3100));
+    site.pass(&[]);
+    let copy = site.new_maildir("cur/1.a:2,S");
+    fs::remove_file(&copy).unwrap();
+    assert!(site.pass(&[]).stdout.contains("Nothing to do") && !copy.exists());
+    site.pass(&["--final"]);
+    assert_eq!(read(&copy), "one\n");
+}
+
+#[test]
 fn a_copy_that_somebody_removes_is_brought_again_by_the_next_pass() {
     let site = Settled::new();
     fs::remove_dir_all(site.new_maildir(".Kept")).unwrap();

@@ -7,6 +7,7 @@
 //!
 //! There is no `W` with a size: Dovecot computes it, and a wrong one would break the message.
 
+use crate::model::memory::PopName;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::io::Write as _;
 
@@ -24,32 +25,6 @@ pub struct Record<'a> {
     pub uidl: Option<PopName>,
     /// Its place in the list that POP3 clients get, from 1, where that is not the order of UIDs.
     pub order: Option<u32>,
-}
-
-/// A name for POP3. Most are numbers, and a folder may have millions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PopName {
-    /// `UIDn`, or `UIDn-v` where the second number is not 0.
-    Number(u64, u64),
-    /// Any other.
-    Text(BString),
-}
-
-impl PopName {
-    fn add_to(&self, text: &mut Vec<u8>) {
-        // Writing to memory cannot fail.
-        let _ = match self {
-            Self::Number(number, 0) => write!(text, "UID{number}"),
-            Self::Number(number, validity) => write!(text, "UID{number}-{validity}"),
-            Self::Text(name) => text.write_all(name),
-        }
-        .is_ok();
-    }
-
-    /// About so many bytes.
-    fn width(&self) -> usize {
-        if let Self::Text(name) = self { name.len() } else { 24 }
-    }
 }
 
 /// Writes the file; records are sorted by UID, and all UIDs lie below `next`.
@@ -111,7 +86,8 @@ pub fn differing(text: &[u8], validity: u32, records: &[Record<'_>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{PopName, Record, differing, is_dovecots, render};
+    use super::{Record, differing, is_dovecots, render};
+    use crate::model::memory::PopName;
 
     #[test]
     fn the_worked_example_is_written() {
