@@ -13,8 +13,7 @@ use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::message::{is_plain, renamed};
-use bstr::{BStr, BString};
-use std::cmp::Ordering;
+use bstr::{BStr, BString, ByteSlice as _};
 
 /// A message's name on the old server and on the new one.
 #[derive(Debug)]
@@ -49,6 +48,12 @@ pub(super) struct There {
     pub(super) is_trusted: bool,
 }
 
+impl There {
+    fn new(part: usize, name: BString) -> Self {
+        Self { part, name, is_sure: false, is_trusted: false }
+    }
+}
+
 /// A message of the old server, and what has to be done about it. A folder may have millions.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -77,12 +82,9 @@ impl Wanted {
         base(self.names.new_name())
     }
 
-    fn order(&self, other: &Self) -> Ordering {
-        (self.unique(), self.part, self.names.new_name()).cmp(&(
-            other.unique(),
-            other.part,
-            other.names.new_name(),
-        ))
+    /// What messages are sorted by.
+    fn place(&self) -> (&BStr, usize, &BStr) {
+        (self.unique(), self.part, self.names.new_name().as_bstr())
     }
 }
 
@@ -128,8 +130,10 @@ pub(super) fn compare<'a>(
     for Wanted { names, .. } in source.iter().filter(|wanted| !is_plain(&wanted.names.old)) {
         formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
     }
-    source.sort_unstable_by(Wanted::order);
-    let (mut target, stale, is_there) = listed(tree, folder)?;
+    source.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    // What a pass brought and has its name still is as it should be, and not kept in mind twice.
+    let is_left = |part, name: &[u8]| !marks_named(&mut source, known, part, name);
+    let (mut target, stale, is_there) = listed_where(tree, folder, is_left)?;
     target.sort_unstable_by(|a, b| {
         (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
     });
@@ -166,7 +170,13 @@ pub(super) fn compare<'a>(
         }
         if mine.len() > 1 {
             // One that moved from `new` to `cur` between the two listings is met in both.
-            mine.retain(|wanted| is_still_there(job, parts, wanted));
+            mine.retain(|wanted| {
+                let is_there = is_still_there(job, parts, wanted);
+                if wanted.is_named && !is_there {
+                    theirs.push(There::new(wanted.part, wanted.names.new_name().clone()));
+                }
+                is_there
+            });
         }
         let place = known.brought.binary_search(&unique).ok();
         let is_sure = place.is_some();
@@ -184,7 +194,7 @@ pub(super) fn compare<'a>(
         for wanted in &mut mine {
             let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
-            wanted.is_named = at.map(|at| theirs.swap_remove(at)).is_some();
+            wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
             let is_old = wanted.is_named && is_sure && is_changed(wanted);
             moved.outdated += u64::from(is_old && is_served);
             moved.replaced += u64::from(is_old && !is_served);
@@ -279,31 +289,55 @@ fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {
     job.root.stat_link(&path).is_ok_and(|stat| stat.is_some())
 }
 
+/// Marks the message, of those of the old server, that a pass brought and has this very name on the
+/// target; whether there is one.
+fn marks_named(source: &mut [Wanted], known: &Known, part: usize, name: &[u8]) -> bool {
+    let there = (base(name), part, name.as_bstr());
+    let at = source.partition_point(|wanted| wanted.place() < there);
+    let wanted = source.get_mut(at).filter(|wanted| wanted.place() == there);
+    let wanted = wanted.filter(|_| known.is_brought(base(name)));
+    wanted.map(|wanted| wanted.is_named = true).is_some()
+}
+
 /// The messages of a folder of the target, what was left behind in its `tmp`, and whether it has all
 /// parts.
 pub(super) fn listed(
     root: &Root,
     folder: Option<&Open>,
 ) -> Result<(Vec<There>, Vec<BString>, bool)> {
-    let list = |sub: &str| {
-        let open = folder.map_or(Ok(None), |folder| root.enter(folder, sub))?;
-        open.map(|open| root.list_open(&open)).transpose()
-    };
+    listed_where(root, folder, |_, _| true)
+}
+
+/// As [`listed`], but only those messages that are asked for by part and name.
+fn listed_where(
+    root: &Root,
+    folder: Option<&Open>,
+    mut is_asked: impl FnMut(usize, &[u8]) -> bool,
+) -> Result<(Vec<There>, Vec<BString>, bool)> {
     let mut is_there = true;
-    let mut messages = Vec::new();
+    let mut each = |sub: &str, take: &mut dyn FnMut(&[u8])| {
+        let open = folder.map_or(Ok(None), |folder| root.enter(folder, sub))?;
+        is_there &= open.is_some();
+        open.map_or(Ok(()), |open| {
+            open.each(|name, _| {
+                take(name);
+                Ok(())
+            })
+        })
+    };
+    let (mut messages, mut stale) = (Vec::new(), Vec::new());
     for (part, sub) in PARTS.iter().enumerate() {
-        let entries = list(sub)?;
-        is_there &= entries.is_some();
-        let entries = entries.into_iter().flatten().filter(|e| !e.name.starts_with(b"."));
-        messages.extend(entries.map(|entry| There {
-            part,
-            name: entry.name,
-            is_sure: false,
-            is_trusted: false,
-        }));
+        each(sub, &mut |name| {
+            if !name.starts_with(b".") && is_asked(part, name) {
+                messages.push(There::new(part, name.into()));
+            }
+        })?;
     }
-    let tmp = list("tmp")?;
-    is_there &= tmp.is_some();
-    let stale = tmp.into_iter().flatten().map(|entry| entry.name);
-    Ok((messages, stale.filter(|name| name.starts_with(b".unqmail-")).collect(), is_there))
+    each("tmp", &mut |name| {
+        if name.starts_with(b".unqmail-") {
+            stale.push(name.into());
+        }
+    })?;
+    messages.sort_unstable_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
+    Ok((messages, stale, is_there))
 }

@@ -17,6 +17,7 @@ use crate::target::dovecot::uidlist::{self, Record, is_uidl};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 
 /// A list on the new server is no larger than this: 4 GiB.
 const LARGEST: u64 = 4 << 30;
@@ -42,10 +43,10 @@ pub(super) fn write(
     };
     let by_date = |records: &[Record<'_>]| by_date(root, folder, records);
     let list = list(&names, file, &work.formers, is_inbox.then_some(job.pop3), by_date)?;
-    let there = files::look(root, folder, uidlist::FILE, LARGEST)?;
-    let text: &[u8] = if let There::File(text) = &there { text } else { b"" };
-    if work.is_served || uidlist::is_dovecots(text) {
+    if work.is_served || uidlist::is_dovecots(&head(folder)) {
         if let Some(next) = list.given {
+            let there = files::look(root, folder, uidlist::FILE, LARGEST)?;
+            let text: &[u8] = if let There::File(text) = &there { text } else { b"" };
             let given = list.records.partition_point(|record| record.uid < next);
             let given = list.records.get(..given).unwrap_or_default();
             moved.numbered_anew += uidlist::differing(text, list.validity, given);
@@ -53,7 +54,21 @@ pub(super) fn write(
         return Ok(());
     }
     let text = list.is_needed.then(|| list.render());
+    // Of a large folder each of these takes as much room as the file that is looked at now.
+    drop(list);
+    drop(names);
+    let there = files::look(root, folder, uidlist::FILE, LARGEST)?;
     files::put(mailbox, folder, uidlist::FILE, (&there, text.as_deref()), moved)
+}
+
+/// How the list on the new server begins; nothing where none can be read.
+fn head(folder: &Open) -> Vec<u8> {
+    let mut head = Vec::new();
+    if let Ok((file, _)) = folder.open(uidlist::FILE) {
+        // What cannot be read is told once all of it is read.
+        drop(file.take(512).read_to_end(&mut head));
+    }
+    head
 }
 
 /// A folder's list of numbers.

@@ -18,7 +18,7 @@ use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
 use bstr::io::BufReadExt as _;
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
@@ -44,14 +44,14 @@ pub(super) struct Known {
 
 impl Known {
     /// Whether an earlier pass brought the message for sure.
-    pub(super) fn is_brought(&self, unique: &BString) -> bool {
-        self.brought.binary_search(unique).is_ok()
+    pub(super) fn is_brought(&self, unique: &BStr) -> bool {
+        self.brought.binary_search_by(|name| name.as_bstr().cmp(unique)).is_ok()
     }
 
     /// Whether size and date of what is on the target tell that it is whole. Of a message that no
     /// pass tells of nothing is known: the record may be what was lost.
     pub(super) fn is_trusted(&self, unique: &BString) -> bool {
-        self.is_brought(unique) || (!self.in_doubt && self.begun.contains(unique))
+        self.is_brought(unique.as_bstr()) || (!self.in_doubt && self.begun.contains(unique))
     }
 }
 
@@ -415,12 +415,12 @@ mod tests {
         let mut record = Record::open(&tree, &home).unwrap();
         assert!(!record.is_new() && !record.is_complete());
         let known = record.take(&BString::default()).unwrap();
-        assert!(known.begun.contains(&BString::from("1")) && !known.is_brought(&"1".into()));
+        assert!(known.begun.contains(&BString::from("1")) && !known.is_brought("1".into()));
         drop(record);
         pass(&tree, &[("", &["1"])], true);
         let mut record = Record::open(&tree, &home).unwrap();
         assert!(record.is_complete() && record.begun.is_empty());
-        assert!(record.take(&BString::default()).unwrap().is_brought(&"1".into()));
+        assert!(record.take(&BString::default()).unwrap().is_brought("1".into()));
     }
 
     #[test]

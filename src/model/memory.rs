@@ -4,6 +4,7 @@
 use bstr::{BStr, BString, ByteSlice as _};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
 /// The largest UID or UIDNEXT that is carried over. Above it there would be no room for new mail
@@ -53,7 +54,7 @@ pub enum Uidl {
 
 /// The name of a message for POP3 clients, as they are told it. Most are numbers, which take no memory
 /// of their own: a folder may have millions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PopName {
     /// As [`Uidl::Number`].
     Number(u64, u64),
@@ -61,16 +62,47 @@ pub enum PopName {
     Text(BString),
 }
 
+impl From<&[u8]> for PopName {
+    /// ```
+    /// use unqmail::model::memory::PopName;
+    /// assert_eq!(PopName::from(b"UID7-17".as_slice()), PopName::Number(7, 17));
+    /// assert_eq!(PopName::from(b"UID07".as_slice()), PopName::Text("UID07".into()));
+    /// ```
+    fn from(text: &[u8]) -> Self {
+        let number = |text: &[u8]| text.to_str().ok()?.parse().ok();
+        let numbered = || {
+            let rest = text.strip_prefix(b"UID")?;
+            let (first, second) = rest.split_once_str("-").unwrap_or((rest, b"0"));
+            Some(Self::Number(number(first)?, number(second)?))
+        };
+        // A number that somebody else would write is a text.
+        let is_written_so = |name: &Self| {
+            let mut written = Vec::with_capacity(text.len());
+            name.add_to(&mut written);
+            written == text
+        };
+        numbered().filter(is_written_so).unwrap_or_else(|| Self::Text(text.into()))
+    }
+}
+
+impl fmt::Display for PopName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number, 0) => write!(f, "UID{number}"),
+            Self::Number(number, validity) => write!(f, "UID{number}-{validity}"),
+            Self::Text(name) => write!(f, "{name}"),
+        }
+    }
+}
+
 impl PopName {
     /// Adds it to a text.
     pub fn add_to(&self, text: &mut Vec<u8>) {
-        // Writing to memory cannot fail.
-        let _ = match self {
-            Self::Number(number, 0) => write!(text, "UID{number}"),
-            Self::Number(number, validity) => write!(text, "UID{number}-{validity}"),
-            Self::Text(name) => text.write_all(name),
+        match self {
+            // Writing to memory cannot fail.
+            Self::Number(..) => drop(write!(text, "{self}")),
+            Self::Text(name) => text.extend_from_slice(name),
         }
-        .is_ok();
     }
 
     /// About how many bytes it has.
@@ -95,6 +127,49 @@ impl PopNames<'_> {
     pub fn uidl(&self, unique: &BStr) -> Option<Uidl> {
         let at = self.uidls.binary_search_by(|(name, _)| (*name).cmp(unique)).ok()?;
         self.uidls.get(at).map(|(_, uidl)| *uidl)
+    }
+}
+
+/// The flags of a message that clients are told of (RFC 3501 2.3.2), by their letters in its name:
+/// D, F, R, S and T (maildir(5)). Other letters are passed over.
+///
+/// ```
+/// use unqmail::model::memory::Flags;
+/// let flags: Flags = b"SPR".iter().copied().collect();
+/// assert_eq!(flags.to_string(), "RS");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u8);
+
+impl Flags {
+    const LETTERS: &[u8] = b"DFRST";
+
+    /// The letters, in the order of the alphabet.
+    pub fn letters(self) -> impl Iterator<Item = u8> {
+        let set = (0..).zip(Self::LETTERS).filter(move |(at, _)| self.0 & (1 << at) != 0);
+        set.map(|(_, letter)| *letter)
+    }
+}
+
+impl Extend<u8> for Flags {
+    fn extend<L: IntoIterator<Item = u8>>(&mut self, letters: L) {
+        for letter in letters {
+            self.0 |= Self::LETTERS.find_byte(letter).map_or(0, |at| 1 << at);
+        }
+    }
+}
+
+impl FromIterator<u8> for Flags {
+    fn from_iter<L: IntoIterator<Item = u8>>(letters: L) -> Self {
+        let mut flags = Self::default();
+        flags.extend(letters);
+        flags
+    }
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.letters().try_for_each(|letter| f.write_char(char::from(letter)))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::Error;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
+use crate::model::memory::{Flags, PopName};
 use crate::model::quota::leading_number;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,23 +19,37 @@ pub struct Told {
     pub validity: Option<u32>,
     /// UIDNEXT before the messages that have no number yet.
     pub next: u32,
-    /// Numbered messages by the part of their name that stays.
-    pub messages: BTreeMap<BString, Message>,
+    /// Sorted by name, no name twice. There may be millions.
+    messages: Vec<Message>,
 }
 
 /// A message as clients are told of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
+    /// The part of its name that stays.
+    pub name: BString,
     /// Its UID; `None` where Dovecot has yet to give one.
     pub uid: Option<u32>,
     /// Its name for POP3, where that is not the file's.
-    pub uidl: Option<BString>,
+    pub uidl: Option<PopName>,
     /// Its place in the list of POP3, before all that have none.
     pub order: Option<u32>,
-    /// Its flags by their letters: D, F, R, S, T.
-    pub flags: BTreeSet<u8>,
-    /// Its keywords.
-    pub keywords: BTreeSet<BString>,
+    /// Its flags.
+    pub flags: Flags,
+    #[expect(clippy::box_collection, reason = "most have none, and there may be millions")]
+    keywords: Option<Box<BTreeSet<BString>>>,
+}
+
+impl Message {
+    /// Gives it a keyword.
+    pub fn add_keyword(&mut self, keyword: BString) {
+        self.keywords.get_or_insert_default().insert(keyword);
+    }
+
+    /// Its keywords, sorted.
+    pub fn keywords(&self) -> impl Iterator<Item = &BString> {
+        self.keywords.iter().flat_map(|keywords| keywords.iter())
+    }
 }
 
 impl Told {
@@ -43,25 +58,28 @@ impl Told {
     /// # Errors
     /// Where a file cannot be read, or Dovecot would throw the list of numbers away.
     pub fn read(root: &Root, folder: &RelPath) -> Result<Self, Error> {
-        let mut told = Self::default();
         let letters = keywords(root, folder)?;
+        let mut parts = Vec::new();
         for part in ["new", "cur"] {
-            let entries = match root.list(&folder.join(part)) {
-                Ok(entries) => entries,
-                Err(error) if error.is_missing() => continue,
+            match root.list(&folder.join(part)) {
+                Ok(entries) => parts.push(entries),
+                Err(error) if error.is_missing() => {}
                 Err(error) => return Err(error.into()),
-            };
-            for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-                let message = told.messages.entry(name(&entry.name).to_owned()).or_default();
-                for flag in flags(&entry.name) {
-                    match flag {
-                        // P, passed on, is told to nobody.
-                        b'D' | b'F' | b'R' | b'S' | b'T' => drop(message.flags.insert(flag)),
-                        _ => message.keywords.extend(letters.get(&flag).cloned()),
-                    }
-                }
             }
         }
+        let mut messages = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+        let files = parts.into_iter().flatten().map(|entry| entry.name);
+        messages.extend(files.filter(|file| !file.starts_with(b".")).map(|mut file| {
+            // P, passed on, is told to nobody.
+            let mut message = Message { flags: flags(&file).collect(), ..Message::default() };
+            let keywords = flags(&file).filter_map(|letter| letters.get(&letter));
+            keywords.for_each(|keyword| message.add_keyword(keyword.clone()));
+            let end = name(&file).len();
+            file.truncate(end);
+            message.name = file;
+            message
+        }));
+        let mut told = Self::new(messages);
         let path = folder.join("dovecot-uidlist");
         if let Some(text) = root.read_if_there(&path, LARGEST)? {
             told.number(&path, &text)?;
@@ -69,18 +87,45 @@ impl Told {
         Ok(told)
     }
 
-    /// The messages by what stays of their name and by their name for POP3, in the order in which
-    /// POP3 clients get them.
-    pub fn pop3_list(&self) -> Vec<(&BStr, &BStr)> {
-        let mut list: Vec<_> = self.messages.iter().collect();
+    /// A folder with these messages, which has no numbers yet.
+    pub fn new(mut messages: Vec<Message>) -> Self {
+        messages.sort_by(|a, b| a.name.cmp(&b.name));
+        messages.dedup_by(|later, first| {
+            let is_same = later.name == first.name;
+            if is_same {
+                first.flags.extend(later.flags.letters());
+                let keywords = later.keywords.take().into_iter().flat_map(|keywords| *keywords);
+                keywords.for_each(|keyword| first.add_keyword(keyword));
+            }
+            is_same
+        });
+        Self { messages, ..Self::default() }
+    }
+
+    /// All messages, sorted by name.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Where among the messages one is, by the part of its name that stays.
+    pub fn position(&self, name: &BStr) -> Option<usize> {
+        self.messages.binary_search_by(|message| message.name.as_bstr().cmp(name)).ok()
+    }
+
+    /// The positions of the messages, in the order in which POP3 clients get them.
+    pub fn pop3_order(&self) -> Vec<usize> {
         // What has no place comes after what has one, and what has no number yet comes last.
         let place = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
-        list.sort_by_cached_key(|(name, message)| {
-            (place(message.order), place(message.uid), times(name), *name)
+        let key = |message: &Message| (place(message.order), place(message.uid));
+        let mut order: Vec<usize> = (0..self.messages.len()).collect();
+        let message = |at: &usize| self.messages.get(*at);
+        // The positions follow the names.
+        order.sort_by(|a, b| {
+            let by_numbers = message(a).map(key).cmp(&message(b).map(key));
+            let time = |at: &usize| message(at).map(|message| times(&message.name));
+            by_numbers.then_with(|| time(a).cmp(&time(b)))
         });
-        list.into_iter()
-            .map(|(n, m)| (n.as_bstr(), m.uidl.as_ref().unwrap_or(n).as_bstr()))
-            .collect()
+        order
     }
 
     fn number(&mut self, path: &RelPath, text: &[u8]) -> Result<(), Error> {
@@ -117,13 +162,15 @@ impl Told {
             let mut order = None;
             for field in fields {
                 match field.split_first() {
-                    Some((b'P', value)) => uidl = Some(value.into()),
+                    Some((b'P', value)) => uidl = Some(PopName::from(value)),
                     Some((b'O', value)) => order = number(value),
                     Some((key, _)) if key.is_ascii_uppercase() => {}
                     _ => return Err(malformed(line, "a field without a key")),
                 }
             }
-            if let Some(message) = self.messages.get_mut(name(file)) {
+            if let Some(message) =
+                self.position(name(file)).and_then(|at| self.messages.get_mut(at))
+            {
                 (message.uid, message.uidl, message.order) = (Some(uid), uidl, order);
             }
         }
@@ -191,31 +238,33 @@ mod tests {
             told("3 V7 N9 Gabc\n2 O2 :7.c with blank\n4 PUID1 O1 :9.a:2,S\n5 :gone\n").unwrap();
         assert_eq!((told.validity, told.next), (Some(7), 9));
         let list: Vec<String> = told
-            .pop3_list()
+            .pop3_order()
             .into_iter()
-            .map(|(name, uidl)| {
-                let Message { uid, flags, keywords, .. } = &told.messages[name];
-                let flags: String = flags.iter().map(|flag| char::from(*flag)).collect();
+            .map(|at| {
+                let message = &told.messages[at];
+                let keywords: Vec<_> = message.keywords().collect();
+                let Message { name, uid, uidl, flags, .. } = message;
+                let uidl = uidl.as_ref().map_or(name.to_string(), ToString::to_string);
                 format!("{name} {uidl} {uid:?} {flags} {keywords:?}")
             })
             .collect();
         assert_eq!(
             list,
             [
-                "9.a UID1 Some(4) S {\"$Label1\", \"Junk\"}",
-                "7.c with blank 7.c with blank Some(2)  {\"Junk\"}",
-                "8.b 8.b None  {}",
+                "9.a UID1 Some(4) S [\"$Label1\", \"Junk\"]",
+                "7.c with blank 7.c with blank Some(2)  [\"Junk\"]",
+                "8.b 8.b None  []",
             ]
         );
     }
 
     #[test]
     fn messages_without_a_number_come_by_the_times_in_their_names() {
-        let mut told = Told::default();
-        for name in ["9.x", "100.M10P1.mx", "100.M2P1.mx", "8.z", "8.a"] {
-            told.messages.insert(name.into(), Message::default());
-        }
-        let list: Vec<_> = told.pop3_list().into_iter().map(|(name, _)| name).collect();
+        let names = ["9.x", "100.M10P1.mx", "100.M2P1.mx", "8.z", "8.a"];
+        let named = |name: &str| Message { name: name.into(), ..Message::default() };
+        let told = Told::new(names.map(named).into());
+        let list: Vec<_> =
+            told.pop3_order().into_iter().map(|at| &told.messages[at].name).collect();
         assert_eq!(list, ["8.a", "8.z", "9.x", "100.M2P1.mx", "100.M10P1.mx"]);
     }
 

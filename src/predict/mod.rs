@@ -32,7 +32,7 @@ pub use mailbox::{Message, Told};
 pub use mlmmj::Spool;
 pub use posters::Poster;
 pub use postfix::{Reached, Step, Steps};
-pub use tells::{MailboxFiles, Rights, Tells};
+pub use tells::{Listed, MailboxFiles, Rights, Tells};
 
 use crate::model::{Address, RelPath};
 use bstr::BString;

@@ -4,6 +4,7 @@ use super::{Error, Told};
 use crate::fsys::Kind;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
+use crate::model::memory::PopName;
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,9 @@ const LARGEST: u64 = 1 << 30;
 
 /// The rights of a folder: letters of RFC 4314, by who has them.
 pub type Rights = BTreeMap<BString, BTreeSet<u8>>;
+
+/// A message in the list of POP3.
+pub type Listed = (Option<usize>, Option<PopName>);
 
 /// Somebody who can be asked about one mailbox. Folders have the names of their directories; INBOX
 /// has none.
@@ -31,9 +35,9 @@ pub trait Tells {
     /// A folder as clients are told of it.
     fn folder(&mut self, name: &BString) -> Result<Told, Self::Error>;
 
-    /// The messages of an INBOX by what stays of their names and by their names for POP3, in the
-    /// order of POP3.
-    fn pop3_list(&mut self, inbox: &Told) -> Result<Vec<(BString, BString)>, Self::Error>;
+    /// The messages of an INBOX in the order of POP3: the position of each in it, if it has one, and
+    /// its name for POP3, where that is not its own.
+    fn pop3_list(&mut self, inbox: &Told) -> Result<impl Iterator<Item = Listed>, Self::Error>;
 
     /// A folder's rights where they are not the defaults; `None` from who cannot tell.
     fn rights(&mut self, name: &BString) -> Result<Option<Rights>, Self::Error>;
@@ -91,9 +95,9 @@ impl Tells for MailboxFiles<'_> {
         Told::read(self.root, &self.at(name))
     }
 
-    fn pop3_list(&mut self, inbox: &Told) -> Result<Vec<(BString, BString)>, Error> {
-        let list = inbox.pop3_list().into_iter();
-        Ok(list.map(|(name, uidl)| (name.to_owned(), uidl.to_owned())).collect())
+    fn pop3_list(&mut self, inbox: &Told) -> Result<impl Iterator<Item = Listed>, Error> {
+        let uidl = |at: usize| inbox.messages().get(at).and_then(|message| message.uidl.clone());
+        Ok(inbox.pop3_order().into_iter().map(move |at| (Some(at), uidl(at))))
     }
 
     /// `acl-backend-vfile-acllist.c` and `acl-backend-vfile.c`: lines `IDENTIFIER RIGHTS`.

@@ -1,7 +1,8 @@
 //! A mail client that may open every mailbox of a stage: IMAP (RFC 3501) and POP3 (RFC 1939, 5034).
 
 use crate::model::RelPath;
-use crate::predict::{Message, Rights, Tells, Told};
+use crate::model::memory::PopName;
+use crate::predict::{Listed, Message, Rights, Tells, Told};
 use crate::stage::{Line, Stage};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,22 +89,22 @@ impl Tells for Client<'_> {
     }
 
     fn folder(&mut self, name: &BString) -> io::Result<Told> {
-        let mut told = Told::default();
+        let (mut validity, mut next) = (None, 0);
         let name = name.to_str().map_err(io::Error::other)?;
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         self.ask(&format!("EXAMINE \"INBOX{name}\""), |line| {
-            told.validity = number_after(line, "[UIDVALIDITY ").or(told.validity);
-            told.next = number_after(line, "[UIDNEXT ").unwrap_or(told.next);
+            validity = number_after(line, "[UIDVALIDITY ").or(validity);
+            next = number_after(line, "[UIDNEXT ").unwrap_or(next);
         })?;
         // Dovecot's name for a message that never changes is that of the file (X-GUID).
-        self.ask("UID FETCH 1:* (UID FLAGS X-GUID)", |line| {
-            let fetched = fetched(line);
-            told.messages.extend(fetched);
-        })?;
+        let mut messages = Vec::new();
+        self.ask("UID FETCH 1:* (UID FLAGS X-GUID)", |line| messages.extend(fetched(line)))?;
+        let mut told = Told::new(messages);
+        (told.validity, told.next) = (validity, next);
         Ok(told)
     }
 
-    fn pop3_list(&mut self, inbox: &Told) -> io::Result<Vec<(BString, BString)>> {
+    fn pop3_list(&mut self, inbox: &Told) -> io::Result<impl Iterator<Item = Listed>> {
         let mut line = self.stage.connect(110, None)?;
         let token = Stage::token_for(self.user);
         line.take()?;
@@ -114,24 +115,24 @@ impl Tells for Client<'_> {
                 return Err(io::Error::other(said.to_str_lossy().into_owned()));
             }
         }
-        let files = self.files.as_ref().map(Told::pop3_list).unwrap_or_default();
-        let names: BTreeMap<&BStr, &BStr> =
-            files.into_iter().map(|(name, uidl)| (uidl, name)).collect();
-        let mut list = Vec::with_capacity(inbox.messages.len());
+        let files = self.files.as_ref().map(Told::messages).unwrap_or_default();
+        let named = files.iter().filter_map(|file| Some((file.uidl.clone()?, &file.name)));
+        let names: BTreeMap<PopName, &BString> = named.collect();
+        let mut list = Vec::with_capacity(inbox.messages().len());
         loop {
             let told = line.take()?;
             match told.split_once_str(" ") {
-                Some((_, uidl)) => {
-                    let uidl = uidl.as_bstr();
-                    let name = names.get(uidl).copied().unwrap_or(uidl);
-                    list.push((name.to_owned(), uidl.to_owned()));
+                Some((_, told)) => {
+                    let uidl = PopName::from(told);
+                    let name = names.get(&uidl).map_or(told.as_bstr(), |name| name.as_bstr());
+                    list.push((inbox.position(name), Some(uidl)));
                 }
                 None if told == b"." => break,
                 None => return Err(io::Error::other("the list has no end")),
             }
         }
         line.send(b"QUIT")?;
-        Ok(list)
+        Ok(list.into_iter())
     }
 
     fn rights(&mut self, _: &BString) -> io::Result<Option<Rights>> {
@@ -159,33 +160,32 @@ fn number_after(line: &[u8], word: &str) -> Option<u32> {
     number(rest.split(|byte| *byte == b']').next()?)
 }
 
-/// The message that `* N FETCH (...)` is about, by its file's name.
-fn fetched(line: &[u8]) -> Option<(BString, Message)> {
+/// The message that `* N FETCH (...)` is about.
+fn fetched(line: &[u8]) -> Option<Message> {
     let (_, rest) = line.split_once_str(" FETCH (")?;
     let mut message = Message::default();
-    let mut name = None;
     let mut words = Words(rest);
     while let (Some(Word::One(key)), Some(value)) = (words.next(), words.next()) {
         match (key.as_slice(), value) {
             (b"UID", Word::One(uid)) => message.uid = number(&uid),
-            (b"X-GUID", Word::One(guid)) => name = Some(guid),
+            (b"X-GUID", Word::One(guid)) => message.name = guid,
             (b"FLAGS", Word::List(flags)) => {
                 for flag in flags {
                     match flag.as_slice() {
-                        b"\\Draft" => drop(message.flags.insert(b'D')),
-                        b"\\Flagged" => drop(message.flags.insert(b'F')),
-                        b"\\Answered" => drop(message.flags.insert(b'R')),
-                        b"\\Seen" => drop(message.flags.insert(b'S')),
-                        b"\\Deleted" => drop(message.flags.insert(b'T')),
+                        b"\\Draft" => message.flags.extend(*b"D"),
+                        b"\\Flagged" => message.flags.extend(*b"F"),
+                        b"\\Answered" => message.flags.extend(*b"R"),
+                        b"\\Seen" => message.flags.extend(*b"S"),
+                        b"\\Deleted" => message.flags.extend(*b"T"),
                         b"\\Recent" => {}
-                        _ => drop(message.keywords.insert(flag)),
+                        _ => message.add_keyword(flag),
                     }
                 }
             }
             _ => {}
         }
     }
-    Some((name?, message))
+    Some(message).filter(|message| !message.name.is_empty())
 }
 
 /// What an answer consists of (RFC 3501, 4).
@@ -269,9 +269,9 @@ mod tests {
     fn a_fetched_message_is_understood_however_its_name_is_written() {
         for guid in ["\"9.a \\\"b\"", "{6}9.a \"b"] {
             let line = format!("* 1 FETCH (UID 7 FLAGS (\\Seen \\Recent Junk) X-GUID {guid})");
-            let (name, message) = fetched(line.as_bytes()).unwrap();
-            assert_eq!((name.to_string().as_str(), message.uid), ("9.a \"b", Some(7)));
-            assert_eq!((message.flags.len(), message.keywords.len()), (1, 1));
+            let message = fetched(line.as_bytes()).unwrap();
+            assert_eq!((message.name.to_string().as_str(), message.uid), ("9.a \"b", Some(7)));
+            assert_eq!((message.flags.to_string().as_str(), message.keywords().count()), ("S", 1));
         }
         assert_eq!(
             (literal(b"* 1 FETCH (X-GUID {12}"), literal(b"x {9999999999}")),

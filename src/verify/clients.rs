@@ -10,12 +10,12 @@ use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::folder::{is_portable, portable};
-use crate::model::memory::{Grant, Keywords, Pop3, Uidl, unique};
+use crate::model::memory::{Flags, Grant, Keywords, Pop3, PopName, Uidl, unique};
 use crate::model::message::renamed;
 use crate::model::quota::leading_number;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
-use crate::predict::{Rights, Tells, Told};
+use crate::predict::{Listed, Message, Rights, Tells, Told};
 use crate::source::courier;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
@@ -39,9 +39,21 @@ impl Found {
         old: impl Into<String>,
         new: impl Into<String>,
     ) {
-        *self.checked.entry(kind).or_insert(0) += 1;
         let (old, new) = (old.into(), new.into());
-        if old != new {
+        self.check(kind, old == new, || (subject, old, new));
+    }
+
+    /// Counts a thing; what differs tells what it is, what it should be and what it is instead.
+    /// There are many of them, and few differ.
+    fn check<S: AsRef<[u8]>>(
+        &mut self,
+        kind: &'static str,
+        is_same: bool,
+        tell: impl FnOnce() -> (S, String, String),
+    ) {
+        *self.checked.entry(kind).or_insert(0) += 1;
+        if !is_same {
+            let (subject, old, new) = tell();
             let subject = subject.as_ref().into();
             self.differences.push(Difference { kind, subject, old, new });
         }
@@ -107,22 +119,43 @@ pub fn compare<T: Tells>(
     found
 }
 
-/// A message of the old server: its unique name there and here, its flags, and its date where the
-/// order of POP3 follows from it.
+/// A message of the old server. There may be millions in a folder.
 struct Old {
-    name: BString,
-    here: BString,
-    flags: BTreeSet<u8>,
+    /// Where it is among those of the new server.
+    at: Option<u32>,
+    /// Its unique name, where that is not the copy's.
+    name: Option<Box<BString>>,
+    flags: Flags,
+    /// Its date, where the order of POP3 follows from it.
     seconds: i64,
+}
+
+impl Old {
+    fn copy<'t>(&self, told: &'t Told) -> Option<&'t Message> {
+        told.messages().get(usize::try_from(self.at?).ok()?)
+    }
+
+    fn name<'o>(&'o self, told: &'o Told) -> &'o BStr {
+        let own = self.name.as_deref().or_else(|| self.copy(told).map(|copy| &copy.name));
+        own.map(|name| name.as_bstr()).unwrap_or_default()
+    }
+
+    /// What its copy's unique name is or should be.
+    fn here(&self, told: &Told) -> BString {
+        match self.copy(told) {
+            Some(copy) => copy.name.clone(),
+            None => unique(&renamed(self.name(told), b"")).to_owned(),
+        }
+    }
 }
 
 fn messages(
     site: &Root,
     (store, folder): (&Store, &Folder),
-    is_there: impl Fn(&BString) -> bool,
+    told: &Told,
     with_dates: bool,
 ) -> fsys::Result<Vec<Old>> {
-    let mut messages = Vec::new();
+    let mut messages = Vec::with_capacity(told.messages().len());
     for part in ["new", "cur"] {
         let open = match Messages::open(site, &store.path, &folder.path.join(part)) {
             Ok(Some(open)) => open,
@@ -131,19 +164,23 @@ fn messages(
             Err(error) => return Err(error),
         };
         for file in open.names()? {
-            let here = unique(&renamed(&file, b"")).to_owned();
+            let name = unique(&file);
+            let at = told.position(unique(&renamed(&file, b"")));
             // What the new server has was its reader's; of the rest only a look can tell.
-            let stat = if is_there(&here) && !with_dates { None } else { open.stat(&file)? };
+            let stat = if at.is_some() && !with_dates { None } else { open.stat(&file)? };
             if stat.is_some_and(|stat| open.is_strangers(&stat)) {
                 continue;
             }
-            let name = unique(&file).to_owned();
             let info = file.get(name.len()..).unwrap_or_default();
-            let flags = info.strip_prefix(b":2,").unwrap_or_default().iter();
-            let flags =
-                flags.take_while(|flag| **flag != b',').filter(|flag| b"DFRST".contains(flag));
+            let flags = info.strip_prefix(b":2,").unwrap_or_default().iter().copied();
+            let flags = flags.take_while(|flag| *flag != b',').collect();
             let seconds = stat.map_or(0, |stat| stat.mtime.0);
-            messages.push(Old { name, here, flags: flags.copied().collect(), seconds });
+            let at = at.and_then(|at| u32::try_from(at).ok());
+            let mut old = Old { at, name: None, flags, seconds };
+            if old.name(told) != name {
+                old.name = Some(Box::new(name.to_owned()));
+            }
+            messages.push(old);
         }
     }
     Ok(messages)
@@ -162,8 +199,7 @@ struct Both<'a> {
 impl Both<'_> {
     fn check<T: Tells>(&mut self, pop3: Pop3, new: &mut T) -> fsys::Result<()> {
         let with_dates = pop3 == Pop3::Qmail && self.folder.name.is_empty();
-        let is_there = |here: &BString| self.told.messages.contains_key(here);
-        let messages = messages(self.site, (self.store, self.folder), is_there, with_dates)?;
+        let messages = messages(self.site, (self.store, self.folder), self.told, with_dates)?;
         self.check_numbers(&messages);
         if T::IS_SERVER {
             self.check_flags(&messages);
@@ -171,7 +207,7 @@ impl Both<'_> {
         self.check_keywords(&messages);
         if self.folder.name.is_empty() {
             match new.pop3_list(self.told) {
-                Ok(list) => self.check_pop3(messages, pop3, &list),
+                Ok(list) => self.check_pop3(messages, pop3, list),
                 Err(error) => self.found.compare("pop3", self.there, "a list", error.to_string()),
             }
         }
@@ -198,78 +234,97 @@ impl Both<'_> {
         };
         found.compare("uidnext", there, next, told.next.to_string());
         for old in messages {
-            let Some(uid) = numbers.uid(old.name.as_bstr()) else { continue };
-            let is = told.messages.get(&old.here).and_then(|message| message.uid);
-            found.compare("uid", there.join(&old.here), uid.to_string(), show(is));
+            let Some(uid) = numbers.uid(old.name(told)) else { continue };
+            let is = old.copy(told).and_then(|copy| copy.uid);
+            let tell = || (there.join(old.here(told)), uid.to_string(), show(is));
+            found.check("uid", is == Some(uid), tell);
         }
     }
 
     /// Whether each message is there with its flags. What files say of that is checked with the
     /// messages themselves.
     fn check_flags(&mut self, messages: &[Old]) {
+        let Self { there, told, .. } = *self;
         for old in messages {
-            let tell = |flags: &BTreeSet<u8>| flags.iter().copied().map(char::from).collect();
-            let is = self.told.messages.get(&old.here);
-            let is =
-                is.map_or_else(|| "no such message".to_owned(), |message| tell(&message.flags));
-            self.found.compare("flags", self.there.join(&old.here), tell(&old.flags), is);
+            let is = old.copy(told).map(|copy| copy.flags);
+            self.found.check("flags", is == Some(old.flags), || {
+                let is = is.map_or_else(|| "no such message".to_owned(), |is| is.to_string());
+                (there.join(old.here(told)), old.flags.to_string(), is)
+            });
         }
     }
 
     fn check_keywords(&mut self, messages: &[Old]) {
+        let Self { there, told, .. } = *self;
         // What cannot be read was told when the migration was planned.
         let keywords: Keywords =
             courier::keywords(self.site, &self.folder.path).unwrap_or_default();
         let kept = keywords.kept();
         for old in messages {
-            let own = keywords.of.get(&old.name).map(Vec::as_slice).unwrap_or_default();
+            let own = keywords.of.get(old.name(told)).map(Vec::as_slice).unwrap_or_default();
             let own = own.iter().filter(|at| kept.contains(at));
             let own: BTreeSet<&BString> = own.filter_map(|at| keywords.names.get(*at)).collect();
-            let is = self.told.messages.get(&old.here).map(|message| &message.keywords);
-            let is: BTreeSet<&BString> = is.into_iter().flatten().collect();
+            let is: BTreeSet<&BString> =
+                old.copy(told).into_iter().flat_map(Message::keywords).collect();
             if !own.is_empty() || !is.is_empty() {
+                let is_same = own == is;
                 let tell = |names: BTreeSet<&BString>| bstr::join(" ", names).as_bstr().to_string();
-                self.found.compare("keywords", self.there.join(&old.here), tell(own), tell(is));
+                let tell = || (there.join(old.here(told)), tell(own), tell(is));
+                self.found.check("keywords", is_same, tell);
             }
         }
     }
 
-    fn check_pop3(&mut self, mut messages: Vec<Old>, pop3: Pop3, list: &[(BString, BString)]) {
+    fn check_pop3(
+        &mut self,
+        mut messages: Vec<Old>,
+        pop3: Pop3,
+        list: impl Iterator<Item = Listed>,
+    ) {
+        let Self { there, told, .. } = *self;
         let bytes = self.file(courier::SIZE_LIST).filter(|_| pop3 == Pop3::Courier);
         let names = bytes.as_deref().and_then(|bytes| courier::sizelist(bytes).ok());
         match pop3 {
-            Pop3::Courier => messages.sort_by_cached_key(|old| {
-                #[expect(clippy::cast_possible_wrap, reason = "bytes are signed there")]
-                let bytes: Vec<i8> = old.name.iter().map(|byte| *byte as i8).collect();
-                (leading_number(&old.name), bytes)
+            #[expect(clippy::cast_possible_wrap, reason = "bytes are signed there")]
+            Pop3::Courier => messages.sort_unstable_by(|a, b| {
+                let (a, b) = (a.name(told), b.name(told));
+                let signed = |byte: &u8| *byte as i8;
+                let by_bytes = || a.iter().map(signed).cmp(b.iter().map(signed));
+                leading_number(a).cmp(&leading_number(b)).then_with(by_bytes)
             }),
-            Pop3::Qmail => messages.sort_by(|a, b| (a.seconds, &a.here).cmp(&(b.seconds, &b.here))),
+            Pop3::Qmail => messages.sort_by_cached_key(|old| (old.seconds, old.here(told))),
         }
-        let wanted = messages.iter().map(|old| {
-            let front =
-                old.name.split_once_str(":").map_or(old.name.as_slice(), |(front, _)| front);
-            let uidl = match (pop3, names.as_ref().and_then(|names| names.uidl(old.name.as_bstr())))
-            {
-                (Pop3::Courier, Some(Uidl::Number(number, 0))) => format!("UID{number}").into(),
+        let wanted = |old: &Old| {
+            let name = old.name(told);
+            let front = name.split_once_str(":").map_or(name.as_bytes(), |(front, _)| front);
+            let uidl = match (pop3, names.as_ref().and_then(|names| names.uidl(name))) {
                 (Pop3::Courier, Some(Uidl::Number(number, validity))) => {
-                    format!("UID{number}-{validity}").into()
+                    return PopName::Number(number, validity);
                 }
                 (Pop3::Courier, _) => escaped(front),
                 (Pop3::Qmail, _) => BString::from(front),
             };
             // A name that POP3 cannot say stays the file's.
             let can_say = uidl.iter().all(|byte| (0x21..=0x7e).contains(byte));
-            if can_say { uidl } else { old.here.clone() }
-        });
-        let known: BTreeSet<&BStr> = messages.iter().map(|old| old.here.as_bstr()).collect();
-        // What came later on the new server is no matter here.
-        let later = |name: &BString| {
-            self.told.messages.contains_key(name) && !known.contains(name.as_bstr())
+            PopName::from(if can_say { uidl } else { old.here(told) }.as_slice())
         };
-        let mut is = list.iter().filter(|(name, _)| !later(name)).map(|(_, uidl)| uidl);
-        for (wanted, old) in wanted.zip(&messages) {
-            let new = is.next().map_or_else(|| "none".to_owned(), ToString::to_string);
-            self.found.compare("uidl", self.there.join(&old.here), wanted.to_string(), new);
+        let mut is_later = vec![true; told.messages().len()];
+        for at in messages.iter().filter_map(|old| usize::try_from(old.at?).ok()) {
+            is_later.get_mut(at).into_iter().for_each(|later| *later = false);
+        }
+        // What came later on the new server is no matter here.
+        let is_later = |at| is_later.get(at).is_some_and(|later| *later);
+        let mut is = list.filter(|(at, _)| !at.is_some_and(is_later));
+        for old in &messages {
+            let wanted = wanted(old);
+            let is = is.next().map(|(at, uidl)| {
+                let own = || told.messages().get(at?).map(|message| message.name.as_slice());
+                uidl.unwrap_or_else(|| own().unwrap_or_default().into())
+            });
+            self.found.check("uidl", is.as_ref() == Some(&wanted), || {
+                let is = is.map_or_else(|| "none".to_owned(), |is| is.to_string());
+                (there.join(old.here(told)), wanted.to_string(), is)
+            });
         }
     }
 }

@@ -40,6 +40,8 @@ pub fn sizelist(bytes: &[u8]) -> Result<PopNames<'_>, &'static str> {
         number().ok_or("its first line has no number of the next message")?;
         names.validity = if version == 1 { 0 } else { number().unwrap_or(0) };
     }
+    // A line is at least a letter, a digit, a blank and its end.
+    names.uidls.reserve_exact(bytes.find_iter("\n").count().min(bytes.len() / 4));
     while let Some(line) = lines.next() {
         let is_whole = lines.peek().is_some();
         if !is_whole && line.is_empty() {

@@ -35,6 +35,8 @@ pub fn uids(bytes: &[u8]) -> Result<Numbers<'_>, &'static str> {
         return Err("its first line has a number that is no UIDVALIDITY or no UIDNEXT");
     }
     let mut numbers = Numbers { validity, next, ..Numbers::default() };
+    // A line is at least a digit, a blank, a letter and its end.
+    numbers.uids.reserve_exact(bytes.find_iter("\n").count().min(bytes.len() / 4));
     // Every line ends with LF; what follows the last one was cut short.
     let mut pending = lines.next();
     while let Some(line) = pending {
