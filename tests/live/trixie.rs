@@ -10,6 +10,7 @@ use crate::support::server::{Kind, Server};
 use crate::support::{
     Atelier, IN_SQLITE, Laid, SETTINGS, SMALL, atelier, atelier_with, project, scratch, unqmail,
 };
+use crate::synchronised::fetch_nothing_again;
 use crate::wire::{HERE, Host, Line, outside};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -70,6 +71,13 @@ impl Trixie {
             .arg(folder)
             .arg(inside);
         assert!(mount.status().unwrap().success());
+    }
+
+    /// A program of this host beside its servers.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.init.to_string(), "-n", "--", program]);
+        command
     }
 
     /// Ends it, and returns what it said.
@@ -258,6 +266,7 @@ fn clients_of_the_real_site_notice_nothing_with_dovecot_2_4() {
     quiet(copy.path());
     let trixie = Trixie::start(&tree, copy.path());
     let compared = compare_all(&trixie, atelier);
+    fetch_nothing_again(atelier, &|| trixie.command("mbsync"));
     let said = trixie.end();
     let complaints: Vec<&str> =
         said.lines().filter(|line| line.contains("Error:") || line.contains("Fatal:")).collect();
