@@ -18,7 +18,8 @@ pub(super) struct Committed {
     pub(super) failures: Vec<fsys::Error>,
 }
 
-/// Puts records in place until no more come.
+/// Puts records in place until no more come, or until a wait fails: what the disk did not take then may
+/// be of any mailbox, those too that are just being copied, and no later wait tells of it.
 pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Committed {
     let mut committed = Committed::default();
     let mut bytes = 0;
@@ -30,8 +31,7 @@ pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Commi
             match tree.sync() {
                 Ok(()) => committed.place(tree),
                 Err(error) => {
-                    committed.waiting.clear();
-                    committed.failures.push(error);
+                    return Committed { waiting: Vec::new(), failures: vec![error] };
                 }
             }
         }

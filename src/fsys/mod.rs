@@ -3,7 +3,6 @@
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
 pub mod bytes;
-mod epoch;
 mod filled;
 pub mod folder;
 mod link;

@@ -7,7 +7,8 @@ use super::{Error, Free, Result, Stat};
 use crate::model::RelPath;
 use bstr::ByteSlice as _;
 use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid,
+    Advice, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec,
+    Timestamps, Uid,
 };
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -35,7 +36,6 @@ pub struct Tree {
     may_chown: bool,
     /// Permission bits that no new file of this process gets.
     masked: u32,
-    epoch: Option<String>,
     /// Held by the thread that makes a folder, by its path.
     making: [Mutex<()>; MAKERS],
 }
@@ -65,16 +65,9 @@ impl Tree {
     pub fn open(path: &Path) -> Result<Self> {
         let root = Root::open(path)?;
         let dir = root.folder(&RelPath::default())?.into_fd();
-        let epoch = super::epoch::epoch(&dir);
         let may_chown = rustix::process::geteuid().is_root();
         let making = [const { Mutex::new(()) }; MAKERS];
-        Ok(Self { root, dir, may_chown, masked: masked(), epoch, making })
-    }
-
-    /// The name of the time in which what was written here is known to be there, on the disk or not:
-    /// until the host starts again or the file system is mounted anew. `None` where it is unknown.
-    pub fn epoch(&self) -> Option<&str> {
-        self.epoch.as_deref()
+        Ok(Self { root, dir, may_chown, masked: masked(), making })
     }
 
     /// The same folder for reading.
@@ -211,8 +204,18 @@ impl Tree {
     }
 
     /// Waits until everything written so far is on the disk.
+    ///
+    /// # Errors
+    /// Where the disk did not take all of it. What it did not take is in the cache still and looks
+    /// whole there, and the next wait does not fail again (syncfs(2)).
     pub fn sync(&self) -> Result<()> {
-        rustix::fs::syncfs(&self.dir).map_err(|e| Error::new("sync", &RelPath::default(), e))
+        let failed = |e: Errno| {
+            let shown = RelPath::new(self.root.path().as_os_str().as_encoded_bytes());
+            let remedy = "unmount and check the file system before the next run";
+            let why = io::Error::other(format!("{}; {remedy}", io::Error::from(e)));
+            Error::new("wait for the disk to take what was written to", &shown, why)
+        };
+        rustix::fs::syncfs(&self.dir).map_err(failed)
     }
 
     /// Opens a file for appending, created where it is missing.
@@ -346,10 +349,13 @@ impl Tree {
         }
     }
 
-    /// Opens a regular file in an open folder for reading; a link is none.
-    pub fn open_in(&self, folder: &OwnedFd, name: &[u8]) -> io::Result<File> {
+    /// Opens a regular file in an open folder to read what the disk holds of it: what could not be
+    /// written is in the cache still, and no later sync(2) tells of it. A link is none.
+    pub fn open_on_disk(&self, folder: &OwnedFd, name: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?))
+        let file = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+        rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
+        Ok(File::from(file))
     }
 
     /// Makes a symbolic link under a temporary name beside its place, in its folder.

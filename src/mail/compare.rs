@@ -195,10 +195,10 @@ pub(super) fn compare<'a>(
             let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
             wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
-            let is_old = wanted.is_named && is_sure && is_changed(wanted);
+            let is_old = wanted.is_named && is_trusted && is_changed(wanted);
             moved.outdated += u64::from(is_old && is_served);
             moved.replaced += u64::from(is_old && !is_served);
-            wanted.is_open = !(wanted.is_named && is_sure && (!is_old || is_served));
+            wanted.is_open = !(wanted.is_named && is_trusted && (!is_old || is_served));
             if !wanted.is_open {
                 moved.present += 1;
                 job.progress.done(1, 0);

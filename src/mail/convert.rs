@@ -194,7 +194,7 @@ fn is_whole(
     if !tree.stat_in(folder, name)?.is_some_and(is_same) {
         return Ok(false);
     }
-    let copy = tree.open_in(folder, name);
+    let copy = tree.open_on_disk(folder, name);
     has_bytes(&copy.map_err(|e| Error::new("read", &RelPath::new(name), e))?, name, message)
 }
 

@@ -58,9 +58,7 @@ pub(super) fn add(
                 Some(all) => all,
                 None => all_messages(mailbox)?,
             };
-            if known.in_doubt {
-                repair(job, mailbox, parts, &late, &known.begun, &all, moved);
-            }
+            repair(job, mailbox, parts, &late, &known.begun, &all, moved);
             late.retain(|wanted| {
                 !(known.begun.contains(wanted.unique()) && all.contains_key(wanted.unique()))
             });

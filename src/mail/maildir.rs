@@ -270,7 +270,7 @@ fn has_same_bytes(
     let Some((file, _)) = source.read(old)? else { return Ok(false) };
     let failed = |e| Error::new("compare", &target.path.join(name), e);
     let (_, digest) = bytes::digest(&file).map_err(failed)?;
-    let copy = mailbox.tree.open_in(folder, name).map_err(failed)?;
+    let copy = mailbox.tree.open_on_disk(folder, name).map_err(failed)?;
     let is_same = digest == bytes::digest(&copy).map_err(failed)?.1;
     if is_same {
         mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;

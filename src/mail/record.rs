@@ -1,17 +1,17 @@
 //! What earlier passes brought into a mailbox: two files for each in `var/lib/unqmail/mail`.
 //!
 //! ```text
-//! brought   unqmail.mail/1        begun   //3f0c...d2.57
-//!           /                             /.Sent
-//!           1700000000.M1P2.mx            1700000009.M1P2.mx
+//! brought   unqmail.mail/1        begun   /.Sent
+//!           /                             1700000009.M1P2.mx
+//!           1700000000.M1P2.mx
 //!           /.Sent
 //! ```
 //!
 //! `brought` tells the unique names in each folder after a pass that completed the mailbox, folders
 //! and names sorted. It is read and written as a stream: one folder is in memory at a time. `begun`
 //! tells what a pass was about to bring, before it did; it goes when the pass completes the mailbox.
-//! Its lines with two slashes name the time in which the pass ran ([`Tree::epoch`]): what it wrote is
-//! known to be there in that time only, for nobody waited for it.
+//! Of that only its bytes tell that it is there: nobody waited for it to be on the disk, and what a
+//! disk could not take looks whole in memory for as long as nobody reads it anew.
 
 use super::digests::{Short, short};
 use crate::fsys::tree::{Access, Prepared, Tree};
@@ -27,8 +27,6 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 pub const RECORDS: &str = "var/lib/unqmail/mail";
 
 const HEAD: &[u8] = b"unqmail.mail/1\n";
-/// Begins the name of a time: no folder has a slash in its own.
-const EPOCH: &str = "//";
 const OURS: Access = Access { mode: 0o600, owner: None };
 
 /// What is known of one folder.
@@ -38,8 +36,6 @@ pub(super) struct Known {
     pub(super) brought: Vec<BString>,
     /// Unique names that a pass which did not complete was about to bring.
     pub(super) begun: BTreeSet<BString>,
-    /// The host has started anew since, or nobody knows: what such a pass wrote may be half there.
-    pub(super) in_doubt: bool,
 }
 
 impl Known {
@@ -48,10 +44,10 @@ impl Known {
         self.brought.binary_search_by(|name| name.as_bstr().cmp(unique)).is_ok()
     }
 
-    /// Whether size and date of what is on the target tell that it is whole. Of a message that no
-    /// pass tells of nothing is known: the record may be what was lost.
+    /// Whether size and date of what is on the target tell that it is whole. Nobody waited for what a
+    /// pass that did not complete wrote, anew perhaps over what another had brought.
     pub(super) fn is_trusted(&self, unique: &BString) -> bool {
-        self.is_brought(unique.as_bstr()) || (!self.in_doubt && self.begun.contains(unique))
+        self.is_brought(unique.as_bstr()) && !self.begun.contains(unique)
     }
 }
 
@@ -91,7 +87,6 @@ pub(super) struct Record<'a> {
     starts: (u64, u64),
     begun: BTreeMap<BString, BTreeSet<BString>>,
     had_begun: bool,
-    in_doubt: bool,
     log: Option<File>,
     new: Option<(BufWriter<File>, Prepared)>,
 }
@@ -103,7 +98,7 @@ impl<'a> Record<'a> {
         let begun_at = folder.join("begun");
         let text = tree.root().read_if_there(&begun_at, u64::MAX - 1)?;
         let had_begun = text.is_some();
-        let (begun, in_doubt) = begun(&text.unwrap_or_default(), tree.epoch());
+        let begun = begun(&text.unwrap_or_default());
         let mut record = Self {
             tree,
             old: open(tree, &folder.join("brought"))?,
@@ -112,7 +107,6 @@ impl<'a> Record<'a> {
             starts: (0, 0),
             begun,
             had_begun,
-            in_doubt,
             log: None,
             new: None,
         };
@@ -163,7 +157,7 @@ impl<'a> Record<'a> {
             }
             self.starts.1 += length;
         }
-        Ok(Known { brought, begun, in_doubt: self.in_doubt })
+        Ok(Known { brought, begun })
     }
 
     /// All unique names that a completed pass brought, in whatever folder: their digests, sorted.
@@ -197,8 +191,6 @@ impl<'a> Record<'a> {
                 // What follows a torn line must begin on its own.
                 log.write_all(b"\n").map_err(|e| Error::new("write", &path, e))?;
             }
-            let epoch = format!("{EPOCH}{}\n", self.tree.epoch().unwrap_or_default());
-            log.write_all(epoch.as_bytes()).map_err(|e| Error::new("write", &path, e))?;
             self.log = Some(log);
         }
         match &mut self.log {
@@ -336,19 +328,12 @@ pub(super) fn folder_line(line: &[u8]) -> Option<BString> {
     Some(name.into())
 }
 
-/// What passes that were cut short had begun, by folder, and whether some of them ran in another time
-/// than this one; a line without its end does not count.
-fn begun(text: &[u8], epoch: Option<&str>) -> (BTreeMap<BString, BTreeSet<BString>>, bool) {
+/// What passes that were cut short had begun, by folder; a line without its end does not count.
+fn begun(text: &[u8]) -> BTreeMap<BString, BTreeSet<BString>> {
     let mut begun: BTreeMap<BString, BTreeSet<BString>> = BTreeMap::new();
     let mut folder = BString::default();
-    let (mut is_now, mut in_doubt) = (false, false);
     let whole = text.rfind_byte(b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
     for line in whole.split_str("\n").filter(|line| !line.is_empty()) {
-        if let Some(then) = line.strip_prefix(EPOCH.as_bytes()) {
-            is_now = epoch.is_some_and(|epoch| epoch.as_bytes() == then);
-            continue;
-        }
-        in_doubt |= !is_now;
         match folder_line(line) {
             Some(name) => folder = name,
             None => {
@@ -356,7 +341,7 @@ fn begun(text: &[u8], epoch: Option<&str>) -> (BTreeMap<BString, BTreeSet<BStrin
             }
         }
     }
-    (begun, in_doubt)
+    begun
 }
 
 fn width(line: &[u8]) -> u64 {
@@ -424,19 +409,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_in_another_time_is_in_doubt() {
-        let begun = |text: &str, now| begun(text.as_bytes(), now);
-        let (names, in_doubt) = begun("//now\n/.a\n1\n\n//now\n/.a\n2\n3", Some("now"));
-        assert_eq!(names[&BString::from(".a")].len(), 2);
-        assert!(!in_doubt);
-        for (text, now) in [
-            ("//then\n/.a\n1\n//now\n/.a\n2\n", Some("now")),
-            ("//now\n/.a\n1\n//no\n/.b\n2\n", Some("now")),
-            ("/.a\n1\n//now\n/.a\n2\n", Some("now")),
-            ("//\n/.a\n1\n", None),
-        ] {
-            assert!(begun(text, now).1, "{text:?}");
-        }
-        assert!(!begun("", None).1);
+    fn a_line_that_was_cut_short_tells_of_nothing() {
+        let begun = begun(b"/.a\n1\n\n/.a\n2\n3");
+        assert_eq!(begun[&BString::from(".a")].len(), 2);
     }
 }

@@ -189,8 +189,8 @@ fn damage(file: &Path) {
     std::fs::File::options().write(true).open(file).unwrap().set_modified(date).unwrap();
 }
 
-/// A message of a pass that nobody waited for is not believed to be whole once the host has started
-/// anew, however it looks.
+/// A message of a pass that did not complete is not believed to be whole, however it looks: nobody
+/// waited for the disk to take it.
 #[test]
 fn what_looks_whole_after_a_loss_of_power_is_compared() {
     let laid = store(40);
@@ -200,18 +200,20 @@ fn what_looks_whole_after_a_loss_of_power_is_compared() {
     let maildir = laid.target.join("var/vmail/a.example/joe/Maildir");
     let brought = std::fs::read_to_string(records.join("brought")).unwrap();
     let begun = brought.split_once('\n').unwrap().1;
-    for left in [Some(format!("//1f0e-another-start.7\n{begun}")), Some(begun.to_owned()), None] {
-        std::fs::remove_file(records.join("brought")).unwrap();
+    for (was_brought, was_begun) in [(false, true), (false, false), (true, true)] {
         std::fs::remove_file(laid.target.join("var/lib/unqmail/folders")).unwrap();
-        if let Some(left) = &left {
-            std::fs::write(records.join("begun"), left).unwrap();
+        if !was_brought {
+            std::fs::remove_file(records.join("brought")).unwrap();
+        }
+        if was_begun {
+            std::fs::write(records.join("begun"), begun).unwrap();
         }
         damage(&maildir.join(".Sent/cur/1200000001.M1P1.mx:2,S"));
         damage(&maildir.join("cur/1200000004.M4P1.mx:2,S"));
         let ran = laid.migrate(&[]);
         assert_eq!(ran.code, 0, "{}", ran.all());
         assert!(ran.stdout.contains(" 2 messages "), "{}", ran.all());
-        assert_eq!(first_change(&whole, &result(&laid.target)), None, "{left:?}");
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "{was_brought} {was_begun}");
         assert!(laid.migrate(&[]).stdout.contains("Nothing to do"));
     }
 }
@@ -232,7 +234,7 @@ fn late_mail_that_a_loss_of_power_left_half_written_is_written_anew_where_it_is(
     std::fs::rename(maildir.join("new").join(name), &moved).unwrap();
     damage(&moved);
     std::fs::write(records.join("brought"), brought).unwrap();
-    std::fs::write(records.join("begun"), format!("//another-start\n/\n{name}\n")).unwrap();
+    std::fs::write(records.join("begun"), format!("/\n{name}\n")).unwrap();
     let ran = laid.migrate(&["--late"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert_eq!(std::fs::read(&moved).unwrap(), std::fs::read(&old).unwrap());
@@ -341,6 +343,43 @@ fn a_message_that_cannot_be_read_costs_nothing_but_itself() {
     std::fs::remove_dir_all(&laid.target).unwrap();
     assert_eq!(laid.migrate(&[]).code, 0);
     assert_eq!(first_change(&result(&laid.target), &after), None);
+}
+
+/// A disk that takes no more while a run believes that it does: the file behind it has no room to
+/// grow. What the run wrote is in memory only, looks whole there, and is gone with the mount.
+#[test]
+fn what_the_disk_did_not_take_is_told_and_written_again() {
+    let laid = store(300);
+    assert_eq!(laid.migrate(&[]).code, 0);
+    let whole = result(&laid.target);
+    let script = r#"
+        mkdir -p "$3/small" "$3/disk"
+        rm -rf "$4"; mkdir "$4"
+        mount -t tmpfs -o size=64m none "$3/small" || exit 77
+        truncate -s 48M "$3/small/image"
+        mkfs.ext4 -q -F -O ^has_journal "$3/small/image" || exit 77
+        mount -o loop "$3/small/image" "$3/disk" || exit 77
+        sync -f "$3/disk"
+        used=$(df -k --output=used "$3/small" | tail -n 1)
+        mount -o "remount,size=$((used + $5))k" "$3/small"
+        if "$1" migrate "$2" "$3/disk" >"$3/said" 2>&1; then exit 3; fi
+        grep -Eq 'cannot wait for the disk .*(Input/output error|No space left)' "$3/said" || { cat "$3/said" >&2; exit 4; }
+        umount "$3/disk"
+        mount -o remount,size=64m "$3/small"
+        e2fsck -fy "$3/small/image" >/dev/null 2>&1 || [ $? -lt 4 ] || exit 6
+        mount -o loop "$3/small/image" "$3/disk" || exit 7
+        "$1" migrate "$2" "$3/disk" >"$3/said" 2>&1 || { cat "$3/said" >&2; exit 5; }
+        cp -a "$3/disk/." "$4/"
+        umount "$3/disk"
+        umount "$3/small"
+    "#;
+    for room in [100, 300, 600, 900] {
+        if !mounted(script, &laid, room) {
+            eprintln!("no file system can be mounted here: nothing is tested");
+            return;
+        }
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "{room} KiB");
+    }
 }
 
 /// The disk as it is at some moment of a run is what a loss of power leaves.
