@@ -88,7 +88,7 @@ pub(super) fn copy(
         drop(done);
         (copied, committed.join().unwrap_or_default())
     });
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_capacity(copied.iter().map(|(_, remembered)| remembered.len()).sum());
     for (task, (moved, remembered)) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
         standing::report(&task.subject, &moved.standing, applied);

@@ -109,7 +109,8 @@ impl Look {
             Some(hasher) => hasher.as_ref().clone().update(&self.seen).finalize(),
             None => blake3::hash(&self.seen),
         };
-        whole.as_bytes().first_chunk().map_or(0, |front| Print::from_le_bytes(*front))
+        let front = whole.as_bytes().first_chunk().copied().unwrap_or_default();
+        Print::new(u128::from_le_bytes(front)).unwrap_or(Print::MAX)
     }
 
     /// The latest change of anything that was looked at by stat(2), in seconds since 1970; `None`

@@ -17,14 +17,14 @@ use super::RelPath;
 use super::quota::Usage;
 use bstr::ByteSlice as _;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::num::NonZeroU128;
 
 /// The first line of the file.
 const HEAD: &[u8] = b"unqmail.folders/3\n";
 
-/// A digest of something that may change.
-pub type Print = u128;
+/// A digest of something that may change; that it is none takes no room of its own.
+pub type Print = NonZeroU128;
 
 /// How a folder looked. Where it looks the same again, it is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,8 @@ pub struct Seen {
 /// All folders that passes were through with, by their path on the old server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    folders: BTreeMap<RelPath, Seen>,
+    /// Sorted by path, no path twice. There may be hundreds of thousands.
+    folders: Vec<(RelPath, Seen)>,
     /// Stamps are not to be trusted: names are compared.
     pub by_names: bool,
 }
@@ -84,9 +85,7 @@ impl Memory {
     /// Reads the file. A line that is not understood is about a folder that was never seen.
     pub fn parse(text: &[u8]) -> Self {
         let lines = text.strip_prefix(HEAD).unwrap_or_default().par_split(|byte| *byte == b'\n');
-        // Built of all at once, a map costs less than one that grows.
-        let folders: Vec<(RelPath, Seen)> = lines.filter_map(entry).collect();
-        Self { folders: folders.into_iter().collect(), by_names: false }
+        Self { folders: sorted(lines.filter_map(entry).collect()), by_names: false }
     }
 
     /// Writes the file.
@@ -119,12 +118,16 @@ impl Memory {
 
     /// What is known of a folder.
     pub fn get(&self, path: &RelPath) -> Option<&Seen> {
-        self.folders.get(path)
+        let at = self.folders.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
+        self.folders.get(at).map(|(_, seen)| seen)
     }
 
     /// What is known of a folder and of those beneath it.
     pub fn beneath(&self, path: &RelPath) -> impl Iterator<Item = (&RelPath, &Seen)> {
-        self.folders.range(path..).take_while(move |(known, _)| known.starts_with(path))
+        let first = self.folders.partition_point(|(known, _)| known < path);
+        let from = self.folders.get(first..).unwrap_or_default().iter();
+        from.take_while(move |(known, _)| known.starts_with(path))
+            .map(|(known, seen)| (known, seen))
     }
 
     /// One that is as much trusted and knows these folders. A path that no line can hold is not
@@ -133,8 +136,21 @@ impl Memory {
     pub fn of(&self, folders: impl Iterator<Item = (RelPath, Seen)>) -> Self {
         let can_be_told = |path: &RelPath| !path.as_bstr().iter().any(u8::is_ascii_control);
         let folders = folders.filter(|(path, _)| can_be_told(path)).collect();
-        Self { folders, by_names: self.by_names }
+        Self { folders: sorted(folders), by_names: self.by_names }
     }
+}
+
+/// Folders by path; of two entries about one the later counts.
+fn sorted(mut folders: Vec<(RelPath, Seen)>) -> Vec<(RelPath, Seen)> {
+    folders.sort_by(|(a, _), (b, _)| a.cmp(b));
+    folders.dedup_by(|later, first| {
+        let is_same = later.0 == first.0;
+        if is_same {
+            first.1 = later.1;
+        }
+        is_same
+    });
+    folders
 }
 
 fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
@@ -142,7 +158,10 @@ fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
     let mut print = || -> Option<Option<Print>> {
         match fields.next()? {
             b"-" => Some(None),
-            digits => u128::from_str_radix(digits.to_str().ok()?, 16).ok().map(Some),
+            digits => {
+                let number = u128::from_str_radix(digits.to_str().ok()?, 16).ok()?;
+                Some(Some(Print::new(number)?))
+            }
         }
     };
     let source = Prints { stamps: print()?, names: print()? };
@@ -166,8 +185,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         let usage = |messages, bytes| Usage { bytes, messages };
         let seen = Seen {
-            source: Prints { stamps: Some(7), names: None },
-            target: Prints { stamps: None, names: Some(u128::MAX) },
+            source: Prints { stamps: Print::new(7), names: None },
+            target: Prints { stamps: None, names: Some(Print::MAX) },
             latest: Some(1_700_000_000),
             is_for_final: true,
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
@@ -184,9 +203,10 @@ mod tests {
     fn what_was_not_looked_at_is_the_same_as_nothing() {
         let none = Prints::default();
         assert!(!none.is(&none));
-        let both = Prints { stamps: Some(1), names: Some(2) };
-        assert!(both.is(&Prints { stamps: Some(9), names: Some(2) }));
-        assert!(both.is(&Prints { stamps: Some(1), names: None }));
-        assert!(!both.is(&Prints { stamps: None, names: Some(3) }));
+        let prints =
+            |stamps, names| Prints { stamps: Print::new(stamps), names: Print::new(names) };
+        assert!(prints(1, 2).is(&prints(9, 2)));
+        assert!(prints(1, 2).is(&prints(1, 0)));
+        assert!(!prints(1, 2).is(&prints(0, 3)));
     }
 }
