@@ -21,6 +21,7 @@ use crate::policy::{Dovecot, Policy};
 use anyhow::Context as _;
 use args::{Args, Verb};
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
 
 /// The variable that says what the file of `[database] connection` would.
@@ -38,7 +39,9 @@ pub fn run() -> Exit {
         }
     };
     // Most of reading is waiting for disks. Without more threads it only takes longer.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(8 * processors()).build_global().is_ok();
+    let threads = processors().max(MOST_THREADS.min(8 * processors()));
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_ok();
+    allow_open_files();
     let result = match args.verb {
         Verb::Plan(args) => plan::run(&args),
         Verb::Migrate(args) => migrate::run(&args),
@@ -55,6 +58,22 @@ pub fn run() -> Exit {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// No disk needs more that wait for it.
+const MOST_THREADS: usize = 64;
+
+/// So many files may be open at a time, if the host lets them: some dozens for each thread.
+const OPEN_FILES: u64 = 1 << 16;
+
+/// Raises the number of files that may be open, which is 1,024 for most processes (getrlimit(2)).
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX).min(OPEN_FILES);
+    if limit.current.is_some_and(|current| current < most) {
+        // With fewer files no more goes wrong than before.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }).is_ok();
+    }
 }
 
 /// Opens the site, reads the settings and makes the plan.

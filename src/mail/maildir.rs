@@ -49,6 +49,9 @@ impl Left {
     }
 }
 
+/// A message of the old server, if it is its reader's.
+type Opened = Result<Option<(File, Stat)>>;
+
 /// Brings the messages of one folder that are not there as they should be.
 pub(super) fn bring(
     job: &Job<'_>,
@@ -83,14 +86,30 @@ pub(super) fn bring(
             continue;
         }
         let sources = PARTS.map(|sub| part.messages(job.root, sub));
-        for wanted in own {
-            if job.progress.stopped() {
-                return Ok(());
+        // A part that is gone since the listing has no messages any more.
+        let source = |wanted: &Wanted| sources.get(wanted.part)?.as_ref().ok()?.as_ref();
+        for some in own.collect::<Vec<_>>().chunks(bytes::AHEAD) {
+            let fetched = some.iter().map(|wanted| {
+                let is_new = !target.links && is_new(job, wanted, departed);
+                let source = source(wanted).filter(|_| is_new)?;
+                Some(fetch(source, &wanted.names.old))
+            });
+            let fetched: Vec<Option<Opened>> = fetched.collect();
+            for (wanted, fetched) in some.iter().zip(fetched) {
+                if job.progress.stopped() {
+                    return Ok(());
+                }
+                let Some(source) = source(wanted) else { continue };
+                let copied = match fetched {
+                    Some(opened) => {
+                        let name = wanted.names.new_name();
+                        write_message(mailbox, opened, &target, wanted.part, name, moved)
+                            .map(|size| tell(job, size))
+                    }
+                    None => bring_message(job, mailbox, source, &target, wanted, departed, moved),
+                };
+                moved.failures.extend(copied.err());
             }
-            // A part that is gone since the listing has no messages any more.
-            let Some(Ok(Some(source))) = sources.get(wanted.part) else { continue };
-            let copied = bring_message(job, mailbox, source, &target, wanted, departed, moved);
-            moved.failures.extend(copied.err());
         }
     }
     Ok(())
@@ -160,6 +179,27 @@ fn make_above(mailbox: &Mailbox<'_>, name: &BString) -> Result<Open> {
     tree.root().folder(&mailbox.home)
 }
 
+/// Whether nothing on the target has anything of a message.
+fn is_new(job: &Job<'_>, wanted: &Wanted, departed: &Departed) -> bool {
+    let unique = wanted.unique();
+    let is_there = wanted.is_named || wanted.other.is_some() || wanted.is_ours;
+    !is_there && !departed.contains_key(unique.as_bytes()) && !job.orphans.has(unique)
+}
+
+/// Opens a message and has its bytes fetched.
+fn fetch(source: &Messages<'_>, old: &BString) -> Opened {
+    let opened = source.read(old);
+    if let Ok(Some((file, stat))) = &opened {
+        bytes::fetch(file, stat.size);
+    }
+    opened
+}
+
+/// Tells that a message is there, of this size, unless none was to be brought.
+fn tell(job: &Job<'_>, size: Option<u64>) {
+    job.progress.done(u64::from(size.is_some()), size.unwrap_or(0));
+}
+
 fn bring_message(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
@@ -170,11 +210,9 @@ fn bring_message(
     moved: &mut Moved,
 ) -> Result<()> {
     let (old, name) = (&wanted.names.old, wanted.names.new_name());
-    let is_new = !wanted.is_named && wanted.other.is_none() && !wanted.is_ours;
     let unique = wanted.unique();
-    if is_new && !departed.contains_key(unique.as_bytes()) && !job.orphans.has(unique) {
-        let size = copy_message(mailbox, source, old, target, wanted.part, name, moved)?;
-        job.progress.done(u64::from(size.is_some()), size.unwrap_or(0));
+    if is_new(job, wanted, departed) {
+        tell(job, copy_message(mailbox, source, old, target, wanted.part, name, moved)?);
         return Ok(());
     }
     let Some(stat) = source.stat(old)? else {
@@ -296,7 +334,20 @@ pub(super) fn copy_message(
         moved.shared += 1;
         return Ok(Some(size));
     }
-    let (file, stat) = match source.read(old) {
+    write_message(mailbox, source.read(old), target, part, name, moved)
+}
+
+/// Copies a message that was opened.
+fn write_message(
+    mailbox: &Mailbox<'_>,
+    opened: Opened,
+    target: &Target,
+    part: usize,
+    name: &BString,
+    moved: &mut Moved,
+) -> Result<Option<u64>> {
+    let Some(to) = target.parts.get(part) else { return Ok(None) };
+    let (file, stat) = match opened {
         Ok(Some(open)) => open,
         Ok(None) => return Ok(None),
         Err(error) if error.is_missing() => {

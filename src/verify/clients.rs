@@ -142,10 +142,12 @@ impl Old {
 
     /// What its copy's unique name is or should be.
     fn here(&self, told: &Told) -> BString {
-        match self.copy(told) {
-            Some(copy) => copy.name.clone(),
-            None => unique(&renamed(self.name(told), b"")).to_owned(),
+        if let Some(copy) = self.copy(told) {
+            return copy.name.clone();
         }
+        // What a name is renamed to hangs on where its flags begin.
+        let file = [self.name(told).as_bytes(), b":2,"].concat();
+        unique(&renamed(&file, b"")).to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::{Sides, Verified};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
-use crate::fsys::{Error, Kind, Result, bytes};
+use crate::fsys::{Error, Kind, Result, Stat, bytes};
 use crate::mail::{Converted, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
@@ -14,7 +14,9 @@ use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::BufReader;
 
 /// The parts of a folder that hold messages.
@@ -139,24 +141,31 @@ impl Check<'_> {
                 Err(error) if error.is_missing() => continue,
                 Err(error) => return Err(error),
             };
-            for old in source.names()? {
-                let name = without_keywords(&old);
-                let wanted = || there.path.join(sub).join(renamed(&old, b""));
-                match there.find(part, &name) {
-                    // What is not its reader's is not copied.
-                    None if source.read(&old)?.is_none() => continue,
-                    None => self.differ(&wanted(), "there", "missing"),
-                    Some(at) => {
-                        let new = (&*there, at);
-                        match self.message((&source, &old), new, &name, (part, kept), &wanted) {
-                            Ok(()) => there.looked_at(at),
-                            Err(error) => {
-                                self.differ(&wanted(), "readable on both sides", error.to_string());
-                            }
+            let names = source.names()?;
+            for names in names.chunks(bytes::AHEAD) {
+                let pairs = names.iter().map(|old| {
+                    let at = there.find(part, &without_keywords(old));
+                    (old, at, at.map(|at| there.pair(at, &source, old, kept)))
+                });
+                for (old, at, pair) in pairs.collect::<Vec<_>>() {
+                    let wanted = || there.path.join(sub).join(renamed(old, b""));
+                    let (Some(at), Some(pair)) = (at, pair) else {
+                        // What is not its reader's is not copied.
+                        if source.read(old)?.is_some() {
+                            self.differ(&wanted(), "there", "missing");
+                            self.verified.count("messages", 1);
+                        }
+                        continue;
+                    };
+                    self.verified.count("messages", 1);
+                    match pair.and_then(|pair| self.message(pair, there, at, (part, old), &wanted))
+                    {
+                        Ok(()) => there.looked_at(at),
+                        Err(error) => {
+                            self.differ(&wanted(), "readable on both sides", error.to_string());
                         }
                     }
                 }
-                self.verified.count("messages", 1);
             }
         }
         Ok(())
@@ -166,34 +175,37 @@ impl Check<'_> {
     /// their digest was kept when they were copied.
     fn message(
         &mut self,
-        (source, old): (&Messages<'_>, &BString),
-        (there, at): (&There, usize),
-        name: &BString,
-        (part, kept): (usize, &Kept<'_>),
+        pair: Pair,
+        there: &There,
+        at: usize,
+        (part, old): (usize, &BString),
         wanted: &dyn Fn() -> RelPath,
     ) -> Result<()> {
         let Some((new, open)) = there.get(at) else { return Ok(()) };
-        if new.part != part || without_keywords(&new.name) != *name {
+        if new.part != part || without_keywords(&new.name) != without_keywords(old) {
             let path = open.path.join(&new.name);
             self.differ(&wanted(), "its name and flags", format!("there as {path}"));
         }
-        let (copy, stat) = open.open(&new.name)?;
+        let (copy, stat) = pair.copy;
         if !new.is_looked_at {
             self.access.look(&stat, || open.path.join(&new.name), self.verified);
         }
         self.verified.count_bytes(stat.size);
         self.sides.progress.done(1, stat.size);
         let unreadable = |e| Error::new("read", &open.path.join(&new.name), e);
-        if let Some(kept) = kept(base(&new.name)) {
-            let (_, digest) = bytes::digest(&copy).map_err(unreadable)?;
-            if digest.as_bytes().first_chunk() != Some(&kept) {
-                self.differ(&wanted(), "the bytes that were copied", "other bytes");
+        let (file, old_stat) = match pair.old {
+            Against::Digest(kept) => {
+                let (_, digest) = bytes::digest(&copy).map_err(unreadable)?;
+                if digest.as_bytes().first_chunk() != Some(&kept) {
+                    self.differ(&wanted(), "the bytes that were copied", "other bytes");
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        let Some((file, old_stat)) = source.read(old)? else {
-            self.differ(&wanted(), "no message", "there");
-            return Ok(());
+            Against::Nothing => {
+                self.differ(&wanted(), "no message", "there");
+                return Ok(());
+            }
+            Against::File(file, stat) => (file, stat),
         };
         if old_stat.size != stat.size {
             let bytes = |size| format!("{size} bytes");
@@ -258,6 +270,22 @@ impl Check<'_> {
     }
 }
 
+/// A message of the target, open, and what it is held against.
+struct Pair {
+    copy: (File, Stat),
+    old: Against,
+}
+
+/// What a copy is held against.
+enum Against {
+    /// The digest that was kept when it was made.
+    Digest([u8; 16]),
+    /// The message of the old server.
+    File(File, Stat),
+    /// The old server has nothing that may be read.
+    Nothing,
+}
+
 /// A name in a folder of the target.
 struct Named {
     name: BString,
@@ -315,6 +343,31 @@ impl There {
         let is_it = |named: &Named| named.part == part && without_keywords(&named.name) == name;
         let exact = same.clone().position(is_it);
         exact.or_else(|| same.clone().next().map(|_| 0)).map(|at| first + at)
+    }
+
+    /// Opens a message and what it is held against, and has their bytes fetched.
+    fn pair(
+        &self,
+        at: usize,
+        source: &Messages<'_>,
+        old: &BString,
+        kept: &Kept<'_>,
+    ) -> Result<Pair> {
+        let gone = || Error::new("find a message of", &self.path, Errno::NOENT);
+        let (new, open) = self.get(at).ok_or_else(gone)?;
+        let copy = open.open(&new.name)?;
+        bytes::fetch(&copy.0, copy.1.size);
+        let old = match kept(base(&new.name)) {
+            Some(digest) => Against::Digest(digest),
+            None => match source.read(old)? {
+                Some((file, stat)) => {
+                    bytes::fetch(&file, stat.size);
+                    Against::File(file, stat)
+                }
+                None => Against::Nothing,
+            },
+        };
+        Ok(Pair { copy, old })
     }
 
     fn open(&self, part: usize) -> Option<&Open> {
