@@ -4,11 +4,13 @@
 //! ```sh
 //! unshare -m cargo bench --bench mail -- --dir=/var/tmp/mail --accounts=2000 --messages=300000
 //! unshare -m cargo bench --bench mail -- --dir=/var/tmp/mail --rounds=3 same-warm changed-cold
+//! unshare -m cargo bench --bench mail -- --dir=/var/tmp/mail --accounts=6667 --messages=1000000 --alone
 //! ```
 //!
 //! Root makes two images of ext4 in the folder, one with the old server and one for what is written,
 //! and keeps the first. Each round runs every tool once; the seconds are medians, and the ratios
-//! are medians of the ratios within a round, since a machine has better and worse minutes.
+//! are medians of the ratios within a round, since a machine has better and worse minutes. With
+//! `--alone` no other tool runs: that is how growth is seen.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -92,6 +94,10 @@ struct Bench {
     counter: PathBuf,
     /// Whether the targets hold the store.
     is_filled: bool,
+    /// Whether the last run began with a cold cache.
+    is_cold: bool,
+    /// Whether no other tool runs.
+    is_alone: bool,
 }
 
 fn main() {
@@ -131,9 +137,18 @@ fn all() -> Result<(), Failure> {
         std::fs::write(&counter, "0")?;
     }
     let changes = std::fs::read_to_string(&counter)?.trim().parse()?;
-    let is_filled = false;
-    let mut bench =
-        Bench { source, target, size, settings, link_settings, changes, counter, is_filled };
+    let mut bench = Bench {
+        source,
+        target,
+        size,
+        settings,
+        link_settings,
+        changes,
+        counter,
+        is_filled: false,
+        is_cold: false,
+        is_alone: arguments.iter().any(|argument| argument == "--alone"),
+    };
     println!("{} accounts, {} messages, {rounds} rounds", size.accounts, size.messages);
     println!("| work | tool | wall s | cpu s | MiB | times as fast |\n|---|---|---|---|---|---|");
     let asked: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
@@ -156,7 +171,7 @@ fn row(
     cold: bool,
     rounds: usize,
 ) -> Result<(), Failure> {
-    let tools = tools(work);
+    let tools = bench.tools(work);
     let mut used: Vec<Vec<Used>> = vec![Vec::new(); tools.len()];
     for round in 0..rounds {
         if work == Work::Changed {
@@ -185,16 +200,17 @@ fn row(
     Ok(())
 }
 
-/// Ours first.
-fn tools(work: Work) -> &'static [&'static str] {
-    match work {
-        Work::First => &["unqmail", "rsync", "tar"],
-        Work::Link => &["unqmail", "cp"],
-        _ => &["unqmail", "rsync"],
-    }
-}
-
 impl Bench {
+    /// Ours first.
+    fn tools(&self, work: Work) -> &'static [&'static str] {
+        match work {
+            _ if self.is_alone => &["unqmail"],
+            Work::First => &["unqmail", "rsync", "tar"],
+            Work::Link => &["unqmail", "cp"],
+            _ => &["unqmail", "rsync"],
+        }
+    }
+
     /// Runs a tool once, its target prepared, until everything is on the disk.
     fn time(&mut self, tool: &str, work: Work, cold: bool) -> Result<Used, Failure> {
         match work {
@@ -210,7 +226,11 @@ impl Bench {
             self.target.cold()?;
         } else if matches!(work, Work::First | Work::Link) {
             self.source.warm()?;
+        } else if self.is_cold {
+            self.source.look()?;
+            self.target.look()?;
         }
+        self.is_cold = cold;
         let mut command = self.command(tool, work);
         if work != Work::Link {
             return measured(&mut command, &self.target.at);
@@ -243,7 +263,7 @@ impl Bench {
     fn fill(&mut self) -> Result<(), Failure> {
         if !self.is_filled {
             self.target.fresh()?;
-            for tool in ["unqmail", "rsync"] {
+            for tool in self.tools(Work::Same) {
                 measured(&mut self.command(tool, Work::First), &self.target.at)?;
             }
             // A folder that has changed just now is looked at twice.

@@ -46,6 +46,11 @@ impl Volume {
         self.mount()
     }
 
+    /// Looks at every file once.
+    pub(crate) fn look(&self) -> Result<(), Failure> {
+        run("find", [self.at.as_os_str(), "-size".as_ref(), "+1T".as_ref()])
+    }
+
     /// Reads every byte once.
     pub(crate) fn warm(&self) -> Result<(), Failure> {
         let all = "find . -type f -print0 | xargs -0 cat > /dev/null";
