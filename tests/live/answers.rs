@@ -248,8 +248,10 @@ fn each_autoresponder_of_the_real_site_answers_once_with_its_old_text() {
             let sender = sender.replace('#', &number.to_string());
             let sent = send(&stage, HERE, &sender, to.as_bytes(), &letter(to, more));
             assert_eq!(sent, Ok(()), "{to}");
+            // Two of them are of one mailbox: of two deliveries to it at the same moment Dovecot
+            // may forget whom one has answered (lda-dupes).
+            until_queue_is_empty(&stage);
         }
-        until_queue_is_empty(&stage);
         to_world(&stage)
     };
     let first = post("once-#@far.example", "");
