@@ -48,7 +48,7 @@ impl Volume {
 
     /// Looks at every file once.
     pub(crate) fn look(&self) -> Result<(), Failure> {
-        run("find", [self.at.as_os_str(), "-size".as_ref(), "+1T".as_ref()])
+        run("find", [self.at.as_os_str(), "-size".as_ref(), "+1024G".as_ref()])
     }
 
     /// Reads every byte once.
