@@ -31,7 +31,9 @@ pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Commi
             match tree.sync() {
                 Ok(()) => committed.place(tree),
                 Err(error) => {
-                    return Committed { waiting: Vec::new(), failures: vec![error] };
+                    committed.waiting.clear();
+                    committed.failures.push(error);
+                    return committed;
                 }
             }
         }

@@ -144,12 +144,13 @@ impl Check<'_> {
             let names = source.names()?;
             for names in names.chunks(bytes::AHEAD) {
                 let pairs = names.iter().map(|old| {
-                    let at = there.find(part, &without_keywords(old));
-                    (old, at, at.map(|at| there.pair(at, &source, old, kept)))
+                    let name = without_keywords(old);
+                    let at = there.find(part, &name);
+                    (old, name, at.map(|at| (at, there.pair(at, &source, old, kept))))
                 });
-                for (old, at, pair) in pairs.collect::<Vec<_>>() {
+                for (old, name, pair) in pairs.collect::<Vec<_>>() {
                     let wanted = || there.path.join(sub).join(renamed(old, b""));
-                    let (Some(at), Some(pair)) = (at, pair) else {
+                    let Some((at, pair)) = pair else {
                         // What is not its reader's is not copied.
                         if source.read(old)?.is_some() {
                             self.differ(&wanted(), "there", "missing");
@@ -158,7 +159,8 @@ impl Check<'_> {
                         continue;
                     };
                     self.verified.count("messages", 1);
-                    match pair.and_then(|pair| self.message(pair, there, at, (part, old), &wanted))
+                    match pair
+                        .and_then(|pair| self.message(pair, (&*there, at), (part, &name), &wanted))
                     {
                         Ok(()) => there.looked_at(at),
                         Err(error) => {
@@ -176,13 +178,12 @@ impl Check<'_> {
     fn message(
         &mut self,
         pair: Pair,
-        there: &There,
-        at: usize,
-        (part, old): (usize, &BString),
+        (there, at): (&There, usize),
+        (part, name): (usize, &BString),
         wanted: &dyn Fn() -> RelPath,
     ) -> Result<()> {
         let Some((new, open)) = there.get(at) else { return Ok(()) };
-        if new.part != part || without_keywords(&new.name) != without_keywords(old) {
+        if new.part != part || without_keywords(&new.name) != *name {
             let path = open.path.join(&new.name);
             self.differ(&wanted(), "its name and flags", format!("there as {path}"));
         }

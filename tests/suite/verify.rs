@@ -3,6 +3,7 @@
 use crate::support::{Laid, atelier, files_under, read, scratch, unqmail};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// One change to a target, and what the report must name.
 struct Change {
@@ -220,5 +221,32 @@ fn a_message_that_cannot_be_opened_is_named_and_the_others_are_checked() {
     assert_eq!(ran.code, 4, "{}", ran.all());
     for what in ["is a folder, not a regular file", "other bytes"] {
         assert!(ran.stdout.contains(what), "no {what} in {}", ran.all());
+    }
+}
+
+/// Sixteen messages are open at a time, on both sides and by each thread: more than the 24 files that
+/// the host allows a process that asks for no more.
+#[test]
+fn a_host_that_allows_few_open_files_is_asked_for_more() {
+    let maildir = "home/vpopmail/domains/a.example/joe/Maildir";
+    let message =
+        |n: usize| format!("message {maildir}/cur/{}.M{n}P1.mx:2,S word\n", 1_200_000_000 + n);
+    let laid = Laid::small(&(0..40).map(message).collect::<String>());
+    for verb in ["migrate", "verify"] {
+        let ran = Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -Sn 24; exec \"$@\"",
+                "limited",
+                env!("CARGO_BIN_EXE_unqmail"),
+                verb,
+            ])
+            .args([&laid.site, &laid.target])
+            .arg("--config")
+            .arg(&laid.config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{verb}: {said}{}", String::from_utf8_lossy(&ran.stderr));
     }
 }
