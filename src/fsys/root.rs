@@ -90,8 +90,15 @@ impl Root {
     /// What is not any more as it was at the first look at it, sorted; nothing where [`Root::watch`]
     /// was not asked for.
     pub fn changed(&self) -> Vec<RelPath> {
-        let seen = self.watch.as_ref().map(Watch::all).unwrap_or_default();
+        let seen = self.watch.as_ref().map(Watch::first).unwrap_or_default();
         let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
+            // One call for most: a link may lead elsewhere than beneath the root, but never to what
+            // looks the same and is another.
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let now = rustix::fs::statat(&self.dir, dot_or(path), flags).ok().map(Stamp::from);
+            if now.is_some() && now == *then {
+                return false;
+            }
             let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
             now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
         };
@@ -139,7 +146,7 @@ impl Root {
         let path = path.as_ref();
         let found = rustix::fs::statat(&folder.dir, path, AtFlags::SYMLINK_NOFOLLOW);
         if let Some(watch) = &self.watch {
-            watch.note(&folder.path.join(path), found.ok().map(Into::into));
+            watch.note(folder.path.join(path), found.ok().map(Into::into));
         }
         optional(found.map(Stat::from).map_err(io::Error::from))
             .map_err(|e| Error::new("examine", &folder.path.join(path), e))
@@ -294,8 +301,8 @@ impl Root {
     fn watched(&self, path: &RelPath, opened: io::Result<OwnedFd>) -> io::Result<OwnedFd> {
         if let Some(watch) = &self.watch {
             match &opened {
-                Ok(fd) => watch.note(path, Some(rustix::fs::fstat(fd)?.into())),
-                Err(_) => watch.note(path, None),
+                Ok(fd) => watch.note(path.clone(), Some(rustix::fs::fstat(fd)?.into())),
+                Err(_) => watch.note(path.clone(), None),
             }
         }
         opened
@@ -499,11 +506,16 @@ mod tests {
         root.list(&RelPath::new("home/joe")).unwrap();
         root.read(&RelPath::new("home/joe/file"), 100).unwrap();
         assert!(root.read_if_there(&RelPath::new("home/none"), 100).unwrap().is_none());
+        root.read(&RelPath::new("var/absolute/file"), 100).unwrap();
+        // The link itself.
+        let var = root.folder(&RelPath::new("var")).unwrap();
+        assert_eq!(root.stat_in(&var, "absolute").unwrap().unwrap().kind, Kind::Link);
         assert!(root.changed().is_empty());
         std::fs::write(dir.path().join("home/joe/file"), "longer than before").unwrap();
         std::fs::write(dir.path().join("home/none"), "").unwrap();
+        // `home/none` changes `home`, which nobody looked at.
         let changed: Vec<_> = root.changed().iter().map(ToString::to_string).collect();
-        assert_eq!(changed, ["home/joe/file", "home/none"]);
+        assert_eq!(changed, ["home/joe/file", "home/none", "var/absolute/file"]);
     }
 
     #[test]

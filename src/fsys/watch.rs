@@ -1,7 +1,7 @@
 //! What was looked at, and how it was then: to prove later that nothing has changed since.
 
 use crate::model::RelPath;
-use std::collections::BTreeMap;
+use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 /// What changes with a file or a folder: which one it is, its size, and its two dates.
@@ -24,20 +24,22 @@ impl From<rustix::fs::Stat> for Stamp {
     }
 }
 
-/// The first look at each path; `None` where nothing was.
+/// Every look at a path, in the order of time; `None` where nothing was.
 #[derive(Debug, Default)]
-pub(super) struct Watch(Mutex<BTreeMap<RelPath, Option<Stamp>>>);
+pub(super) struct Watch(Mutex<Vec<(RelPath, Option<Stamp>)>>);
 
 impl Watch {
-    /// Notes a look; only the first one at a path counts.
-    pub(super) fn note(&self, path: &RelPath, stamp: Option<Stamp>) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(path.clone()).or_insert(stamp);
+    /// Notes a look.
+    pub(super) fn note(&self, path: RelPath, stamp: Option<Stamp>) {
+        // Many threads wait for this one: nothing is sorted here.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((path, stamp));
     }
 
-    /// Everything that was looked at.
-    pub(super) fn all(&self) -> Vec<(RelPath, Option<Stamp>)> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().map(|(path, stamp)| (path.clone(), *stamp)).collect()
+    /// The first look at each path, sorted.
+    pub(super) fn first(&self) -> Vec<(RelPath, Option<Stamp>)> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        seen.par_sort_by(|(a, _), (b, _)| a.cmp(b));
+        seen.dedup_by(|later, first| later.0 == first.0);
+        seen
     }
 }

@@ -22,10 +22,35 @@ const KEYWORDS: &str = "courierimapkeywords";
 /// two, and `..` in each of them.
 const NAMES_WITHOUT_KEYWORDS: u64 = 5;
 
+/// A folder in its open Maildir, by its name there; INBOX is that itself, and has no name.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'o> {
+    pub(super) maildir: &'o Open,
+    pub(super) folder: &'o [u8],
+}
+
+impl Place<'_> {
+    /// A name in the folder as it is beneath its Maildir.
+    pub(super) fn within(self, name: &str) -> Vec<u8> {
+        let front = if self.folder.is_empty() { b".".as_slice() } else { self.folder };
+        [front, b"/", name.as_bytes()].concat()
+    }
+
+    /// How what is kept of the folder looks, with which its names begin. What cannot be looked at is
+    /// told when it is read.
+    pub(super) fn kept(self) -> Option<Look> {
+        let mut look = Look::new(b"");
+        let of_inbox = OF_INBOX.iter().filter(|_| self.folder.is_empty());
+        let mut names = FILES.iter().chain(of_inbox);
+        let looked =
+            names.try_for_each(|name| look.stat(self.maildir, &self.within(name)).map(drop));
+        looked.ok().map(|()| look)
+    }
+}
+
 /// A folder that is looked at: by its stamps first, and then by its names as they are listed.
 pub(super) struct Looked<'o> {
-    /// The Maildir it is in, and its name there.
-    place: Option<(&'o Open, &'o [u8])>,
+    place: Option<Place<'o>>,
     prints: Prints,
     latest: Option<i64>,
     names: Option<Look>,
@@ -34,58 +59,36 @@ pub(super) struct Looked<'o> {
 }
 
 impl<'o> Looked<'o> {
-    /// Looks at the stamps of a folder; nothing is listed or read.
-    ///
-    /// The folder is named beneath an open one; INBOX is that itself, and has no name.
-    pub(super) fn new(open: &'o Open, folder: &'o [u8]) -> Self {
+    /// Looks at the stamps of a folder; nothing is listed or read. One without a place, which a link
+    /// leads to, say, will not be known again.
+    pub(super) fn new(place: Option<Place<'o>>) -> Self {
         let mut links = 0;
-        let mut look = || -> fsys::Result<Look> {
+        let mut look = |place: Place<'o>| -> fsys::Result<Look> {
             let mut look = Look::new(b"");
-            let itself = look.stat(open, &within(folder, "."))?;
+            let itself = look.stat(place.maildir, &place.within("."))?;
             links = itself.map_or(0, |itself| itself.names);
             for name in ["new", "cur"] {
-                look.stat(open, &within(folder, name))?;
+                look.stat(place.maildir, &place.within(name))?;
             }
             if links != NAMES_WITHOUT_KEYWORDS {
-                look.stat(open, &within(folder, KEYWORDS))?;
+                look.stat(place.maildir, &place.within(KEYWORDS))?;
             }
-            if folder.is_empty() {
-                look.stat(open, &within(folder, SUBSCRIBED))?;
+            if place.folder.is_empty() {
+                look.stat(place.maildir, &place.within(SUBSCRIBED))?;
             }
             Ok(look)
         };
         // What cannot be looked at is told when it is read.
-        let look = look().ok();
+        let look = place.and_then(|place| look(place).ok());
         let stamps = look.as_ref().and_then(Look::settled);
         let latest = look.as_ref().and_then(Look::latest);
         let prints = Prints { stamps, names: None };
-        Self { place: Some((open, folder)), prints, latest, names: None, links }
+        Self { place, prints, latest, names: None, links }
     }
 
-    /// Goes on to its names, which begin with what is kept of it.
+    /// Goes on to its names.
     pub(super) fn begin_names(&mut self) {
-        let Some((open, folder)) = self.place else { return };
-        let mut look = Look::new(b"");
-        let of_inbox = OF_INBOX.iter().filter(|_| folder.is_empty());
-        let mut names = FILES.iter().chain(of_inbox);
-        // What cannot be looked at is told when it is read.
-        let looked = names.try_for_each(|name| look.stat(open, &within(folder, name)).map(drop));
-        self.names = looked.ok().map(|()| look);
-    }
-
-    /// A folder that will not be known again: one that is reached by a link, say.
-    pub(super) fn strange() -> Self {
-        Self { place: None, prints: Prints::default(), latest: None, names: None, links: 0 }
-    }
-
-    /// How it looks with the names in its parts, which are only looked at. What cannot be looked at
-    /// is told when it is read.
-    pub(super) fn with_names<'p>(&self, parts: impl Iterator<Item = Option<&'p Open>>) -> Prints {
-        let mut look = self.names.clone();
-        for part in parts {
-            look = look.and_then(|mut look| look.names(part).ok().map(|()| look));
-        }
-        Prints { names: look.and_then(|look| look.settled()), ..self.prints }
+        self.names = self.place.and_then(Place::kept);
     }
 
     /// Lists one of its parts, sorted by name.
@@ -120,10 +123,4 @@ impl<'o> Looked<'o> {
         let names = self.names.as_ref().and_then(Look::settled);
         Prints { names, ..self.prints }
     }
-}
-
-/// A name in a folder as it is beneath its Maildir.
-fn within(folder: &[u8], name: &str) -> Vec<u8> {
-    let front = if folder.is_empty() { b".".as_slice() } else { folder };
-    [front, b"/", name.as_bytes()].concat()
 }

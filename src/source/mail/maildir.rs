@@ -1,7 +1,7 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
 use super::aside;
-use super::look::Looked;
+use super::look::{Looked, Place};
 use super::messages::Messages;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::{Entry, Folder as Open};
@@ -58,20 +58,21 @@ pub(super) fn read(
         limits: if is_named && has(SIZES) { limits(root, open) } else { Quota::default() },
     };
     let mut reader = Reader { root, memory, store: &mut store, findings };
-    reader.read(BString::default(), path.clone(), Looked::new(open, b""));
+    let inbox = Place { maildir: open, folder: b"" };
+    reader.read(BString::default(), path.clone(), Some(inbox));
     for entry in entries.iter().filter(|entry| {
         entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
     }) {
         let named = path.join(&entry.name);
-        let (real, looked) = match entry.kind {
-            Kind::Folder => (named, Looked::new(open, &entry.name)),
+        let (real, place) = match entry.kind {
+            Kind::Folder => (named, Some(Place { maildir: open, folder: &entry.name })),
             Kind::Link => match followed(root, path, &named, reader.findings) {
-                Some(real) => (real, Looked::strange()),
+                Some(real) => (real, None),
                 None => continue,
             },
             Kind::File | Kind::Special => continue,
         };
-        reader.read(entry.name.clone(), real, looked);
+        reader.read(entry.name.clone(), real, place);
     }
     aside::in_maildir(root, open, &entries, findings);
     Some(store)
@@ -131,6 +132,9 @@ fn strangers_part(part: &RelPath) -> Finding {
     )
 }
 
+/// The parts of a folder that hold messages, in the order in which they are listed.
+const PARTS: [&str; 2] = ["new", "cur"];
+
 /// What the folders of a Maildir are read with.
 struct Reader<'a> {
     root: &'a Root,
@@ -141,10 +145,17 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads one folder, unless it is as an earlier pass saw it.
-    fn read(&mut self, name: BString, path: RelPath, mut looked: Looked<'_>) {
+    fn read(&mut self, name: BString, path: RelPath, place: Option<Place<'_>>) {
+        let known = self.memory.get(&path);
+        if self.memory.by_names
+            && let Some(known) = known.filter(|known| self.has_names(place, known))
+        {
+            self.store.add(Folder::seen(name, path, *known), &known.counts);
+            return;
+        }
         let Self { root, memory, store, findings } = self;
-        let known = memory.get(&path);
         let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
+        let mut looked = Looked::new(place);
         if !memory.by_names
             && let Some(known) = known.filter(|_| is_same(&looked.prints()))
         {
@@ -153,19 +164,15 @@ impl Reader<'_> {
             return;
         }
         looked.begin_names();
-        let parts = ["new", "cur"].map(|name| {
-            let part = path.join(name);
-            (Messages::open(root, &store.path, &part), part)
+        let parts = PARTS.map(|name| {
+            let opened = match place {
+                Some(place) => {
+                    Messages::open_in(root, &store.path, place.maildir, &place.within(name))
+                }
+                None => Messages::open(root, &store.path, &path.join(name)),
+            };
+            (opened, path.join(name))
         });
-        if let Some(known) = known.filter(|_| memory.by_names) {
-            // Most are the same: their names need neither memory nor order.
-            let open = parts.iter().map(|(part, _)| Some(part.as_ref().ok()?.as_ref()?.folder()));
-            let source = looked.with_names(open);
-            if is_same(&Prints { stamps: None, ..source }) {
-                store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
-                return;
-            }
-        }
         let parts = parts.map(|(opened, part)| {
             let listed = opened.and_then(|open| {
                 open.map(|open| Ok((looked.list(open.folder())?, open))).transpose()
@@ -254,6 +261,25 @@ impl Reader<'_> {
         }
         store.wrong_size = store.wrong_size.take().or(wrong_size);
         store.add(folder, &counts);
+    }
+
+    /// Whether a folder has the names that an earlier pass saw, which need neither memory nor order to
+    /// tell. What cannot be looked at is told when it is read.
+    fn has_names(&self, place: Option<Place<'_>>, known: &Seen) -> bool {
+        let has = |place: Place<'_>| -> Option<bool> {
+            // Noted, so that what Courier puts into it meanwhile is seen.
+            let is_inbox = place.folder.is_empty();
+            let _itself = (!is_inbox).then(|| self.root.stat_in(place.maildir, place.folder));
+            let mut look = place.kept()?;
+            for part in PARTS {
+                let name = place.within(part);
+                let part = Messages::open_in(self.root, &self.store.path, place.maildir, &name);
+                look.names(part.ok()?.as_ref().map(Messages::folder)).ok()?;
+            }
+            let names = look.settled();
+            Some(Prints { stamps: None, names }.is(&known.source))
+        };
+        place.and_then(has).unwrap_or(false)
     }
 }
 
@@ -476,5 +502,31 @@ mod tests {
                 ("message-not-a-file", "m/cur/link".to_owned(), "dropped"),
             ]
         );
+    }
+
+    #[test]
+    fn what_courier_puts_into_a_folder_that_the_last_pass_knows_is_seen_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["new", "cur", ".Sent/new", ".Sent/cur"] {
+            std::fs::create_dir_all(dir.path().join("m").join(name)).unwrap();
+        }
+        std::fs::write(dir.path().join("m/.Sent/cur/1:2,S"), "12").unwrap();
+        let mut root = Root::open(dir.path()).unwrap();
+        let read = |root: &Root, memory: &Memory| {
+            let open = root.folder(&RelPath::new("m")).unwrap();
+            read(root, memory, &open, false, &mut Findings::default()).unwrap().folders
+        };
+        let folders = read(&root, &Memory::default()).into_iter();
+        let seen = folders.map(|folder| (folder.path, folder.seen.unwrap()));
+        let mut memory = Memory::default().of(seen);
+        memory.by_names = true;
+        root.watch();
+        assert!(read(&root, &memory).iter().all(|folder| folder.is_seen));
+        assert!(root.changed().is_empty());
+        std::fs::write(dir.path().join("m/.Sent/courierimapuiddb"), "1 1 1\n").unwrap();
+        assert_eq!(root.changed(), [RelPath::new("m/.Sent")]);
+        std::fs::write(dir.path().join("m/.Sent/cur/2:2,S"), "12").unwrap();
+        let folders = read(&root, &memory);
+        assert_eq!(folders.iter().map(|folder| folder.is_seen).collect::<Vec<_>>(), [true, false]);
     }
 }

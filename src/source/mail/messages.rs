@@ -29,9 +29,31 @@ impl<'a> Messages<'a> {
     /// # Errors
     /// Where it cannot be opened.
     pub fn open(root: &'a Root, store: &'a RelPath, path: &RelPath) -> Result<Option<Self>> {
-        let open = match root.real_folder(path) {
+        Self::of(root, store, root.real_folder(path), || path.clone())
+    }
+
+    /// The same by its path in an open Maildir.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open_in(
+        root: &'a Root,
+        store: &'a RelPath,
+        maildir: &Open,
+        path: &[u8],
+    ) -> Result<Option<Self>> {
+        Self::of(root, store, root.folder_in(maildir, path), || maildir.path.join(path))
+    }
+
+    fn of(
+        root: &'a Root,
+        store: &'a RelPath,
+        opened: Result<Open>,
+        path: impl FnOnce() -> RelPath,
+    ) -> Result<Option<Self>> {
+        let open = match opened {
             Err(error) if error.is_link() => {
-                let open = root.folder(path)?;
+                let open = root.folder(&path())?;
                 let owner = root.stat(store)?.map(|stat| stat.uid);
                 if owner != Some(open.itself()?.uid) {
                     return Ok(None);
