@@ -4,6 +4,7 @@
 
 use crate::fsys::{self, tree::Tree};
 use crate::mail::Completed;
+use rayon::prelude::*;
 use std::sync::mpsc::Receiver;
 
 /// So many bytes are copied between two waits: 128 MiB.
@@ -44,7 +45,8 @@ pub(super) fn commit(tree: &Tree, records: &Receiver<(Completed, u64)>) -> Commi
 impl Committed {
     /// Puts the records in place that wait; all that they tell of is on the disk.
     pub(super) fn place(&mut self, tree: &Tree) {
-        let placed = self.waiting.drain(..).map(|record| record.place(tree));
-        self.failures.extend(placed.filter_map(Result::err));
+        let waiting = std::mem::take(&mut self.waiting).into_par_iter();
+        let failed = waiting.filter_map(|record| record.place(tree).err());
+        self.failures.par_extend(failed);
     }
 }

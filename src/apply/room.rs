@@ -39,7 +39,8 @@ pub fn room(
     let there = Root::open(target).ok();
     let mut needed = Room::default();
     for (copy, folder) in folders() {
-        let there = match (memory.get(&folder.path), &there) {
+        let known = folder.seen.as_ref().filter(|_| folder.is_seen);
+        let there = match (known.or_else(|| memory.get(&folder.path)), &there) {
             (Some(known), _) if known.target.names.is_some() => Room::held(known.counts.all),
             (_, Some(there)) => on_target(there, copy, folder)?,
             _ => Room::default(),

@@ -47,6 +47,7 @@ use digests::Digests;
 use files::Written;
 use maildir::Departed;
 use record::Record;
+use settled::Listed;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -225,6 +226,7 @@ pub fn copy(
         shares: job.shares,
         digests,
         written: Written::new(job.tree, home),
+        listed: Listed::new(job, stores),
     };
     let mut folders = Folders::new();
     let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
@@ -246,13 +248,15 @@ pub fn copy(
         moved.failures.push(error);
         Completed::default()
     });
-    moved.failures.extend(mailbox.digests.finish().err());
+    let Mailbox { digests, listed, .. } = mailbox;
+    moved.failures.extend(digests.finish().err());
     moved.spent += begun.elapsed();
     let is_complete = moved.failures.is_empty()
         && moved.vanished + moved.unrecorded == 0
         && !job.progress.stopped();
     let is_for_final = job.pass == Pass::Late || moved.pending + moved.foreign > 0;
-    let mut remembered = settled::remember(job, home, stores, looked, is_complete, is_for_final);
+    let mut remembered =
+        settled::remember(job, home, stores, looked, &listed, is_complete, is_for_final);
     let is_unnumbered = job.pass == Pass::Late && moved.copied > 0;
     if moved.outdated > 0 || !moved.standing.is_nothing() || is_unnumbered {
         // To be looked at, and told, until somebody has done something about it; late mail in a folder
@@ -414,6 +418,7 @@ struct Mailbox<'a> {
     shares: bool,
     digests: Digests<'a>,
     written: Written<'a>,
+    listed: Listed,
 }
 
 impl Mailbox<'_> {

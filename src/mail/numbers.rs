@@ -7,7 +7,7 @@ use super::compare::Work;
 use super::files::{self, There};
 use super::folder::Source;
 use super::name::{arrival, base, courier_order};
-use super::{Job, Mailbox, Moved};
+use super::{Job, Mailbox, Moved, PARTS};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
@@ -34,7 +34,7 @@ pub(super) fn write(
     moved: &mut Moved,
 ) -> Result<()> {
     let (is_inbox, root) = (work.name.is_empty(), mailbox.tree.root());
-    let names = names(root, folder)?;
+    let names = names(mailbox, folder, &work.name)?;
     // The first of the folders counts; what cannot be read was told when the migration was planned.
     let file = |name: &str| {
         sources.iter().find_map(|(part, open)| {
@@ -152,14 +152,29 @@ fn former<'a>(formers: &'a Former, name: &'a BStr) -> &'a BStr {
     formers.get(name).map_or(name, |old| old.as_bstr())
 }
 
-/// The unique names of the messages that are there, each once, sorted.
-fn names(root: &Root, folder: &Open) -> Result<Vec<BString>> {
-    let mut names = Vec::new();
-    for sub in ["new", "cur"] {
-        let open = root.enter(folder, sub)?;
-        let entries = open.map_or(Ok(Vec::new()), |open| root.list_open(&open))?.into_iter();
-        let entries = entries.filter(|entry| !entry.name.starts_with(b"."));
-        names.extend(entries.map(|entry| base(&entry.name).to_owned()));
+/// The unique names of the messages that are there, each once, sorted. A folder is listed for the last
+/// time here: what the next pass shall know of its names is told too, if it has all parts.
+fn names(mailbox: &Mailbox<'_>, folder: &Open, own: &BString) -> Result<Vec<BString>> {
+    let (mut names, mut look) = (Vec::new(), Some(mailbox.listed.begin()));
+    for part in PARTS {
+        let open = mailbox.tree.root().enter(folder, part)?;
+        look = look.filter(|_| open.is_some());
+        let mut take = |name: &[u8], _| {
+            if let Some(look) = &mut look {
+                look.name(name);
+            }
+            if !name.starts_with(b".") {
+                names.push(base(name).to_owned());
+            }
+            Ok(())
+        };
+        open.map_or(Ok(()), |open| open.each(&mut take))?;
+        if let Some(look) = &mut look {
+            look.end();
+        }
+    }
+    if let Some(look) = look {
+        mailbox.listed.tell(own, &look);
     }
     names.shrink_to_fit();
     names.sort_unstable();

@@ -10,6 +10,8 @@ use crate::model::design::MailCopy;
 use crate::model::seen::{Print, Prints, Seen};
 use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The folders of a mailbox by their path on the old server, with what the next pass shall know.
@@ -70,6 +72,33 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
     Looked { folders, spent: begun.elapsed() }
 }
 
+/// Folders of a mailbox that were listed for the last time, after all that was done about them.
+pub(super) struct Listed {
+    /// With what their prints begin.
+    context: Look,
+    prints: RefCell<BTreeMap<BString, Print>>,
+}
+
+impl Listed {
+    pub(super) fn new(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Self {
+        Self { context: context(job, stores), prints: RefCell::default() }
+    }
+
+    /// A print that the names of a folder go into, part by part.
+    pub(super) fn begin(&self) -> Look {
+        self.context.clone()
+    }
+
+    /// Tells the names of a folder.
+    pub(super) fn tell(&self, folder: &BString, names: &Look) {
+        self.prints.borrow_mut().insert(folder.clone(), names.print());
+    }
+
+    fn get(&self, folder: &BString) -> Option<Print> {
+        self.prints.borrow().get(folder).copied()
+    }
+}
+
 /// What the next pass shall know after one that went through those folders of the mailbox about
 /// which something was left to do. Where it did not complete them, the next one examines what has
 /// changed once more.
@@ -78,15 +107,16 @@ pub(super) fn remember(
     home: &RelPath,
     stores: &[(&MailCopy, &Store)],
     looked: Remembered,
+    listed: &Listed,
     is_complete: bool,
     is_for_final: bool,
 ) -> Remembered {
-    let context = context(job, stores);
     let maildir = job.tree.root().folder(&home.join("Maildir")).ok().filter(|_| is_complete);
+    let stamps = maildir.as_ref().and_then(|maildir| stamp(&listed.context, maildir));
     let prints = |name: &BString| -> Option<Prints> {
         let maildir = maildir.as_ref()?;
-        let names = names(&context, job.tree.root(), maildir, name).ok()?;
-        Some(Prints { stamps: stamp(&context, maildir), names: Some(names) })
+        let again = || names(&listed.context, job.tree.root(), maildir, name).ok();
+        Some(Prints { stamps, names: Some(listed.get(name).or_else(again)?) })
     };
     // What an earlier pass left for the final one is left still.
     let is_for_final =

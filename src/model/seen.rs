@@ -72,6 +72,35 @@ pub struct Seen {
     pub counts: Counts,
 }
 
+impl Seen {
+    /// Writes its line.
+    fn render(&self, path: &RelPath, text: &mut Vec<u8>) {
+        for print in [self.source.stamps, self.source.names, self.target.stamps, self.target.names]
+        {
+            // Writing to memory cannot fail.
+            let _ = match print {
+                Some(print) => write!(text, "{print:032x} "),
+                None => write!(text, "- "),
+            }
+            .is_ok();
+        }
+        let _ = match self.latest {
+            Some(latest) => write!(text, "{latest} "),
+            None => write!(text, "- "),
+        }
+        .is_ok();
+        text.extend_from_slice(if self.is_for_final { b"final " } else { b"- " });
+        for usage in [self.counts.all, self.counts.counted, self.counts.deleted] {
+            let _ = write!(text, "{} {} ", usage.messages, usage.bytes).is_ok();
+        }
+        text.extend_from_slice(path.as_ref());
+        text.push(b'\n');
+    }
+}
+
+/// So many folders are written by one thread at a time.
+const PART: usize = 1024;
+
 /// All folders that passes were through with, by their path on the old server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -90,30 +119,15 @@ impl Memory {
 
     /// Writes the file.
     pub fn render(&self) -> Vec<u8> {
-        let mut text = HEAD.to_vec();
-        for (path, seen) in &self.folders {
-            let (source, target) = (&seen.source, &seen.target);
-            for print in [source.stamps, source.names, target.stamps, target.names] {
-                // Writing to memory cannot fail.
-                let _ = match print {
-                    Some(print) => write!(text, "{print:032x} "),
-                    None => write!(text, "- "),
-                }
-                .is_ok();
+        let parts = self.folders.par_chunks(PART).map(|part| {
+            let mut text = Vec::new();
+            for (path, seen) in part {
+                seen.render(path, &mut text);
             }
-            let _ = match seen.latest {
-                Some(latest) => write!(text, "{latest} "),
-                None => write!(text, "- "),
-            }
-            .is_ok();
-            text.extend_from_slice(if seen.is_for_final { b"final " } else { b"- " });
-            for usage in [seen.counts.all, seen.counts.counted, seen.counts.deleted] {
-                let _ = write!(text, "{} {} ", usage.messages, usage.bytes).is_ok();
-            }
-            text.extend_from_slice(path.as_ref());
-            text.push(b'\n');
-        }
-        text
+            text
+        });
+        let parts: Vec<Vec<u8>> = parts.collect();
+        [HEAD].into_iter().chain(parts.iter().map(Vec::as_slice)).collect::<Vec<_>>().concat()
     }
 
     /// What is known of a folder.
@@ -142,7 +156,7 @@ impl Memory {
 
 /// Folders by path; of two entries about one the later counts.
 fn sorted(mut folders: Vec<(RelPath, Seen)>) -> Vec<(RelPath, Seen)> {
-    folders.sort_by(|(a, _), (b, _)| a.cmp(b));
+    folders.par_sort_by(|(a, _), (b, _)| a.cmp(b));
     folders.dedup_by(|later, first| {
         let is_same = later.0 == first.0;
         if is_same {
