@@ -6,7 +6,6 @@ use super::watch::{Stamp, Watch};
 use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
-use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -90,19 +89,18 @@ impl Root {
     /// What is not any more as it was at the first look at it, sorted; nothing where [`Root::watch`]
     /// was not asked for.
     pub fn changed(&self) -> Vec<RelPath> {
-        let seen = self.watch.as_ref().map(Watch::first).unwrap_or_default();
-        let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
+        let is_other = |path: &RelPath, then: Option<Stamp>| {
             // One call for most: a link may lead elsewhere than beneath the root, but never to what
             // looks the same and is another.
             let flags = AtFlags::SYMLINK_NOFOLLOW;
             let now = rustix::fs::statat(&self.dir, dot_or(path), flags).ok().map(Stamp::from);
-            if now.is_some() && now == *then {
+            if now.is_some() && now == then {
                 return false;
             }
             let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
-            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
+            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != then
         };
-        seen.into_par_iter().filter(is_other).map(|(path, _)| path).collect()
+        self.watch.as_ref().map(|watch| watch.told_of(is_other)).unwrap_or_default()
     }
 
     /// Tells what is at a path, links followed; `None` where nothing is.

@@ -2,7 +2,7 @@
 
 use crate::model::RelPath;
 use rayon::prelude::*;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What changes with a file or a folder: which one it is, its size, and its two dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,26 @@ impl Watch {
     /// Notes a look.
     pub(super) fn note(&self, path: RelPath, stamp: Option<Stamp>) {
         // Many threads wait for this one: nothing is sorted here.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((path, stamp));
+        self.looks().push((path, stamp));
     }
 
-    /// The first look at each path, sorted.
-    pub(super) fn first(&self) -> Vec<(RelPath, Option<Stamp>)> {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        seen.par_sort_by(|(a, _), (b, _)| a.cmp(b));
-        seen.dedup_by(|later, first| later.0 == first.0);
-        seen
+    /// The paths of which this is told, by the first look at each, sorted.
+    pub(super) fn told_of(
+        &self,
+        tell: impl Fn(&RelPath, Option<Stamp>) -> bool + Sync,
+    ) -> Vec<RelPath> {
+        let mut looks = std::mem::take(&mut *self.looks());
+        looks.par_sort_by(|(a, _), (b, _)| a.cmp(b));
+        looks.dedup_by(|later, first| later.0 == first.0);
+        let told = looks.par_iter().filter(|(path, stamp)| tell(path, *stamp));
+        let told = told.map(|(path, _)| path.clone()).collect();
+        let mut later = self.looks();
+        looks.append(&mut later);
+        *later = looks;
+        told
+    }
+
+    fn looks(&self) -> MutexGuard<'_, Vec<(RelPath, Option<Stamp>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
