@@ -31,7 +31,6 @@ pub(super) fn copy(
     plan: &Plan,
     job: &Job<'_>,
     options: &Options,
-    memory: &Memory,
     applied: &mut Applied,
 ) -> (Memory, Committed) {
     let stores: Vec<(&MailCopy, &Store)> = plan
@@ -93,12 +92,14 @@ pub(super) fn copy(
         report(task, &moved, job.pass, applied);
         standing::report(&task.subject, &moved.standing, applied);
         applied.moved.add(moved);
-        kept.extend(remembered.into_iter().filter_map(|(path, seen)| Some((path, seen?))));
+        let folders = task.stores.iter().flat_map(|(_, store)| &store.folders);
+        let known = folders.zip(remembered);
+        kept.extend(known.filter_map(|(folder, seen)| Some((folder.path.clone(), seen?))));
     }
     for (copy, _) in stores.iter().filter(|(copy, _)| !options.only.covers(&copy.to)) {
-        kept.extend(memory.beneath(&copy.from).map(|(path, seen)| (path.clone(), *seen)));
+        kept.extend(options.memory.beneath(&copy.from).map(|(path, seen)| (path.clone(), *seen)));
     }
-    (memory.of(kept.into_iter()), committed)
+    (options.memory.of(kept.into_iter()), committed)
 }
 
 /// The mailboxes that earlier passes brought and the old server has no more, with their messages.

@@ -23,7 +23,7 @@ pub use room::room;
 use crate::finding::Findings;
 use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
-use crate::fsys::tree::{Access, Tree};
+use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{self};
 use crate::mail::{Job, Moved, Orphans, Progress};
 use crate::model::RelPath;
@@ -145,8 +145,12 @@ fn conclude(
 ) -> fsys::Result<()> {
     let path = RelPath::new(STATE).join(MEMORY);
     let access = Access { mode: 0o600, owner: None };
-    let prepared =
-        memory.map(|memory| tree.prepare(&path, &memory.render(), access)).transpose()?;
+    let prepare = |memory: &Memory| -> fsys::Result<Prepared> {
+        let (mut file, prepared) = tree.prepare_open(&path, access)?;
+        memory.write(&mut file).map_err(|error| fsys::Error::new("write", &path, error))?;
+        Ok(prepared)
+    };
+    let prepared = memory.map(prepare).transpose()?;
     if prepared.is_some() || !committed.waiting.is_empty() || applied.changed() {
         tree.sync()?;
     }
@@ -165,7 +169,7 @@ pub fn apply(
     plan: &Plan,
     root: &Root,
     tree: &Tree,
-    options: &Options,
+    mut options: Options,
     progress: &dyn Progress,
 ) -> fsys::Result<Applied> {
     let state = RelPath::new(STATE);
@@ -187,7 +191,7 @@ pub fn apply(
         progress,
     };
     let begun = Instant::now();
-    let (memory, committed) = mailboxes::copy(plan, &job, options, &options.memory, &mut applied);
+    let (memory, committed) = mailboxes::copy(plan, &job, &options, &mut applied);
     applied.took = begun.elapsed();
     if options.pass != Pass::Late {
         posts::copy(plan, &job, &options.only, &mut applied);
@@ -195,8 +199,12 @@ pub fn apply(
     if options.pass == Pass::Final && options.only.is_all() {
         files::remove_empty(plan, tree, &journal, &mut applied);
     }
-    let changed = Some(&memory).filter(|memory| **memory != options.memory);
-    conclude(tree, changed, committed, &mut applied)?;
+    let is_changed = memory != options.memory;
+    if is_changed {
+        // It takes as much room as the new one, and as that takes to be written.
+        options.memory = Memory::default();
+    }
+    conclude(tree, Some(&memory).filter(|_| is_changed), committed, &mut applied)?;
     applied.stopped = progress.stopped();
     Ok(applied)
 }

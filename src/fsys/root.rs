@@ -6,6 +6,7 @@ use super::watch::{Stamp, Watch};
 use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
+use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -83,24 +84,25 @@ impl Root {
 
     /// Remembers from now on how everything was that is looked at.
     pub fn watch(&mut self) {
-        self.watch = Some(Watch::default());
+        self.watch = Some(Watch::new());
     }
 
     /// What is not any more as it was at the first look at it, sorted; nothing where [`Root::watch`]
-    /// was not asked for.
+    /// was not asked for. It ends with this.
     pub fn changed(&self) -> Vec<RelPath> {
-        let is_other = |path: &RelPath, then: Option<Stamp>| {
+        let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
             // One call for most: a link may lead elsewhere than beneath the root, but never to what
             // looks the same and is another.
             let flags = AtFlags::SYMLINK_NOFOLLOW;
             let now = rustix::fs::statat(&self.dir, dot_or(path), flags).ok().map(Stamp::from);
-            if now.is_some() && now == then {
+            if now.is_some() && now == *then {
                 return false;
             }
             let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
-            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != then
+            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
         };
-        self.watch.as_ref().map(|watch| watch.told_of(is_other)).unwrap_or_default()
+        let looks = self.watch.as_ref().map(Watch::end).unwrap_or_default().into_par_iter();
+        looks.filter(is_other).map(|(path, _)| path).collect()
     }
 
     /// Tells what is at a path, links followed; `None` where nothing is.
@@ -500,20 +502,24 @@ mod tests {
     #[test]
     fn what_changes_after_it_was_looked_at_is_told() {
         let (dir, mut root) = site();
-        root.watch();
-        root.list(&RelPath::new("home/joe")).unwrap();
-        root.read(&RelPath::new("home/joe/file"), 100).unwrap();
-        assert!(root.read_if_there(&RelPath::new("home/none"), 100).unwrap().is_none());
-        root.read(&RelPath::new("var/absolute/file"), 100).unwrap();
-        // The link itself.
-        let var = root.folder(&RelPath::new("var")).unwrap();
-        assert_eq!(root.stat_in(&var, "absolute").unwrap().unwrap().kind, Kind::Link);
+        let look = |root: &mut Root| {
+            root.watch();
+            root.list(&RelPath::new("home/joe")).unwrap();
+            root.read(&RelPath::new("home/joe/file"), 100).unwrap();
+            assert!(root.read_if_there(&RelPath::new("home/none"), 100).unwrap().is_none());
+            root.read(&RelPath::new("var/absolute/file"), 100).unwrap();
+            // The link itself.
+            let var = root.folder(&RelPath::new("var")).unwrap();
+            assert_eq!(root.stat_in(&var, "absolute").unwrap().unwrap().kind, Kind::Link);
+        };
+        look(&mut root);
         assert!(root.changed().is_empty());
+        look(&mut root);
         std::fs::write(dir.path().join("home/joe/file"), "longer than before").unwrap();
         std::fs::write(dir.path().join("home/none"), "").unwrap();
-        // `home/none` changes `home`, which nobody looked at.
         let changed: Vec<_> = root.changed().iter().map(ToString::to_string).collect();
         assert_eq!(changed, ["home/joe/file", "home/none", "var/absolute/file"]);
+        assert!(root.changed().is_empty());
     }
 
     #[test]

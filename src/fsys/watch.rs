@@ -2,7 +2,7 @@
 
 use crate::model::RelPath;
 use rayon::prelude::*;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// What changes with a file or a folder: which one it is, its size, and its two dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,34 +24,33 @@ impl From<rustix::fs::Stat> for Stamp {
     }
 }
 
-/// Every look at a path, in the order of time; `None` where nothing was.
-#[derive(Debug, Default)]
-pub(super) struct Watch(Mutex<Vec<(RelPath, Option<Stamp>)>>);
+/// A path and how it looked; `None` where nothing was.
+type Seen = (RelPath, Option<Stamp>);
+
+/// Every look at a path, in the order of time, until it ends.
+#[derive(Debug)]
+pub(super) struct Watch(Mutex<Option<Vec<Seen>>>);
 
 impl Watch {
+    /// Begins.
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+
     /// Notes a look.
     pub(super) fn note(&self, path: RelPath, stamp: Option<Stamp>) {
         // Many threads wait for this one: nothing is sorted here.
-        self.looks().push((path, stamp));
+        if let Some(looks) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            looks.push((path, stamp));
+        }
     }
 
-    /// The paths of which this is told, by the first look at each, sorted.
-    pub(super) fn told_of(
-        &self,
-        tell: impl Fn(&RelPath, Option<Stamp>) -> bool + Sync,
-    ) -> Vec<RelPath> {
-        let mut looks = std::mem::take(&mut *self.looks());
+    /// Ends, and tells the first look at each path, sorted by that.
+    pub(super) fn end(&self) -> Vec<Seen> {
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut looks = looks.unwrap_or_default();
         looks.par_sort_by(|(a, _), (b, _)| a.cmp(b));
         looks.dedup_by(|later, first| later.0 == first.0);
-        let told = looks.par_iter().filter(|(path, stamp)| tell(path, *stamp));
-        let told = told.map(|(path, _)| path.clone()).collect();
-        let mut later = self.looks();
-        looks.append(&mut later);
-        *later = looks;
-        told
-    }
-
-    fn looks(&self) -> MutexGuard<'_, Vec<(RelPath, Option<Stamp>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        looks
     }
 }

@@ -229,7 +229,7 @@ pub fn copy(
         listed: Listed::new(job, stores),
     };
     let mut folders = Folders::new();
-    let mut seen = looked.iter().map(|(_, seen)| seen.is_some());
+    let mut seen = looked.iter().map(Option::is_some);
     for (copy, store) in stores {
         for folder in &store.folders {
             let parts = folders.entry(copy.folder(&folder.name).clone()).or_default();

@@ -14,8 +14,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The folders of a mailbox by their path on the old server, with what the next pass shall know.
-pub type Remembered = Vec<(RelPath, Option<Seen>)>;
+/// What the next pass shall know of the folders of a mailbox, in the order of its stores.
+pub type Remembered = Vec<Option<Seen>>;
 
 /// A mailbox that was looked at before anything is done about it.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Looked {
 impl Looked {
     /// Whether nothing is left to do about the mailbox at all.
     pub(super) fn is_settled(&self) -> bool {
-        !self.folders.is_empty() && self.folders.iter().all(|(_, seen)| seen.is_some())
+        !self.folders.is_empty() && self.folders.iter().all(Option::is_some)
     }
 }
 
@@ -66,8 +66,7 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
     };
     let mut folders = Remembered::new();
     for (copy, store) in stores {
-        let own = store.folders.iter();
-        folders.extend(own.map(|folder| (folder.path.clone(), look(copy, folder))));
+        folders.extend(store.folders.iter().map(|folder| look(copy, folder)));
     }
     Looked { folders, spent: begun.elapsed() }
 }
@@ -119,18 +118,17 @@ pub(super) fn remember(
         Some(Prints { stamps, names: Some(listed.get(name).or_else(again)?) })
     };
     // What an earlier pass left for the final one is left still.
-    let is_for_final =
-        is_for_final || looked.iter().flat_map(|(_, seen)| seen).any(|s| s.is_for_final);
+    let is_for_final = is_for_final || looked.iter().flatten().any(|s| s.is_for_final);
     let folders = stores.iter().flat_map(|(copy, store)| {
         store.folders.iter().map(move |folder| (copy.folder(&folder.name), folder))
     });
-    let remembered = looked.into_iter().zip(folders).map(|((path, settled), (name, folder))| {
+    let remembered = looked.into_iter().zip(folders).map(|(settled, (name, folder))| {
         let seen = settled.or_else(|| {
             let seen = folder.seen.filter(|_| is_complete || folder.is_seen)?;
             let prints = prints(name).filter(|_| is_as_read(job.root, folder, &seen));
             Some(Seen { target: prints.unwrap_or_default(), ..seen })
         });
-        (path, seen.map(|seen| Seen { is_for_final, ..seen }))
+        seen.map(|seen| Seen { is_for_final, ..seen })
     });
     remembered.collect()
 }

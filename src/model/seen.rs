@@ -17,7 +17,7 @@ use super::RelPath;
 use super::quota::Usage;
 use bstr::ByteSlice as _;
 use rayon::prelude::*;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::num::NonZeroU128;
 
 /// The first line of the file.
@@ -118,16 +118,24 @@ impl Memory {
     }
 
     /// Writes the file.
-    pub fn render(&self) -> Vec<u8> {
-        let parts = self.folders.par_chunks(PART).map(|part| {
-            let mut text = Vec::new();
-            for (path, seen) in part {
-                seen.render(path, &mut text);
+    ///
+    /// # Errors
+    /// Where the writer has one.
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(HEAD)?;
+        for some in self.folders.chunks(16 * PART) {
+            let parts = some.par_chunks(PART).map(|part| {
+                let mut text = Vec::new();
+                for (path, seen) in part {
+                    seen.render(path, &mut text);
+                }
+                text
+            });
+            for part in parts.collect::<Vec<_>>() {
+                to.write_all(&part)?;
             }
-            text
-        });
-        let parts: Vec<Vec<u8>> = parts.collect();
-        [HEAD].into_iter().chain(parts.iter().map(Vec::as_slice)).collect::<Vec<_>>().concat()
+        }
+        Ok(())
     }
 
     /// What is known of a folder.
@@ -207,7 +215,9 @@ mod tests {
         };
         let paths = ["home/a b/Maildir", "home/two\nlines"].map(RelPath::new);
         let memory = Memory::default().of(paths.into_iter().map(|path| (path, seen)));
-        let read = Memory::parse(&memory.render());
+        let mut text = Vec::new();
+        memory.write(&mut text).unwrap();
+        let read = Memory::parse(&text);
         assert_eq!(read, memory);
         assert_eq!(read.get(&RelPath::new("home/a b/Maildir")), Some(&seen));
         assert_eq!(Memory::parse(b"unqmail.folders/3\n12 - x\n"), Memory::default());

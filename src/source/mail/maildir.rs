@@ -520,9 +520,11 @@ mod tests {
         let seen = folders.map(|folder| (folder.path, folder.seen.unwrap()));
         let mut memory = Memory::default().of(seen);
         memory.by_names = true;
-        root.watch();
-        assert!(read(&root, &memory).iter().all(|folder| folder.is_seen));
-        assert!(root.changed().is_empty());
+        for _ in 0..2 {
+            assert!(root.changed().is_empty());
+            root.watch();
+            assert!(read(&root, &memory).iter().all(|folder| folder.is_seen));
+        }
         std::fs::write(dir.path().join("m/.Sent/courierimapuiddb"), "1 1 1\n").unwrap();
         assert_eq!(root.changed(), [RelPath::new("m/.Sent")]);
         std::fs::write(dir.path().join("m/.Sent/cur/2:2,S"), "12").unwrap();
