@@ -173,7 +173,7 @@ pub fn apply(
     progress: &dyn Progress,
 ) -> fsys::Result<Applied> {
     let state = RelPath::new(STATE);
-    let _lock = Lock::take(tree, &state.join("lock"))?;
+    let lock = Lock::take(tree, &state.join("lock"))?;
     let mut journal = Journal::open(tree, &state.join("journal.jsonl"))?;
     let mut applied = Applied { without_owners: !tree.may_chown(), ..Applied::default() };
     if options.pass != Pass::Late {
@@ -188,6 +188,7 @@ pub fn apply(
         orphans: &Orphans::default(),
         pop3: plan.design.pop3,
         shares: options.shares,
+        lock: &lock,
         progress,
     };
     let begun = Instant::now();
@@ -206,5 +207,10 @@ pub fn apply(
     }
     conclude(tree, Some(&memory).filter(|_| is_changed), committed, &mut applied)?;
     applied.stopped = progress.stopped();
+    // What an earlier run left unfinished may be in mailboxes that this one was not to touch.
+    let is_all = !lock.was_cut_short || options.only.is_all();
+    if is_all && !applied.stopped && !applied.failed() {
+        lock.end()?;
+    }
     Ok(applied)
 }

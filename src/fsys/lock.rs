@@ -4,12 +4,18 @@ use super::tree::{Access, Tree, try_lock};
 use super::{Error, Result};
 use crate::model::RelPath;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
 
-/// Holds a target for this process; dropped with the process, however it ends.
+/// Holds a target for this process; dropped with the process, however it ends. The file has text in it
+/// from [`Lock::begin`] to [`Lock::end`].
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: RelPath,
+    has_begun: Mutex<bool>,
+    /// An earlier run began, and never came to its end.
+    pub was_cut_short: bool,
 }
 
 impl Lock {
@@ -17,7 +23,12 @@ impl Lock {
     pub fn take(tree: &Tree, path: &RelPath) -> Result<Self> {
         let file = tree.append(path, Access { mode: 0o600, owner: None })?;
         match try_lock(&file) {
-            Ok(true) => Ok(Self { _file: file }),
+            Ok(true) => {
+                let text = file.metadata().map_err(|error| Error::new("lock", path, error))?;
+                let was_cut_short = text.len() > 0;
+                let has_begun = Mutex::new(was_cut_short);
+                Ok(Self { file, path: path.clone(), has_begun, was_cut_short })
+            }
             Ok(false) => {
                 let held = io::Error::new(
                     io::ErrorKind::WouldBlock,
@@ -27,6 +38,24 @@ impl Lock {
             }
             Err(error) => Err(Error::new("lock", path, error)),
         }
+    }
+
+    /// Says that something is about to be left half-written, should the run not come to its end.
+    pub fn begin(&self) -> Result<()> {
+        let mut has_begun = self.has_begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*has_begun {
+            let written = (&self.file).write_all(b"at work\n");
+            written.map_err(|error| Error::new("write", &self.path, error))?;
+            *has_begun = true;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing is left unfinished; writes nothing where nothing had begun.
+    pub fn end(self) -> Result<()> {
+        let has_begun = self.has_begun.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended = if has_begun { self.file.set_len(0) } else { Ok(()) };
+        ended.map_err(|error| Error::new("write", &self.path, error))
     }
 }
 
@@ -44,5 +73,26 @@ mod tests {
         assert_eq!(second.source.kind(), io::ErrorKind::WouldBlock);
         drop(first);
         Lock::take(&tree, &path).unwrap();
+    }
+
+    #[test]
+    fn a_run_that_never_ended_is_told_until_one_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(dir.path()).unwrap();
+        let take = || Lock::take(&tree, &RelPath::new("lock")).unwrap();
+        let begin = || {
+            let lock = take();
+            lock.begin().unwrap();
+            lock.begin().unwrap();
+            lock
+        };
+        drop(begin());
+        assert!(take().was_cut_short);
+        drop(begin());
+        assert!(take().was_cut_short);
+        begin().end().unwrap();
+        assert!(!take().was_cut_short);
+        take().end().unwrap();
+        assert!(!take().was_cut_short);
     }
 }

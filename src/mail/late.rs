@@ -75,6 +75,7 @@ pub(super) fn add(
             }
             false
         });
+        job.lock.begin()?;
         record.begin(&name, late.iter().map(Wanted::unique))?;
         let added = add_to(job, mailbox, &name, parts, &late, moved);
         moved.failures.extend(added.err());

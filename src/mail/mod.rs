@@ -33,6 +33,7 @@ pub use settled::{Looked, Remembered, look};
 pub use standing::Standing;
 
 use crate::fsys::folder::Folder as Open;
+use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{self, Result};
@@ -191,6 +192,8 @@ pub struct Job<'a> {
     pub pop3: Pop3,
     /// Messages share their bytes with the old server's wherever they can.
     pub shares: bool,
+    /// Knows whether an earlier run left messages half-written, and is told when this one may.
+    pub lock: &'a Lock,
     /// Who hears of it.
     pub progress: &'a dyn Progress,
 }
@@ -323,6 +326,7 @@ fn update(
         record.keep(&name, held, work.is_as_recorded)?;
         drop(known);
         if !work.wanted.is_empty() {
+            job.lock.begin()?;
             record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
         }
         if job.pass != Pass::Final {

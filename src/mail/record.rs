@@ -286,6 +286,12 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Whether a pass that did not complete the mailbox was about to bring something; so it may have been
+/// where that cannot be told.
+pub(super) fn is_begun(tree: &Tree, home: &RelPath) -> bool {
+    !matches!(tree.stat(&folder_of(home).join("begun")), Ok(None))
+}
+
 /// Where the record of a mailbox lies: `DOMAIN/USER`, as the home on the target.
 pub(super) fn folder_of(home: &RelPath) -> RelPath {
     RelPath::new(RECORDS).join(home.parent().file_name()).join(home.file_name())

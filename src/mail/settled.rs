@@ -1,5 +1,6 @@
 //! Folders about which nothing is left to do, told from how they look on both sides.
 
+use super::record::is_begun;
 use super::{Job, PARTS, Pass};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
@@ -42,9 +43,12 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
     let context = context(job, stores);
     let maildir = job.tree.root().folder(&home.join("Maildir")).ok();
     let is_update = job.pass == Pass::Update;
+    // What a run that was cut short left half-written is of no message that the old server still has,
+    // if all looks the same.
+    let is_begun = job.lock.was_cut_short && is_begun(job.tree, home);
     let stamped = maildir.as_ref().filter(|_| is_update).and_then(|open| stamp(&context, open));
     let look = |copy: &MailCopy, folder: &Folder| -> Option<Seen> {
-        let mut seen = folder.seen.filter(|_| folder.is_seen)?;
+        let mut seen = folder.seen.filter(|_| folder.is_seen && !is_begun)?;
         let known = seen.target;
         if job.pass == Pass::Late {
             // Without a print nobody knows whether the pass that saw it completed it.

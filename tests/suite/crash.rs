@@ -181,6 +181,36 @@ fn what_was_half_written_goes_with_its_message() {
     assert_eq!(laid.verify(&[]).code, 0);
 }
 
+/// The same where the folder looks again as an earlier pass saw it, on both sides.
+#[test]
+fn what_was_half_written_goes_from_a_folder_that_looks_as_before() {
+    let laid = store(40);
+    let sent = "home/vpopmail/domains/a.example/joe/Maildir/.Sent/cur";
+    assert_eq!(laid.migrate(&[]).code, 0);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(laid.migrate(&[]).stdout.contains("Nothing to do"));
+    let whole = result(&laid.target);
+    // As a killed pass leaves a message that its reader has deleted since.
+    let state = laid.target.join("var/lib/unqmail");
+    let name = "1300000000.M1P1.mx:2,S";
+    let copy = laid.target.join("var/vmail/a.example/joe/Maildir/.Sent/cur").join(name);
+    let begun = "/.Sent\n1300000000.M1P1.mx\n";
+    for is_touched in [false, true] {
+        std::fs::write(state.join("lock"), "at work\n").unwrap();
+        std::fs::write(state.join("mail/a.example/joe/begun"), begun).unwrap();
+        std::fs::write(&copy, "Return-Pa").unwrap();
+        if is_touched {
+            let old = laid.site.join(sent).join(name);
+            std::fs::write(&old, "Return-Path: <>\n").unwrap();
+            std::fs::remove_file(&old).unwrap();
+        }
+        let ran = laid.migrate(&[]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(first_change(&whole, &result(&laid.target)), None, "{is_touched}");
+        assert!(laid.migrate(&[]).stdout.contains("Nothing to do"));
+    }
+}
+
 /// Other bytes, the same size and date: what a loss of power may leave.
 fn damage(file: &Path) {
     let date = std::fs::metadata(file).unwrap().modified().unwrap();
