@@ -100,6 +100,12 @@ fn people_manage_what_is_theirs(stage: &Stage) {
     browser.click("#fForward_and_store1");
     browser.picture("forward");
     browser.click("[name='submit']");
+    // The panel's first page follows once it is written.
+    let is_done = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        browser.text().contains("Change your email forwarding")
+    });
+    assert!(is_done, "{}", browser.text());
     assert_eq!(post("adam@larch.example"), Ok(()));
     let arrived = (0..500).any(|_| {
         std::thread::sleep(Duration::from_millis(20));
