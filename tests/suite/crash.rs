@@ -297,7 +297,7 @@ fn out_of_space_it_says_so_and_goes_on_with_more() {
     let script = r#"
         mkdir -p "$4" "$3/full"
         mount -t tmpfs -o size=400k none "$3/full" || exit 77
-        if "$1" migrate "$2" "$3/full" --config "$3/unqmail.toml" 2>"$3/said"; then exit 3; fi
+        if "$1" migrate "$2" "$3/full" --config "$3/unqmail.toml" >"$3/said" 2>&1; then exit 3; fi
         grep -q 'No space left' "$3/said" || exit 4
         mount -o remount,size=64m "$3/full"
         "$1" migrate "$2" "$3/full" 2>"$3/said" || exit 5
