@@ -41,7 +41,7 @@ use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::memory::Pop3;
 use crate::model::store::{Folder, Store, StoreKind};
-use crate::source::mail::Messages;
+use crate::source::mail::{Messages, PARTS};
 use bstr::BString;
 use compare::{Wanted, Work, compare};
 use digests::Digests;
@@ -170,10 +170,6 @@ impl<'a> Part<'a> {
         Messages::open(root, &self.store.path, &self.folder.path.join(sub))
     }
 }
-
-/// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
-/// meanwhile is then met in `cur`.
-const PARTS: [&str; 2] = ["new", "cur"];
 
 /// What the mailboxes of a run have in common.
 #[derive(Clone, Copy, Debug)]

@@ -12,15 +12,12 @@ use crate::model::mbox;
 use crate::model::message::renamed;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
-use crate::source::mail::Messages;
+use crate::source::mail::{Messages, PARTS};
 use bstr::{BStr, BString, ByteSlice as _};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
-
-/// The parts of a folder that hold messages.
-const PARTS: [&str; 2] = ["new", "cur"];
 
 /// Tells the digest that was kept of a message of a folder, if any was.
 type Kept<'k> = dyn Fn(&BStr) -> Option<[u8; 16]> + 'k;

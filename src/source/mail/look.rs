@@ -1,5 +1,6 @@
 //! How a folder of the old server looks, so that one which an earlier pass saw is known again.
 
+use super::messages::PARTS;
 use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::print::Look;
 use crate::fsys::{self};
@@ -16,7 +17,7 @@ const OF_INBOX: &[&str] = &["courierpop3dsizelist", SUBSCRIBED, "courierimaphier
 const SUBSCRIBED: &str = "courierimapsubscribed";
 
 /// The folder in which Courier keeps keywords, a file for each change.
-const KEYWORDS: &str = "courierimapkeywords";
+pub(super) const KEYWORDS: &str = "courierimapkeywords";
 
 /// So many names a folder has on most file systems that holds three others and no keywords: its own
 /// two, and `..` in each of them.
@@ -67,7 +68,7 @@ impl<'o> Looked<'o> {
             let mut look = Look::new(b"");
             let itself = look.stat(place.maildir, &place.within("."))?;
             links = itself.map_or(0, |itself| itself.names);
-            for name in ["new", "cur"] {
+            for name in PARTS {
                 look.stat(place.maildir, &place.within(name))?;
             }
             if links != NAMES_WITHOUT_KEYWORDS {

@@ -1,8 +1,8 @@
 //! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
 
 use super::aside;
-use super::look::{Looked, Place};
-use super::messages::Messages;
+use super::look::{KEYWORDS, Looked, Place};
+use super::messages::{Messages, PARTS};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::root::Root;
@@ -131,9 +131,6 @@ fn strangers_part(part: &RelPath) -> Finding {
         "nothing is read through it",
     )
 }
-
-/// The parts of a folder that hold messages, in the order in which they are listed.
-const PARTS: [&str; 2] = ["new", "cur"];
 
 /// What the folders of a Maildir are read with.
 struct Reader<'a> {
@@ -267,9 +264,15 @@ impl Reader<'_> {
     /// tell. What cannot be looked at is told when it is read.
     fn has_names(&self, place: Option<Place<'_>>, known: &Seen) -> bool {
         let has = |place: Place<'_>| -> Option<bool> {
-            // Noted, so that what Courier puts into it meanwhile is seen.
-            let is_inbox = place.folder.is_empty();
-            let _itself = (!is_inbox).then(|| self.root.stat_in(place.maildir, place.folder));
+            // Noted, so that what Courier puts into them meanwhile is seen; INBOX is noted already, and
+            // so is a folder of keywords that comes.
+            if !place.folder.is_empty() {
+                self.root.stat_in(place.maildir, place.folder).ok()?;
+            }
+            let keywords = place.within(KEYWORDS);
+            if place.maildir.stat(&keywords).ok()?.is_some() {
+                self.root.stat_in(place.maildir, &keywords).ok()?;
+            }
             let mut look = place.kept()?;
             for part in PARTS {
                 let name = place.within(part);
@@ -507,10 +510,12 @@ mod tests {
     #[test]
     fn what_courier_puts_into_a_folder_that_the_last_pass_knows_is_seen_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["new", "cur", ".Sent/new", ".Sent/cur"] {
+        for name in ["new", "cur", ".Sent/new", ".Sent/cur", ".Sent/courierimapkeywords"] {
             std::fs::create_dir_all(dir.path().join("m").join(name)).unwrap();
         }
         std::fs::write(dir.path().join("m/.Sent/cur/1:2,S"), "12").unwrap();
+        // Younger ones are not known again.
+        std::thread::sleep(std::time::Duration::from_secs(3));
         let mut root = Root::open(dir.path()).unwrap();
         let read = |root: &Root, memory: &Memory| {
             let open = root.folder(&RelPath::new("m")).unwrap();
@@ -526,7 +531,9 @@ mod tests {
             assert!(read(&root, &memory).iter().all(|folder| folder.is_seen));
         }
         std::fs::write(dir.path().join("m/.Sent/courierimapuiddb"), "1 1 1\n").unwrap();
-        assert_eq!(root.changed(), [RelPath::new("m/.Sent")]);
+        std::fs::write(dir.path().join("m/.Sent/courierimapkeywords/.1.a"), "").unwrap();
+        let changed = root.changed();
+        assert_eq!(changed, ["m/.Sent", "m/.Sent/courierimapkeywords"].map(RelPath::new));
         std::fs::write(dir.path().join("m/.Sent/cur/2:2,S"), "12").unwrap();
         let folders = read(&root, &memory);
         assert_eq!(folders.iter().map(|folder| folder.is_seen).collect::<Vec<_>>(), [true, false]);

@@ -12,7 +12,11 @@ use bstr::BString;
 use std::cell::OnceCell;
 use std::fs::File;
 
-/// `new` or `cur`, open.
+/// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
+/// meanwhile is then met in `cur`.
+pub const PARTS: [&str; 2] = ["new", "cur"];
+
+/// One of them, open.
 #[derive(Debug)]
 pub struct Messages<'a> {
     root: &'a Root,

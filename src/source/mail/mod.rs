@@ -9,7 +9,7 @@ mod messages;
 mod spots;
 mod unclaimed;
 
-pub use messages::{Linked, Messages};
+pub use messages::{Linked, Messages, PARTS};
 
 use super::{Error, Reading, Source, unlistable};
 use crate::finding::{Disposition, Finding, Findings, code};
