@@ -1,9 +1,11 @@
 //! Digests of how folders look, to tell whether they changed.
 
 use super::folder::Folder;
+use super::root::Root;
 use super::{Error, Result, Stat};
+use crate::model::RelPath;
 use crate::model::seen::Print;
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::{AtFlags, FileType, Stat as RawStat};
 use rustix::io::Errno;
 use rustix::time::ClockId;
 use std::ffi::OsStr;
@@ -30,9 +32,10 @@ pub struct Look {
 impl Look {
     /// Begins with whatever else decides whether two looks are the same.
     pub fn new(context: &[u8]) -> Self {
-        let mut look = Self { seen: Vec::new(), hasher: None, latest: i64::MIN };
-        look.add(context);
-        look
+        // Room for what most looks add.
+        let mut seen = Vec::with_capacity(context.len() + 256);
+        seen.extend_from_slice(context);
+        Self { seen, hasher: None, latest: i64::MIN }
     }
 
     fn add(&mut self, bytes: &[u8]) {
@@ -47,7 +50,19 @@ impl Look {
     /// large, and when it changed. A link tells nothing of what it leads to, so with one nothing is
     /// ever settled.
     pub fn stat(&mut self, folder: &Folder, name: &[u8]) -> Result<Option<Stat>> {
-        match rustix::fs::statat(folder, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW) {
+        let found = rustix::fs::statat(folder, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW);
+        self.found(found).map_err(|error| Error::new("examine", &folder.path.join(name), error))
+    }
+
+    /// The same of a path beneath a root, where a link that is met before its end is followed
+    /// wherever it leads: nothing is done with what is there but to tell whether it looks the same.
+    pub fn stat_at(&mut self, root: &Root, path: &RelPath) -> Result<Option<Stat>> {
+        let found = root.stat_loosely(path.as_ref());
+        self.found(found).map_err(|error| Error::new("examine", path, error))
+    }
+
+    fn found(&mut self, found: Result<RawStat, Errno>) -> Result<Option<Stat>, Errno> {
+        match found {
             Ok(stat) => {
                 let kind = FileType::from_raw_mode(stat.st_mode);
                 let size =
@@ -75,7 +90,7 @@ impl Look {
                 self.add(b"-");
                 Ok(None)
             }
-            Err(error) => Err(Error::new("examine", &folder.path.join(name), error)),
+            Err(error) => Err(error),
         }
     }
 

@@ -87,22 +87,34 @@ impl Root {
         self.watch = Some(Watch::new());
     }
 
-    /// What is not any more as it was at the first look at it, sorted; nothing where [`Root::watch`]
-    /// was not asked for. It ends with this.
+    /// What is not any more as it was at every look at it, sorted; nothing where [`Root::watch`] was
+    /// not asked for. It ends with this.
     pub fn changed(&self) -> Vec<RelPath> {
-        let is_other = |(path, then): &(RelPath, Option<Stamp>)| {
+        let Some(watch) = &self.watch else { return Vec::new() };
+        let is_other = |path: &[u8], then: Option<Stamp>| {
             // One call for most: a link may lead elsewhere than beneath the root, but never to what
             // looks the same and is another.
-            let flags = AtFlags::SYMLINK_NOFOLLOW;
-            let now = rustix::fs::statat(&self.dir, dot_or(path), flags).ok().map(Stamp::from);
-            if now.is_some() && now == *then {
+            let now = self.stat_loosely(path).ok().map(|stat| watch.stamp(&stat));
+            if now.is_some() && now == then {
                 return false;
             }
-            let now = self.open_untold(path, OFlags::PATH, Links::Followed).ok();
-            now.and_then(|fd| rustix::fs::fstat(fd).ok()).map(Stamp::from) != *then
+            let now = self.open_untold(&RelPath::new(path), OFlags::PATH, Links::Followed).ok();
+            let now = now.and_then(|fd| rustix::fs::fstat(fd).ok());
+            now.map(|stat| watch.stamp(&stat)) != then
         };
-        let looks = self.watch.as_ref().map(Watch::end).unwrap_or_default().into_par_iter();
-        looks.filter(is_other).map(|(path, _)| path).collect()
+        let changed = watch.end().into_par_iter().flat_map_iter(|looks| {
+            let mut changed = Vec::new();
+            looks.each(|path, then| {
+                if is_other(path, then) {
+                    changed.push(RelPath::new(path));
+                }
+            });
+            changed
+        });
+        let mut changed: Vec<RelPath> = changed.collect();
+        changed.par_sort_unstable();
+        changed.dedup();
+        changed
     }
 
     /// Tells what is at a path, links followed; `None` where nothing is.
@@ -119,6 +131,12 @@ impl Root {
             .open_at(path, OFlags::PATH | OFlags::NOFOLLOW, Links::NotLast)
             .and_then(|fd| rustix::fs::fstat(fd).map_err(Into::into));
         optional(found.map(Stat::from)).map_err(|e| Error::new("examine", path, e))
+    }
+
+    /// Tells what is at a path by one call, a link at its end not followed; one before that may lead
+    /// anywhere, so what is told is good for nothing but to be compared.
+    pub(super) fn stat_loosely(&self, path: &[u8]) -> Result<rustix::fs::Stat, Errno> {
+        rustix::fs::statat(&self.dir, dot_or(path), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Reads a whole regular file of at most `limit` bytes; links are followed beneath the root.
@@ -146,7 +164,7 @@ impl Root {
         let path = path.as_ref();
         let found = rustix::fs::statat(&folder.dir, path, AtFlags::SYMLINK_NOFOLLOW);
         if let Some(watch) = &self.watch {
-            watch.note(folder.path.join(path), found.ok().map(Into::into));
+            watch.note(&folder.path.join(path), found.as_ref().ok().map(|stat| watch.stamp(stat)));
         }
         optional(found.map(Stat::from).map_err(io::Error::from))
             .map_err(|e| Error::new("examine", &folder.path.join(path), e))
@@ -284,8 +302,9 @@ impl Root {
             return None;
         }
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let open =
-            |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
+        let open = |flags| {
+            rustix::fs::openat2(&self.dir, dot_or(path.as_ref()), flags, Mode::empty(), resolve)
+        };
         match with_noatime(flags | OFlags::CLOEXEC, open) {
             Err(Errno::LOOP | Errno::XDEV | Errno::NOSYS | Errno::PERM | Errno::AGAIN) => None,
             opened => Some(opened.map_err(Into::into)),
@@ -301,8 +320,8 @@ impl Root {
     fn watched(&self, path: &RelPath, opened: io::Result<OwnedFd>) -> io::Result<OwnedFd> {
         if let Some(watch) = &self.watch {
             match &opened {
-                Ok(fd) => watch.note(path.clone(), Some(rustix::fs::fstat(fd)?.into())),
-                Err(_) => watch.note(path.clone(), None),
+                Ok(fd) => watch.note(path, Some(watch.stamp(&rustix::fs::fstat(fd)?))),
+                Err(_) => watch.note(path, None),
             }
         }
         opened
@@ -312,8 +331,9 @@ impl Root {
     fn open_untold(&self, path: &RelPath, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
         let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         resolve.set(ResolveFlags::NO_SYMLINKS, links == Links::Refused);
-        let open =
-            |flags| rustix::fs::openat2(&self.dir, dot_or(path), flags, Mode::empty(), resolve);
+        let open = |flags| {
+            rustix::fs::openat2(&self.dir, dot_or(path.as_ref()), flags, Mode::empty(), resolve)
+        };
         match with_noatime(flags | OFlags::CLOEXEC, open) {
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
                 self.walk(path, flags, links).map(|walked| walked.fd)
@@ -372,8 +392,8 @@ impl Root {
     }
 }
 
-fn dot_or(path: &RelPath) -> &[u8] {
-    if path.as_bstr().is_empty() { b"." } else { path.as_ref() }
+fn dot_or(path: &[u8]) -> &[u8] {
+    if path.is_empty() { b"." } else { path }
 }
 
 fn joined(folders: &[(OwnedFd, BString)], last: &BString) -> RelPath {
