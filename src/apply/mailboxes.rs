@@ -25,14 +25,23 @@ struct Task<'a> {
     stores: &'a [(&'a MailCopy, &'a Store)],
 }
 
+/// What became of a mailbox.
+struct Brought {
+    moved: Moved,
+    remembered: Remembered,
+    /// The next pass shall know of it what this one knew.
+    is_known: bool,
+}
+
 /// Brings the mailboxes up to date; at the final pass also those that the old server has no more.
-/// Tells what the next pass shall know, once all is on the disk, and what waits for that too.
+/// Tells what the next pass shall know, if that is not what this one knew, once all is on the disk,
+/// and what waits for that too.
 pub(super) fn copy(
     plan: &Plan,
     job: &Job<'_>,
     options: &Options,
     applied: &mut Applied,
-) -> (Memory, Committed) {
+) -> (Option<Memory>, Committed) {
     let stores: Vec<(&MailCopy, &Store)> = plan
         .copies()
         .iter()
@@ -70,8 +79,10 @@ pub(super) fn copy(
     let (tree, (done, records)) = (job.tree, mpsc::channel());
     let (copied, committed) = std::thread::scope(|scope| {
         let committed = scope.spawn(move || commit(tree, &records));
-        let work = || -> Vec<(Moved, Remembered)> {
-            let bring = |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, &done);
+        let memory = &options.memory;
+        let work = || -> Vec<Brought> {
+            let bring =
+                |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, memory, &done);
             // One by one: of those that a thread takes together no other can take any.
             let looked = there.par_iter().zip(looked).with_max_len(1);
             let mut moved: Vec<_> = looked.map(bring).collect();
@@ -87,19 +98,26 @@ pub(super) fn copy(
         drop(done);
         (copied, committed.join().unwrap_or_default())
     });
-    let mut kept = Vec::with_capacity(copied.iter().map(|(_, remembered)| remembered.len()).sum());
-    for (task, (moved, remembered)) in tasks.iter().zip(copied) {
+    let known = copied.iter().flat_map(|brought| &brought.remembered).flatten().count();
+    let is_known = known == options.memory.len() && copied.iter().all(|brought| brought.is_known);
+    let mut kept = Vec::with_capacity(if is_known { 0 } else { known });
+    for (task, Brought { moved, remembered, .. }) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
         standing::report(&task.subject, &moved.standing, applied);
         applied.moved.add(moved);
-        let folders = task.stores.iter().flat_map(|(_, store)| &store.folders);
-        let known = folders.zip(remembered);
-        kept.extend(known.filter_map(|(folder, seen)| Some((folder.path.clone(), seen?))));
+        if !is_known {
+            let folders = task.stores.iter().flat_map(|(_, store)| &store.folders).zip(remembered);
+            kept.extend(folders.filter_map(|(folder, seen)| Some((folder.path.clone(), seen?))));
+        }
+    }
+    if is_known {
+        return (None, committed);
     }
     for (copy, _) in stores.iter().filter(|(copy, _)| !options.only.covers(&copy.to)) {
-        kept.extend(options.memory.beneath(&copy.from).map(|(path, seen)| (path.clone(), *seen)));
+        kept.extend(options.memory.near(&copy.from).iter().cloned());
     }
-    (options.memory.of(kept.into_iter()), committed)
+    let memory = options.memory.of(kept.into_iter());
+    (Some(memory).filter(|memory| *memory != options.memory), committed)
 }
 
 /// The mailboxes that earlier passes brought and the old server has no more, with their messages.
@@ -127,8 +145,9 @@ fn bring(
     job: &Job<'_>,
     task: &Task<'_>,
     looked: Looked,
+    memory: &Memory,
     done: &Sender<(Completed, u64)>,
-) -> (Moved, Remembered) {
+) -> Brought {
     let Copied { mut moved, completed, remembered } =
         mail::copy(job, &task.home, task.stores, looked);
     if !completed.is_nothing()
@@ -138,7 +157,12 @@ fn bring(
         drop(unsent);
         moved.pending += 1;
     }
-    (moved, remembered)
+    let known = task.stores.iter().flat_map(|(_, store)| {
+        let near = memory.near(&store.path);
+        store.folders.iter().map(move |folder| near.get(&folder.path).map(|(_, seen)| seen))
+    });
+    let is_known = known.eq(remembered.iter().map(Option::as_ref));
+    Brought { moved, remembered, is_known }
 }
 
 fn size(task: &Task<'_>) -> u64 {

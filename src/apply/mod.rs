@@ -200,12 +200,11 @@ pub fn apply(
     if options.pass == Pass::Final && options.only.is_all() {
         files::remove_empty(plan, tree, &journal, &mut applied);
     }
-    let is_changed = memory != options.memory;
-    if is_changed {
+    if memory.is_some() {
         // It takes as much room as the new one, and as that takes to be written.
         options.memory = Memory::default();
     }
-    conclude(tree, Some(&memory).filter(|_| is_changed), committed, &mut applied)?;
+    conclude(tree, memory.as_ref(), committed, &mut applied)?;
     applied.stopped = progress.stopped();
     // What an earlier run left unfinished may be in mailboxes that this one was not to touch.
     let is_all = !lock.was_cut_short || options.only.is_all();

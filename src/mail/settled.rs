@@ -11,7 +11,7 @@ use crate::model::design::MailCopy;
 use crate::model::seen::{Print, Prints, Seen};
 use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -41,12 +41,13 @@ impl Looked {
 pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Looked {
     let begun = Instant::now();
     let context = context(job, stores);
-    let maildir = job.tree.root().folder(&home.join("Maildir")).ok();
+    let (root, path) = (job.tree.root(), home.join("Maildir"));
+    let maildir = LazyCell::new(|| root.folder(&path).ok());
     let is_update = job.pass == Pass::Update;
     // What a run that was cut short left half-written is of no message that the old server still has,
     // if all looks the same.
     let is_begun = job.lock.was_cut_short && is_begun(job.tree, home);
-    let stamped = maildir.as_ref().filter(|_| is_update).and_then(|open| stamp(&context, open));
+    let stamped = if is_update { stamp(&context, root, &path) } else { None };
     let look = |copy: &MailCopy, folder: &Folder| -> Option<Seen> {
         let mut seen = folder.seen.filter(|_| folder.is_seen && !is_begun)?;
         let known = seen.target;
@@ -58,14 +59,13 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
             return None;
         }
         let name = copy.folder(&folder.name);
-        let maildir = maildir.as_ref()?;
         if is_update {
             seen.target = Prints { stamps: stamped, ..known };
             if (Prints { names: None, ..seen.target }).is(&known) {
                 return Some(seen);
             }
         }
-        let names = names(&context, job.tree.root(), maildir, name).ok();
+        let names = names(&context, root, maildir.as_ref()?, name).ok();
         Prints { stamps: None, names }.is(&known).then_some(seen)
     };
     let mut folders = Remembered::new();
@@ -114,11 +114,12 @@ pub(super) fn remember(
     is_complete: bool,
     is_for_final: bool,
 ) -> Remembered {
-    let maildir = job.tree.root().folder(&home.join("Maildir")).ok().filter(|_| is_complete);
-    let stamps = maildir.as_ref().and_then(|maildir| stamp(&listed.context, maildir));
+    let (root, path) = (job.tree.root(), home.join("Maildir"));
+    let maildir = root.folder(&path).ok().filter(|_| is_complete);
+    let stamps = maildir.as_ref().and_then(|_| stamp(&listed.context, root, &path));
     let prints = |name: &BString| -> Option<Prints> {
         let maildir = maildir.as_ref()?;
-        let again = || names(&listed.context, job.tree.root(), maildir, name).ok();
+        let again = || names(&listed.context, root, maildir, name).ok();
         Some(Prints { stamps, names: Some(listed.get(name).or_else(again)?) })
     };
     // What an earlier pass left for the final one is left still.
@@ -172,9 +173,9 @@ fn context(job: &Job<'_>, stores: &[(&MailCopy, &Store)]) -> Look {
 
 /// How the Maildir on the new server looks. However young that is, only a stranger's change within
 /// the same tick of the clock could look the same, and the final pass would see it.
-fn stamp(context: &Look, maildir: &Open) -> Option<Print> {
+fn stamp(context: &Look, root: &Root, maildir: &RelPath) -> Option<Print> {
     let mut look = context.clone();
-    look.stat(maildir, b".").ok()?;
+    look.stat_at(root, maildir).ok()??;
     Some(look.print())
 }
 

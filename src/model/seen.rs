@@ -2,15 +2,16 @@
 //! at each message again.
 //!
 //! ```text
-//! unqmail.folders/3
-//! STAMPS NAMES STAMPS NAMES LATEST FINAL MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
+//! unqmail.folders/4
+//! STAMPS NAMES STAMPS NAMES LATEST FINAL FOLDERS MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
 //! ```
 //!
 //! Prints are 32 hexadecimal digits, `-` where there is none: two of the folder on the old server,
 //! then two of its copy, of which the first is of the whole Maildir that the copy lies in. LATEST is
 //! when the folder on the old server had changed last, in seconds since 1970, `-` where that is not
 //! known. `final` stands where the last pass has something to do about the mailbox that this one
-//! leaves, else `-`. The counts are of all messages, of those that a quota counts, and of those marked
+//! leaves, else `-`. FOLDERS is how many folders a Maildir holds, told of its INBOX, `-` where it has
+//! to be listed anew. The counts are of all messages, of those that a quota counts, and of those marked
 //! as deleted; the path is the old server's.
 
 use super::RelPath;
@@ -21,7 +22,7 @@ use std::io::{self, Write};
 use std::num::NonZeroU128;
 
 /// The first line of the file.
-const HEAD: &[u8] = b"unqmail.folders/3\n";
+const HEAD: &[u8] = b"unqmail.folders/4\n";
 
 /// A digest of something that may change; that it is none takes no room of its own.
 pub type Print = NonZeroU128;
@@ -68,6 +69,9 @@ pub struct Seen {
     /// The final pass has something to do about the mailbox, or to tell of it: messages that are
     /// gone on the old server, or that no pass brought.
     pub is_for_final: bool,
+    /// Of an INBOX: how many folders its Maildir held, itself counted, where nothing else lay in it
+    /// that anybody asks for. While it looks the same there are no others.
+    pub folders: Option<u32>,
     /// What was in it.
     pub counts: Counts,
 }
@@ -90,6 +94,11 @@ impl Seen {
         }
         .is_ok();
         text.extend_from_slice(if self.is_for_final { b"final " } else { b"- " });
+        let _ = match self.folders {
+            Some(folders) => write!(text, "{folders} "),
+            None => write!(text, "- "),
+        }
+        .is_ok();
         for usage in [self.counts.all, self.counts.counted, self.counts.deleted] {
             let _ = write!(text, "{} {} ", usage.messages, usage.bytes).is_ok();
         }
@@ -113,8 +122,12 @@ pub struct Memory {
 impl Memory {
     /// Reads the file. A line that is not understood is about a folder that was never seen.
     pub fn parse(text: &[u8]) -> Self {
-        let lines = text.strip_prefix(HEAD).unwrap_or_default().par_split(|byte| *byte == b'\n');
-        Self { folders: sorted(lines.filter_map(entry).collect()), by_names: false }
+        let lines: Vec<&[u8]> =
+            text.strip_prefix(HEAD).unwrap_or_default().split_str("\n").collect();
+        let folders: Vec<_> = lines.into_par_iter().filter_map(entry).collect();
+        // It was written in this order.
+        let is_sorted = folders.is_sorted_by(|(a, _), (b, _)| a < b);
+        Self { folders: if is_sorted { folders } else { sorted(folders) }, by_names: false }
     }
 
     /// Writes the file.
@@ -138,18 +151,28 @@ impl Memory {
         Ok(())
     }
 
-    /// What is known of a folder.
-    pub fn get(&self, path: &RelPath) -> Option<&Seen> {
-        let at = self.folders.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
-        self.folders.get(at).map(|(_, seen)| seen)
+    /// How many folders are known.
+    pub fn len(&self) -> usize {
+        self.folders.len()
     }
 
-    /// What is known of a folder and of those beneath it.
-    pub fn beneath(&self, path: &RelPath) -> impl Iterator<Item = (&RelPath, &Seen)> {
-        let first = self.folders.partition_point(|(known, _)| known < path);
-        let from = self.folders.get(first..).unwrap_or_default().iter();
-        from.take_while(move |(known, _)| known.starts_with(path))
-            .map(|(known, seen)| (known, seen))
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty()
+    }
+
+    /// What is known of a folder, with its path.
+    pub fn get(&self, path: &RelPath) -> Option<&(RelPath, Seen)> {
+        find(&self.folders, path)
+    }
+
+    /// What is known of a Maildir and its folders, which are then found among few.
+    pub fn near(&self, maildir: &RelPath) -> Near<'_> {
+        let first = self.folders.partition_point(|(known, _)| known < maildir);
+        let rest = self.folders.get(first..).unwrap_or_default();
+        let is_near = |(known, _): &(RelPath, Seen)| known.as_bstr().starts_with(maildir.as_bstr());
+        let few = rest.get(..rest.partition_point(is_near)).unwrap_or_default();
+        Near { all: self, maildir: maildir.clone(), few }
     }
 
     /// One that is as much trusted and knows these folders. A path that no line can hold is not
@@ -160,6 +183,32 @@ impl Memory {
         let folders = folders.filter(|(path, _)| can_be_told(path)).collect();
         Self { folders: sorted(folders), by_names: self.by_names }
     }
+}
+
+/// What is known of a Maildir and its folders.
+#[derive(Clone, Debug)]
+pub struct Near<'m> {
+    all: &'m Memory,
+    maildir: RelPath,
+    /// Those whose paths begin like its own: its folders, and perhaps those of a neighbour.
+    few: &'m [(RelPath, Seen)],
+}
+
+impl<'m> Near<'m> {
+    /// What is known of a folder, with its path; one that a link leads to lies elsewhere.
+    pub fn get(&self, path: &RelPath) -> Option<&'m (RelPath, Seen)> {
+        if path.starts_with(&self.maildir) { find(self.few, path) } else { self.all.get(path) }
+    }
+
+    /// All that is known of the Maildir.
+    pub fn iter(&self) -> impl Iterator<Item = &'m (RelPath, Seen)> {
+        self.few.iter().filter(|(known, _)| known.starts_with(&self.maildir))
+    }
+}
+
+/// A folder among others that are sorted by path.
+fn find<'m>(folders: &'m [(RelPath, Seen)], path: &RelPath) -> Option<&'m (RelPath, Seen)> {
+    folders.get(folders.binary_search_by(|(known, _)| known.cmp(path)).ok()?)
 }
 
 /// Folders by path; of two entries about one the later counts.
@@ -176,14 +225,11 @@ fn sorted(mut folders: Vec<(RelPath, Seen)>) -> Vec<(RelPath, Seen)> {
 }
 
 fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
-    let mut fields = line.splitn_str(13, " ");
+    let mut fields = line.splitn(14, |byte| *byte == b' ');
     let mut print = || -> Option<Option<Print>> {
         match fields.next()? {
             b"-" => Some(None),
-            digits => {
-                let number = u128::from_str_radix(digits.to_str().ok()?, 16).ok()?;
-                Some(Some(Print::new(number)?))
-            }
+            digits => Some(Some(print(digits)?)),
         }
     };
     let source = Prints { stamps: print()?, names: print()? };
@@ -193,10 +239,22 @@ fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
         digits => Some(digits.to_str().ok()?.parse().ok()?),
     };
     let is_for_final = fields.next()? == b"final";
+    let folders = match fields.next()? {
+        b"-" => None,
+        digits => Some(digits.to_str().ok()?.parse().ok()?),
+    };
     let mut number = || -> Option<u64> { fields.next()?.to_str().ok()?.parse().ok() };
     let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
     let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
-    Some((RelPath::new(fields.next()?), Seen { source, target, latest, is_for_final, counts }))
+    let path = RelPath::new(fields.next()?);
+    Some((path, Seen { source, target, latest, is_for_final, folders, counts }))
+}
+
+/// Thirty-two hexadecimal digits; in two halves, because numbers of 128 bits are slow to read.
+fn print(digits: &[u8]) -> Option<Print> {
+    let half = |digits: &[u8]| u64::from_str_radix(digits.to_str().ok()?, 16).ok();
+    let (high, low) = digits.split_at_checked(16).filter(|(_, low)| low.len() == 16)?;
+    Print::new((u128::from(half(high)?) << 64) | u128::from(half(low)?))
 }
 
 #[cfg(test)]
@@ -211,6 +269,7 @@ mod tests {
             target: Prints { stamps: None, names: Some(Print::MAX) },
             latest: Some(1_700_000_000),
             is_for_final: true,
+            folders: Some(2),
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
         };
         let paths = ["home/a b/Maildir", "home/two\nlines"].map(RelPath::new);
@@ -219,8 +278,19 @@ mod tests {
         memory.write(&mut text).unwrap();
         let read = Memory::parse(&text);
         assert_eq!(read, memory);
-        assert_eq!(read.get(&RelPath::new("home/a b/Maildir")), Some(&seen));
-        assert_eq!(Memory::parse(b"unqmail.folders/3\n12 - x\n"), Memory::default());
+        assert_eq!(read.get(&RelPath::new("home/a b/Maildir")).unwrap().1, seen);
+        assert_eq!(Memory::parse(b"unqmail.folders/4\n12 - x\n"), Memory::default());
+    }
+
+    #[test]
+    fn folders_are_found_beside_a_neighbour_with_a_longer_name() {
+        let paths = ["m", "m.old", "m.old/.a", "m/.a", "m/.b", "n"].map(RelPath::new);
+        let memory = Memory::default().of(paths.clone().into_iter().map(|p| (p, Seen::default())));
+        let near = memory.near(&RelPath::new("m"));
+        let own: Vec<_> = near.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(own, ["m", "m/.a", "m/.b"]);
+        assert!(paths.iter().all(|path| near.get(path).unwrap().0 == *path));
+        assert!(near.get(&RelPath::new("m/.c")).is_none());
     }
 
     #[test]

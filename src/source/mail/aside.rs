@@ -54,6 +54,16 @@ pub(super) fn in_maildir(root: &Root, open: &Folder, entries: &[Entry], findings
     search.report(&open.path, findings);
 }
 
+/// Whether a name in a Maildir, of none of its folders, is one that [`in_maildir`] looks at or tells of.
+pub(super) fn is_asked(entry: &Entry) -> bool {
+    let is_usual = match entry.kind {
+        Kind::Folder => PARTS.iter().any(|part| entry.name == *part),
+        Kind::File => is_servers(&entry.name) && !entry.name.starts_with(b"sqwebmail"),
+        Kind::Link | Kind::Special => false,
+    };
+    !is_usual && !entry.name.starts_with(b".")
+}
+
 /// Looks for folders within a folder of a Maildir, which has so many names: Maildir++ has none there.
 pub(super) fn in_folder(root: &Root, path: &RelPath, names: u64, findings: &mut Findings) {
     // Each folder in it is one more name of it (`..`), but not on every file system.
@@ -80,6 +90,10 @@ pub(super) fn in_home(
     let mut search = Search::new(root, Some((claimed, others)));
     search.folder(home, DEEPEST);
     search.report(home, findings);
+}
+
+fn is_servers(name: &[u8]) -> bool {
+    KNOWN.iter().any(|known| name.starts_with(known.as_bytes()))
 }
 
 fn is_webmail(name: &[u8]) -> bool {
@@ -170,7 +184,7 @@ impl<'a> Search<'a> {
     fn file(&mut self, open: &Folder, name: &BString) {
         let is_number = !name.is_empty() && name.iter().all(u8::is_ascii_digit);
         let begins = |begins: fn(&[u8]) -> bool| front(open, name).is_ok_and(|f| begins(&f));
-        if name.starts_with(b".") || KNOWN.iter().any(|known| name.starts_with(known.as_bytes())) {
+        if name.starts_with(b".") || is_servers(name) {
             return;
         }
         if is_number && begins(is_header) {

@@ -10,7 +10,7 @@ use crate::fsys::{Error, Kind, Stat};
 use crate::model::memory::unique;
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
-use crate::model::seen::{Counts, Memory, Prints, Seen};
+use crate::model::seen::{Counts, Memory, Near, Prints, Seen};
 use crate::model::store::{Common, Folder, Held, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
@@ -36,17 +36,6 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Option<Store> {
     let path = &open.path;
-    let entries = match root.list_open(open) {
-        Ok(entries) => entries,
-        Err(error) => {
-            findings.push(unlistable(path, &error));
-            return None;
-        }
-    };
-    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-    if !has("cur") && !has("new") {
-        return None;
-    }
     let mut store = Store {
         path: path.clone(),
         kind: StoreKind::Maildir,
@@ -55,11 +44,33 @@ pub(super) fn read(
         deleted: Usage::default(),
         wrong_size: None,
         has_grants: false,
-        limits: if is_named && has(SIZES) { limits(root, open) } else { Quota::default() },
+        limits: Quota::default(),
     };
-    let mut reader = Reader { root, memory, store: &mut store, findings };
+    let (by_names, near) = (memory.by_names, memory.near(path));
+    let mut reader = Reader { root, by_names, near, store: &mut store, findings };
     let inbox = Place { maildir: open, folder: b"" };
-    reader.read(BString::default(), path.clone(), Some(inbox));
+    // Before the names: what comes after it is seen by the next pass.
+    let looked = (!by_names).then(|| Looked::new(Some(inbox)));
+    if let Some(looked) = looked.as_ref().filter(|_| !is_named)
+        && reader.read_known(open, looked)
+    {
+        return Some(store);
+    }
+    let entries = match root.list_open(open) {
+        Ok(entries) => entries,
+        Err(error) => {
+            reader.findings.push(unlistable(path, &error));
+            return None;
+        }
+    };
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if !has("cur") && !has("new") {
+        return None;
+    }
+    if is_named && has(SIZES) {
+        reader.store.limits = limits(root, open);
+    }
+    reader.read(BString::default(), path.clone(), Some(inbox), looked);
     for entry in entries.iter().filter(|entry| {
         entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
     }) {
@@ -72,7 +83,10 @@ pub(super) fn read(
             },
             Kind::File | Kind::Special => continue,
         };
-        reader.read(entry.name.clone(), real, place);
+        reader.read(entry.name.clone(), real, place, None);
+    }
+    if !by_names {
+        reader.count_folders(&entries);
     }
     aside::in_maildir(root, open, &entries, findings);
     Some(store)
@@ -135,31 +149,92 @@ fn strangers_part(part: &RelPath) -> Finding {
 /// What the folders of a Maildir are read with.
 struct Reader<'a> {
     root: &'a Root,
-    memory: &'a Memory,
+    /// Stamps are not to be trusted.
+    by_names: bool,
+    near: Near<'a>,
     store: &'a mut Store,
     findings: &'a mut Findings,
 }
 
 impl Reader<'_> {
-    /// Reads one folder, unless it is as an earlier pass saw it.
-    fn read(&mut self, name: BString, path: RelPath, place: Option<Place<'_>>) {
-        let known = self.memory.get(&path);
-        if self.memory.by_names
+    /// Takes the folders of a Maildir from memory, if it looks itself as an earlier pass saw it: then it
+    /// has no others.
+    fn read_known(&mut self, open: &Open, looked: &Looked<'_>) -> bool {
+        let prints = looked.prints();
+        let known = self.near.get(&open.path).filter(|(_, known)| prints.is(&known.source));
+        let Some((path, inbox)) = known else { return false };
+        let near = self.near.clone();
+        let folders = || {
+            near.iter().filter_map(|(path, _)| {
+                let name = path.strip_prefix(&open.path)?;
+                (!name.is_empty() && !name.contains(&b'/')).then_some((name, path))
+            })
+        };
+        if inbox.folders != u32::try_from(1 + folders().count()).ok() {
+            return false;
+        }
+        self.add_known(BString::default(), path.clone(), inbox, prints);
+        for (name, path) in folders() {
+            let place = Place { maildir: open, folder: name };
+            self.read(name.to_owned(), path.clone(), Some(place), None);
+        }
+        true
+    }
+
+    /// Notes of the INBOX how many folders the Maildir has, if nothing else in it is asked for and all
+    /// of them may be known again.
+    fn count_folders(&mut self, entries: &[Entry]) {
+        let is_folder = |entry: &Entry| {
+            entry.kind == Kind::Folder
+                && entry.name.starts_with(b".")
+                && !NO_FOLDERS.contains(&entry.name.as_slice())
+        };
+        let (folders, rest): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| is_folder(entry));
+        let is_idle = |entry: &&Entry| entry.kind != Kind::Link && !aside::is_asked(entry);
+        let folders = 1 + folders.len();
+        let are_known = self.store.folders.len() == folders
+            && self.store.folders.iter().all(|folder| folder.seen.is_some());
+        let count = u32::try_from(folders).ok();
+        let count = count.filter(|_| are_known && rest.iter().all(is_idle));
+        let inbox = self.store.folders.first_mut().filter(|inbox| inbox.name.is_empty());
+        if let Some(seen) = inbox.and_then(|inbox| inbox.seen.as_mut()) {
+            seen.folders = count;
+        }
+    }
+
+    /// Adds a folder that looks as an earlier pass saw it.
+    fn add_known(&mut self, name: BString, path: RelPath, known: &Seen, prints: Prints) {
+        let source = Prints { names: prints.names.or(known.source.names), ..prints };
+        self.store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
+    }
+
+    /// Reads one folder, unless it is as an earlier pass saw it; it may have been looked at already.
+    fn read(
+        &mut self,
+        name: BString,
+        path: RelPath,
+        place: Option<Place<'_>>,
+        looked: Option<Looked<'_>>,
+    ) {
+        // Both have one path in memory then.
+        let (path, known) = match self.near.get(&path) {
+            Some((path, known)) => (path.clone(), Some(known)),
+            None => (path, None),
+        };
+        if self.by_names
             && let Some(known) = known.filter(|known| self.has_names(place, known))
         {
             self.store.add(Folder::seen(name, path, *known), &known.counts);
             return;
         }
-        let Self { root, memory, store, findings } = self;
         let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
-        let mut looked = Looked::new(place);
-        if !memory.by_names
+        let mut looked = looked.unwrap_or_else(|| Looked::new(place));
+        if !self.by_names
             && let Some(known) = known.filter(|_| is_same(&looked.prints()))
         {
-            let source = Prints { names: known.source.names, ..looked.prints() };
-            store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
-            return;
+            return self.add_known(name, path, known, looked.prints());
         }
+        let Self { root, store, findings, .. } = self;
         looked.begin_names();
         let parts = PARTS.map(|name| {
             let opened = match place {
@@ -180,8 +255,7 @@ impl Reader<'_> {
         let source = looked.all_prints();
         let by_names = Prints { stamps: None, ..source };
         if let Some(known) = known.filter(|_| is_same(&by_names)) {
-            store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
-            return;
+            return self.add_known(name, path, known, source);
         }
         let told = findings.len();
         findings.extend(name_twice(&parts));
@@ -505,6 +579,42 @@ mod tests {
                 ("message-not-a-file", "m/cur/link".to_owned(), "dropped"),
             ]
         );
+    }
+
+    #[test]
+    fn a_maildir_that_looks_as_before_has_its_folders_from_memory_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["m/new", "m/cur", "m/.Sent/cur", "m.old/cur", "m.old/.a/cur", "m.old/.later"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        // Younger ones are not known again.
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        let root = Root::open(dir.path()).unwrap();
+        let read = |maildir: &str, memory: &Memory| {
+            let open = root.folder(&RelPath::new(maildir)).unwrap();
+            read(&root, memory, &open, false, &mut Findings::default()).unwrap().folders
+        };
+        let names = |folders: &[Folder]| {
+            folders.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>()
+        };
+        let none = Memory::default();
+        let first = [read("m", &none), read("m.old", &none)];
+        let counted = first.each_ref().map(|folders| folders[0].seen.unwrap().folders);
+        // What is no folder yet may become one, and the Maildir looks the same.
+        assert_eq!(counted, [Some(2), None]);
+        let seen = first.iter().flatten().map(|f| (f.path.clone(), f.seen.unwrap()));
+        let memory = Memory::default().of(seen.clone());
+        for (maildir, first) in ["m", "m.old"].iter().zip(&first) {
+            let again = read(maildir, &memory);
+            assert!(again.iter().all(|folder| folder.is_seen));
+            assert_eq!(names(&again), names(first));
+        }
+        std::fs::create_dir(dir.path().join("m.old/.later/cur")).unwrap();
+        assert_eq!(names(&read("m.old", &memory)), ["", ".a", ".later"]);
+        let partly = Memory::default().of(seen.filter(|(path, _)| path.file_name() != ".Sent"));
+        assert_eq!(names(&read("m", &partly)), ["", ".Sent"]);
+        std::fs::create_dir_all(dir.path().join("m/.New/cur")).unwrap();
+        assert_eq!(names(&read("m", &memory)), ["", ".New", ".Sent"]);
     }
 
     #[test]
