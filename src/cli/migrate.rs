@@ -8,7 +8,7 @@ use crate::finding::{Findings, Severity};
 use crate::fsys::root::Root;
 use crate::fsys::tree::Tree;
 use crate::model::seen::Memory;
-use crate::plan::Plan;
+use crate::plan::{Plan, Totals};
 use crate::report::{self, counted, duration, size};
 use anyhow::Context as _;
 use std::io::Write;
@@ -77,7 +77,8 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Refused);
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
-    let bar = Bar::new("copied", plan.totals().messages);
+    let totals = plan.totals();
+    let bar = Bar::new("copied", totals.messages);
     let options = Options { pass, only, shares: args.link, jobs: jobs(args.jobs), memory };
     let applied = apply::apply(&plan, &root, &tree, options, &bar);
     bar.finish();
@@ -90,7 +91,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         () => Exit::Done,
     };
     let told = term::print(None, term::Reader::Person, earned, |out| {
-        summary(&plan, &applied, out)?;
+        summary(&plan, &totals, &applied, out)?;
         durations(&applied, begun.elapsed(), reading, out)?;
         if pass == Pass::Final && !args.thorough {
             writeln!(
@@ -143,8 +144,12 @@ fn durations(
 }
 
 /// What was done, what was found, what failed.
-pub(super) fn summary(plan: &Plan, applied: &Applied, out: &mut dyn Write) -> anyhow::Result<()> {
-    let totals = plan.totals();
+fn summary(
+    plan: &Plan,
+    totals: &Totals,
+    applied: &Applied,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let failed = applied.failures.iter().chain(&applied.moved.failures);
     for error in failed.clone() {
         writeln!(out, "failed: {error}")?;

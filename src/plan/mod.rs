@@ -23,7 +23,7 @@ use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::command::program_of;
-use crate::model::design::{Design, DomainPattern, MailCopy, MailingList, Role};
+use crate::model::design::{Design, DomainPattern, MailCopy, Mailbox, MailingList, Role};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
@@ -316,29 +316,32 @@ impl Plan {
 
     /// The accounts of the old server: those of virtual domains, and Unix users who have mail.
     pub fn accounts(&self) -> impl Iterator<Item = AccountRow<'_>> {
+        self.mailboxes().map(|mailbox| {
+            let own = self
+                .site
+                .domain(&mailbox.address.domain)
+                .and_then(|domain| domain.account(&mailbox.address.local));
+            let stores = self.design.copies_into(&mailbox.address);
+            let found: Vec<&Store> =
+                stores.filter_map(|copy| self.site.stores.get(&copy.from)).collect();
+            let unused = || own.map(Account::maildir).unwrap_or_default();
+            AccountRow {
+                address: &mailbox.address,
+                scheme: mailbox.password.as_ref().map(|(scheme, _)| *scheme),
+                quota: mailbox.quota,
+                restrictions: own.map(|account| account.restrictions).unwrap_or_default(),
+                store: found.first().map_or_else(unused, |store| store.path.clone()),
+                messages: found.iter().map(|store| store.messages()).sum(),
+                bytes: found.iter().map(|store| store.bytes()).sum(),
+            }
+        })
+    }
+
+    /// The mailboxes of accounts, without those that were made for something else.
+    fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
         let adopted = self.design.adopted.values();
         let made: BTreeSet<&Address> = adopted.chain(&self.design.robots).collect();
-        self.design.mailboxes.values().filter(move |mailbox| !made.contains(&mailbox.address)).map(
-            |mailbox| {
-                let own = self
-                    .site
-                    .domain(&mailbox.address.domain)
-                    .and_then(|domain| domain.account(&mailbox.address.local));
-                let stores = self.design.copies_into(&mailbox.address);
-                let found: Vec<&Store> =
-                    stores.filter_map(|copy| self.site.stores.get(&copy.from)).collect();
-                let unused = || own.map(Account::maildir).unwrap_or_default();
-                AccountRow {
-                    address: &mailbox.address,
-                    scheme: mailbox.password.as_ref().map(|(scheme, _)| *scheme),
-                    quota: mailbox.quota,
-                    restrictions: own.map(|account| account.restrictions).unwrap_or_default(),
-                    store: found.first().map_or_else(unused, |store| store.path.clone()),
-                    messages: found.iter().map(|store| store.messages()).sum(),
-                    bytes: found.iter().map(|store| store.bytes()).sum(),
-                }
-            },
-        )
+        self.design.mailboxes.values().filter(move |mailbox| !made.contains(&mailbox.address))
     }
 
     /// What a domain is on the old server: `mailbox` has accounts, `alias` shares another one's,
@@ -369,7 +372,7 @@ impl Plan {
         Totals {
             domains: kinds("mailbox"),
             alias_domains: kinds("alias"),
-            accounts: self.accounts().count(),
+            accounts: self.mailboxes().count(),
             addresses: self.verdicts.values().sum(),
             lists: self.design.lists.len(),
             messages,

@@ -15,6 +15,7 @@ use crate::model::connection::Connection;
 use crate::model::design::Design;
 use crate::model::sheet::Sheet;
 use crate::policy::{Backend, Dovecot, MapType};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 use wiring::{User, Wiring};
@@ -121,10 +122,17 @@ pub struct Emitted {
 
 /// Emits everything.
 pub fn emit(design: &Design, choices: Choices<'_>) -> Emitted {
-    let (mut files, mut findings) = (Vec::new(), Findings::default());
     let wiring = lists::wiring(design);
-    for target in TARGETS {
+    let emit = |target: &&dyn Target| {
+        let (mut files, mut findings) = (Vec::new(), Findings::default());
         target.emit(design, choices, &wiring, &mut files, &mut findings);
+        (files, findings)
+    };
+    let emitted: Vec<_> = TARGETS.par_iter().with_max_len(1).map(emit).collect();
+    let (mut files, mut findings) = (Vec::new(), Findings::default());
+    for (more, found) in emitted {
+        files.extend(more);
+        findings.append(found);
     }
     let tables = database::divide(design, choices, &mut files, &mut findings);
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -6,7 +6,7 @@ use super::programs::PROGRAM_PENDING;
 use super::routes::subject;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Role};
-use crate::model::{Address, DomainName, LocalPart, Origin, shown};
+use crate::model::{Address, DomainName, LocalPart, shown};
 use crate::resolve::{Act, Action, Kept, Served};
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
@@ -28,12 +28,26 @@ const OTHER_PROBE: &str = "k4j9ww";
 /// Names of a domain that are asked about at a time, on all processors.
 const BATCH: usize = 4096;
 
+/// So many domains are asked about at a time.
+const DOMAINS: usize = 64;
+
 /// Fewer than these are not worth another thread.
 const FEW: usize = 32;
 
 /// What the old server does with the mail of each address or group of addresses.
 #[derive(Debug, Default)]
 pub(super) struct Asked(Vec<(Pattern, Arc<[Act]>)>);
+
+/// The same of one domain, with what has to be told of it.
+#[derive(Debug, Default)]
+struct Answers {
+    asked: Asked,
+    plain: Vec<Address>,
+    /// Addresses that no table can hold.
+    unusable: Vec<(Pattern, Vec<Act>)>,
+    /// What happens to one with a blank.
+    blanks: Option<(DomainPattern, Vec<Act>)>,
+}
 
 impl Asked {
     /// Adds an answer. A million accounts may get the same one, which is then kept once.
@@ -68,15 +82,27 @@ impl Translator<'_> {
         }
     }
 
-    /// Asks the old server's rules about every name of a domain and about any other. Mailboxes
-    /// that get their own mail and nothing else only go into `plain`.
-    pub(super) fn ask(
-        &mut self,
-        served: &Served,
-        _origin: &Origin,
-        asked: &mut Asked,
-        plain: &mut BTreeSet<Address>,
-    ) {
+    /// Asks the old server's rules about every name of all domains and about any other. Mailboxes
+    /// that get their own mail and nothing else come back beside the answers.
+    pub(super) fn ask_all(&mut self) -> (Asked, BTreeSet<Address>) {
+        let served: Vec<Served> = self.rules.served().into_keys().collect();
+        let (mut asked, mut plain) = (Asked::default(), BTreeSet::new());
+        for some in served.chunks(DOMAINS) {
+            let answers = some.par_iter().with_max_len(1).map(|served| self.ask(served));
+            for answers in answers.collect::<Vec<_>>() {
+                asked.0.extend(answers.asked.0);
+                plain.extend(answers.plain);
+                if let Some((domain, acts)) = answers.blanks {
+                    self.report_blanks(&domain, &acts);
+                }
+                self.report_unusable(&answers.unusable);
+            }
+        }
+        (asked, plain)
+    }
+
+    fn ask(&self, served: &Served) -> Answers {
+        let mut answers = Answers::default();
         let (domain, sample) = match served {
             Served::Domain(name) => (DomainPattern::Domain(name.clone()), name.clone()),
             Served::Under(suffix) => {
@@ -89,7 +115,7 @@ impl Translator<'_> {
         };
         let role = self.design.domains.get(&domain).map(|domain| &domain.role);
         if !matches!(served, Served::Address(_)) && role != Some(&Role::Own) {
-            return;
+            return answers;
         }
         let names = self.rules.names(served);
         let ask = |local: &[u8]| {
@@ -106,15 +132,15 @@ impl Translator<'_> {
             .collect();
         let any =
             generalized(ask(PROBE.as_bytes()), &ask(OTHER_PROBE.as_bytes()), PROBE.as_bytes());
-        let mut unusable = Vec::new();
+        let Answers { asked, plain, unusable, blanks } = &mut answers;
         let mut exact = names.exact.iter();
-        let answers = std::iter::from_fn(|| {
+        let told = std::iter::from_fn(|| {
             let batch: Vec<&LocalPart> = exact.by_ref().take(BATCH).collect();
             let few = batch.par_iter().with_min_len(FEW);
             let acts: Vec<Vec<Act>> = few.map(|name| ask(name.as_ref())).collect();
             (!batch.is_empty()).then(|| batch.into_iter().zip(acts))
         });
-        for (name, acts) in answers.flatten() {
+        for (name, acts) in told.flatten() {
             if !Self::is_writable(&Address::new(name, &sample)) {
                 let local = LocalPattern::Exact(name.clone());
                 unusable.push((Pattern { domain: domain.clone(), local }, acts));
@@ -122,7 +148,7 @@ impl Translator<'_> {
             }
             let address = Address::new(name, &sample);
             if self.is_plain(&address, &acts) {
-                plain.insert(address);
+                plain.push(address);
                 continue;
             }
             let pattern =
@@ -130,8 +156,7 @@ impl Translator<'_> {
             asked.push(pattern, acts);
         }
         if matches!(served, Served::Address(_)) {
-            self.report_unusable(&unusable);
-            return;
+            return answers;
         }
         let catches = !refuses(&any);
         for (prefix, acts) in prefixes {
@@ -152,13 +177,13 @@ impl Translator<'_> {
         }
         let odd = ask(ODD_PROBE.as_bytes());
         if catches && refuses(&odd) {
-            self.report_blanks(&domain, &ask(BLANK_PROBE.as_bytes()));
+            *blanks = Some((domain.clone(), ask(BLANK_PROBE.as_bytes())));
             asked.push(Pattern { domain: domain.clone(), local: LocalPattern::Odd }, odd);
         }
         if catches {
             asked.push(Pattern { domain, local: LocalPattern::Any }, any);
         }
-        self.report_unusable(&unusable);
+        answers
     }
 
     /// Whether an account would take what stands behind a front.

@@ -1,25 +1,20 @@
 //! Addresses that are more than a mailbox: aliases, forwards, catch-alls, programs, refusals.
 
 use super::Translator;
-use super::asked::{Asked, PROBE};
+use super::asked::PROBE;
 use super::domains::pattern_name;
 use super::programs::PROGRAM_PENDING;
 use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, Extensions, LocalPattern, Pattern, Route, Target};
 use crate::model::{Address, Origin, RelPath, shown};
-use crate::resolve::{Act, Action, Kept, Served};
+use crate::resolve::{Act, Action, Kept};
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl Translator<'_> {
     pub(super) fn translate_routes(&mut self) {
-        let served: Vec<(Served, Origin)> = self.rules.served().into_iter().collect();
-        let mut asked = Asked::default();
-        let mut plain = BTreeSet::new();
-        for (served, origin) in &served {
-            self.ask(served, origin, &mut asked, &mut plain);
-        }
+        let (mut asked, plain) = self.ask_all();
         self.ask_exceptions(&mut asked);
         self.ask_in_alias_domains(&mut asked);
         self.translate_extensions(&plain, &mut asked);
