@@ -26,7 +26,8 @@ impl<'a> Looks<'a> {
         parts: &'a [Part<'a>],
     ) -> Option<Self> {
         let is_untouched = |part: &Part<'_>| {
-            part.folder.is_seen || part.folder.touched.as_ref().is_some_and(BTreeSet::is_empty)
+            part.folder.is_seen
+                || part.folder.touched.as_ref().is_some_and(|touched| touched.is_empty())
         };
         if parts.iter().all(is_untouched) {
             return None;

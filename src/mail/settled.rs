@@ -13,10 +13,11 @@ use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
 use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What the next pass shall know of the folders of a mailbox, in the order of its stores.
-pub type Remembered = Vec<Option<Seen>>;
+pub type Remembered = Vec<Option<Arc<Seen>>>;
 
 /// A mailbox that was looked at before anything is done about it.
 #[derive(Debug, Default)]
@@ -48,25 +49,23 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
     // if all looks the same.
     let is_begun = job.lock.was_cut_short && is_begun(job.tree, home);
     let stamped = if is_update { stamp(&context, root, &path) } else { None };
-    let look = |copy: &MailCopy, folder: &Folder| -> Option<Seen> {
-        let mut seen = folder.seen.filter(|_| folder.is_seen && !is_begun)?;
+    let look = |copy: &MailCopy, folder: &Folder| -> Option<Arc<Seen>> {
+        let seen = folder.seen.as_ref().filter(|_| folder.is_seen && !is_begun)?;
         let known = seen.target;
         if job.pass == Pass::Late {
             // Without a print nobody knows whether the pass that saw it completed it.
-            return known.names.map(|_| seen);
+            return known.names.map(|_| Arc::clone(seen));
         }
         if job.pass == Pass::Final && seen.is_for_final {
             return None;
         }
         let name = copy.folder(&folder.name);
-        if is_update {
-            seen.target = Prints { stamps: stamped, ..known };
-            if (Prints { names: None, ..seen.target }).is(&known) {
-                return Some(seen);
-            }
+        let target = if is_update { Prints { stamps: stamped, ..known } } else { known };
+        if !is_update || !(Prints { names: None, ..target }).is(&known) {
+            let names = names(&context, root, maildir.as_ref()?, name).ok();
+            names.filter(|_| Prints { stamps: None, names }.is(&known))?;
         }
-        let names = names(&context, root, maildir.as_ref()?, name).ok();
-        Prints { stamps: None, names }.is(&known).then_some(seen)
+        Some(if target == known { Arc::clone(seen) } else { Arc::new(Seen { target, ..**seen }) })
     };
     let mut folders = Remembered::new();
     for (copy, store) in stores {
@@ -129,11 +128,16 @@ pub(super) fn remember(
     });
     let remembered = looked.into_iter().zip(folders).map(|(settled, (name, folder))| {
         let seen = settled.or_else(|| {
-            let seen = folder.seen.filter(|_| is_complete || folder.is_seen)?;
-            let prints = prints(name).filter(|_| is_as_read(job.root, folder, &seen));
-            Some(Seen { target: prints.unwrap_or_default(), ..seen })
+            let seen = folder.seen.as_ref().filter(|_| is_complete || folder.is_seen)?;
+            let prints = prints(name).filter(|_| is_as_read(job.root, folder, seen));
+            Some(Arc::new(Seen { target: prints.unwrap_or_default(), ..**seen }))
         });
-        seen.map(|seen| Seen { is_for_final, ..seen })
+        seen.map(|mut seen| {
+            if seen.is_for_final != is_for_final {
+                Arc::make_mut(&mut seen).is_for_final = is_for_final;
+            }
+            seen
+        })
     });
     remembered.collect()
 }
@@ -210,7 +214,7 @@ mod tests {
         look.stat(&open, b"new").unwrap();
         look.stat(&open, b"cur").unwrap();
         let seen = Seen { latest: look.latest(), ..Seen::default() };
-        let folder = Folder::seen(".K".into(), RelPath::new(".K"), seen);
+        let folder = Folder::seen(".K".into(), RelPath::new(".K"), Arc::new(seen));
         assert!(is_as_read(&root, &folder, &seen));
         // A message comes and goes: the names are the same, and what a pass saw may not be.
         let earlier = Seen { latest: seen.latest.map(|latest| latest - 3), ..seen };

@@ -20,6 +20,7 @@ use bstr::ByteSlice as _;
 use rayon::prelude::*;
 use std::io::{self, Write};
 use std::num::NonZeroU128;
+use std::sync::Arc;
 
 /// The first line of the file.
 const HEAD: &[u8] = b"unqmail.folders/4\n";
@@ -110,11 +111,14 @@ impl Seen {
 /// So many folders are written by one thread at a time.
 const PART: usize = 1024;
 
+/// A folder that is known, by its path on the old server.
+pub type Known = (RelPath, Arc<Seen>);
+
 /// All folders that passes were through with, by their path on the old server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Sorted by path, no path twice. There may be hundreds of thousands.
-    folders: Vec<(RelPath, Seen)>,
+    /// Sorted by path, no path twice. There may be hundreds of thousands, and the site holds them too.
+    folders: Vec<Known>,
     /// Stamps are not to be trusted: names are compared.
     pub by_names: bool,
 }
@@ -162,7 +166,7 @@ impl Memory {
     }
 
     /// What is known of a folder, with its path.
-    pub fn get(&self, path: &RelPath) -> Option<&(RelPath, Seen)> {
+    pub fn get(&self, path: &RelPath) -> Option<&Known> {
         find(&self.folders, path)
     }
 
@@ -170,7 +174,7 @@ impl Memory {
     pub fn near(&self, maildir: &RelPath) -> Near<'_> {
         let first = self.folders.partition_point(|(known, _)| known < maildir);
         let rest = self.folders.get(first..).unwrap_or_default();
-        let is_near = |(known, _): &(RelPath, Seen)| known.as_bstr().starts_with(maildir.as_bstr());
+        let is_near = |(known, _): &Known| known.as_bstr().starts_with(maildir.as_bstr());
         let few = rest.get(..rest.partition_point(is_near)).unwrap_or_default();
         Near { all: self, maildir: maildir.clone(), few }
     }
@@ -178,7 +182,7 @@ impl Memory {
     /// One that is as much trusted and knows these folders. A path that no line can hold is not
     /// remembered.
     #[must_use]
-    pub fn of(&self, folders: impl Iterator<Item = (RelPath, Seen)>) -> Self {
+    pub fn of(&self, folders: impl Iterator<Item = Known>) -> Self {
         let can_be_told = |path: &RelPath| !path.as_bstr().iter().any(u8::is_ascii_control);
         let folders = folders.filter(|(path, _)| can_be_told(path)).collect();
         Self { folders: sorted(folders), by_names: self.by_names }
@@ -191,40 +195,40 @@ pub struct Near<'m> {
     all: &'m Memory,
     maildir: RelPath,
     /// Those whose paths begin like its own: its folders, and perhaps those of a neighbour.
-    few: &'m [(RelPath, Seen)],
+    few: &'m [Known],
 }
 
 impl<'m> Near<'m> {
     /// What is known of a folder, with its path; one that a link leads to lies elsewhere.
-    pub fn get(&self, path: &RelPath) -> Option<&'m (RelPath, Seen)> {
+    pub fn get(&self, path: &RelPath) -> Option<&'m Known> {
         if path.starts_with(&self.maildir) { find(self.few, path) } else { self.all.get(path) }
     }
 
     /// All that is known of the Maildir.
-    pub fn iter(&self) -> impl Iterator<Item = &'m (RelPath, Seen)> {
+    pub fn iter(&self) -> impl Iterator<Item = &'m Known> {
         self.few.iter().filter(|(known, _)| known.starts_with(&self.maildir))
     }
 }
 
 /// A folder among others that are sorted by path.
-fn find<'m>(folders: &'m [(RelPath, Seen)], path: &RelPath) -> Option<&'m (RelPath, Seen)> {
+fn find<'m>(folders: &'m [Known], path: &RelPath) -> Option<&'m Known> {
     folders.get(folders.binary_search_by(|(known, _)| known.cmp(path)).ok()?)
 }
 
 /// Folders by path; of two entries about one the later counts.
-fn sorted(mut folders: Vec<(RelPath, Seen)>) -> Vec<(RelPath, Seen)> {
+fn sorted(mut folders: Vec<Known>) -> Vec<Known> {
     folders.par_sort_by(|(a, _), (b, _)| a.cmp(b));
     folders.dedup_by(|later, first| {
         let is_same = later.0 == first.0;
         if is_same {
-            first.1 = later.1;
+            first.1 = Arc::clone(&later.1);
         }
         is_same
     });
     folders
 }
 
-fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
+fn entry(line: &[u8]) -> Option<Known> {
     let mut fields = line.splitn(14, |byte| *byte == b' ');
     let mut print = || -> Option<Option<Print>> {
         match fields.next()? {
@@ -247,7 +251,7 @@ fn entry(line: &[u8]) -> Option<(RelPath, Seen)> {
     let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
     let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
     let path = RelPath::new(fields.next()?);
-    Some((path, Seen { source, target, latest, is_for_final, folders, counts }))
+    Some((path, Arc::new(Seen { source, target, latest, is_for_final, folders, counts })))
 }
 
 /// Thirty-two hexadecimal digits; in two halves, because numbers of 128 bits are slow to read.
@@ -264,16 +268,16 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let usage = |messages, bytes| Usage { bytes, messages };
-        let seen = Seen {
+        let seen = Arc::new(Seen {
             source: Prints { stamps: Print::new(7), names: None },
             target: Prints { stamps: None, names: Some(Print::MAX) },
             latest: Some(1_700_000_000),
             is_for_final: true,
             folders: Some(2),
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
-        };
+        });
         let paths = ["home/a b/Maildir", "home/two\nlines"].map(RelPath::new);
-        let memory = Memory::default().of(paths.into_iter().map(|path| (path, seen)));
+        let memory = Memory::default().of(paths.into_iter().map(|path| (path, Arc::clone(&seen))));
         let mut text = Vec::new();
         memory.write(&mut text).unwrap();
         let read = Memory::parse(&text);
@@ -285,7 +289,7 @@ mod tests {
     #[test]
     fn folders_are_found_beside_a_neighbour_with_a_longer_name() {
         let paths = ["m", "m.old", "m.old/.a", "m/.a", "m/.b", "n"].map(RelPath::new);
-        let memory = Memory::default().of(paths.clone().into_iter().map(|p| (p, Seen::default())));
+        let memory = Memory::default().of(paths.clone().into_iter().map(|p| (p, Arc::default())));
         let near = memory.near(&RelPath::new("m"));
         let own: Vec<_> = near.iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(own, ["m", "m/.a", "m/.b"]);

@@ -5,6 +5,7 @@ use super::quota::{Quota, Usage};
 use super::seen::{Counts, Seen};
 use bstr::BString;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How a store keeps its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,14 +51,14 @@ pub struct Folder {
     pub bytes: u64,
     /// What the next pass shall know of it; its own part only, and only where there is nothing to
     /// tell about the folder that a person would want to hear again.
-    pub seen: Option<Seen>,
+    pub seen: Option<Arc<Seen>>,
     /// It is as an earlier pass saw it.
     pub is_seen: bool,
     /// What the messages have in common that were looked at.
     pub common: Common,
     /// Where an earlier pass saw another state of it: the names of the messages that have changed
     /// since, by ctime. `None` where any may have.
-    pub touched: Option<BTreeSet<BString>>,
+    pub touched: Option<Box<BTreeSet<BString>>>,
 }
 
 /// What stat(2) says of a message besides its size and date.
@@ -96,7 +97,7 @@ impl Common {
 
 impl Folder {
     /// A folder that is as an earlier pass saw it.
-    pub fn seen(name: BString, path: RelPath, seen: Seen) -> Self {
+    pub fn seen(name: BString, path: RelPath, seen: Arc<Seen>) -> Self {
         let Usage { messages, bytes } = seen.counts.all;
         Self {
             name,

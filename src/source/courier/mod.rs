@@ -127,7 +127,7 @@ fn look(root: &Root, store: &mut Store) -> Seen {
         let has_grants =
             may_have_rights && check_acl(root, &store.path, folder, &mut seen.findings);
         store.has_grants |= has_grants;
-        folder.seen = folder.seen.filter(|_| !has_grants);
+        folder.seen = folder.seen.take().filter(|_| !has_grants);
         if folder.name.is_empty() {
             has_missing = has(acl::OF_MISSING);
             if has(SIZE_LIST) {
@@ -154,7 +154,7 @@ fn look(root: &Root, store: &mut Store) -> Seen {
                 seen.findings.push(shared(Origin::file(&folder.path.join(name))));
             }
         }
-        folder.seen = folder.seen.filter(|_| seen.findings.len() == told);
+        folder.seen = folder.seen.take().filter(|_| seen.findings.len() == told);
     }
     if has_missing {
         check_missing(root, store, &mut seen.findings);

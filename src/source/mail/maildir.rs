@@ -16,6 +16,7 @@ use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// `maildirsize` is begun anew when it has grown to 5120 bytes; some programs let it grow longer.
 const LARGEST_SIZES: u64 = 1 << 20;
@@ -197,15 +198,18 @@ impl Reader<'_> {
         let count = u32::try_from(folders).ok();
         let count = count.filter(|_| are_known && rest.iter().all(is_idle));
         let inbox = self.store.folders.first_mut().filter(|inbox| inbox.name.is_empty());
-        if let Some(seen) = inbox.and_then(|inbox| inbox.seen.as_mut()) {
-            seen.folders = count;
+        let seen = inbox.and_then(|inbox| inbox.seen.as_mut());
+        if let Some(seen) = seen.filter(|seen| seen.folders != count) {
+            Arc::make_mut(seen).folders = count;
         }
     }
 
     /// Adds a folder that looks as an earlier pass saw it.
-    fn add_known(&mut self, name: BString, path: RelPath, known: &Seen, prints: Prints) {
+    fn add_known(&mut self, name: BString, path: RelPath, known: &Arc<Seen>, prints: Prints) {
         let source = Prints { names: prints.names.or(known.source.names), ..prints };
-        self.store.add(Folder::seen(name, path, Seen { source, ..*known }), &known.counts);
+        let is_same = source == known.source;
+        let seen = if is_same { Arc::clone(known) } else { Arc::new(Seen { source, ..**known }) };
+        self.store.add(Folder::seen(name, path, seen), &known.counts);
     }
 
     /// Reads one folder, unless it is as an earlier pass saw it; it may have been looked at already.
@@ -224,7 +228,7 @@ impl Reader<'_> {
         if self.by_names
             && let Some(known) = known.filter(|known| self.has_names(place, known))
         {
-            self.store.add(Folder::seen(name, path, *known), &known.counts);
+            self.store.add(Folder::seen(name, path, Arc::clone(known)), &known.counts);
             return;
         }
         let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
@@ -318,8 +322,8 @@ impl Reader<'_> {
             return;
         }
         let seen = Seen { source, counts, latest: looked.latest(), ..Seen::default() };
-        let touched = touched.names;
-        let folder = Folder::seen(name, path, seen);
+        let touched = touched.names.map(Box::new);
+        let folder = Folder::seen(name, path, Arc::new(seen));
         let mut folder = Folder { is_seen: false, common, touched, ..folder };
         if !has_cur && folder.messages > 0 {
             findings.push(unseen(&folder));
@@ -599,10 +603,10 @@ mod tests {
         };
         let none = Memory::default();
         let first = [read("m", &none), read("m.old", &none)];
-        let counted = first.each_ref().map(|folders| folders[0].seen.unwrap().folders);
+        let counted = first.each_ref().map(|folders| folders[0].seen.as_ref().unwrap().folders);
         // What is no folder yet may become one, and the Maildir looks the same.
         assert_eq!(counted, [Some(2), None]);
-        let seen = first.iter().flatten().map(|f| (f.path.clone(), f.seen.unwrap()));
+        let seen = first.iter().flatten().map(|f| (f.path.clone(), f.seen.clone().unwrap()));
         let memory = Memory::default().of(seen.clone());
         for (maildir, first) in ["m", "m.old"].iter().zip(&first) {
             let again = read(maildir, &memory);
