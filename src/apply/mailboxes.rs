@@ -6,13 +6,14 @@ use crate::finding::{Code, Disposition, Finding, code};
 use crate::fsys;
 use crate::mail::{self, Completed, Copied, Job, Looked, Moved, Orphans, Pass, Remembered};
 use crate::model::design::MailCopy;
-use crate::model::seen::Memory;
-use crate::model::store::Store;
+use crate::model::seen::{Memory, Seen};
+use crate::model::store::{Folder, Store};
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 /// Where the homes of mailboxes lie (the layout of a target).
@@ -79,10 +80,8 @@ pub(super) fn copy(
     let (tree, (done, records)) = (job.tree, mpsc::channel());
     let (copied, committed) = std::thread::scope(|scope| {
         let committed = scope.spawn(move || commit(tree, &records));
-        let memory = &options.memory;
         let work = || -> Vec<Brought> {
-            let bring =
-                |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, memory, &done);
+            let bring = |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, &done);
             // One by one: of those that a thread takes together no other can take any.
             let looked = there.par_iter().zip(looked).with_max_len(1);
             let mut moved: Vec<_> = looked.map(bring).collect();
@@ -145,7 +144,6 @@ fn bring(
     job: &Job<'_>,
     task: &Task<'_>,
     looked: Looked,
-    memory: &Memory,
     done: &Sender<(Completed, u64)>,
 ) -> Brought {
     let Copied { mut moved, completed, remembered } =
@@ -157,11 +155,11 @@ fn bring(
         drop(unsent);
         moved.pending += 1;
     }
-    let known = task.stores.iter().flat_map(|(_, store)| {
-        let near = memory.near(&store.path);
-        store.folders.iter().map(move |folder| near.get(&folder.path).map(|(_, seen)| seen))
-    });
-    let is_known = known.eq(remembered.iter().map(Option::as_ref));
+    let folders = task.stores.iter().flat_map(|(_, store)| &store.folders);
+    let is_noted = |(folder, seen): (&Folder, &Option<Arc<Seen>>)| {
+        seen.is_none() || (folder.is_noted && folder.seen == *seen)
+    };
+    let is_known = folders.zip(&remembered).all(is_noted);
     Brought { moved, remembered, is_known }
 }
 

@@ -22,6 +22,9 @@ pub struct RelPath(Arc<[u8]>);
 impl RelPath {
     /// Takes an absolute or relative path of the old server and makes it relative to its root.
     pub fn new<B: AsRef<[u8]>>(path: B) -> Self {
+        if path.as_ref().split(|byte| *byte == b'/').all(is_component) {
+            return Self(path.as_ref().into());
+        }
         let mut bytes = Vec::with_capacity(path.as_ref().len());
         for part in components(path.as_ref()) {
             if !bytes.is_empty() {
@@ -90,7 +93,11 @@ impl RelPath {
 }
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split_str("/").filter(|part| !part.is_empty() && *part != b".")
+    path.split(|byte| *byte == b'/').filter(|part| is_component(part))
+}
+
+fn is_component(part: &[u8]) -> bool {
+    !part.is_empty() && part != b"."
 }
 
 impl AsRef<[u8]> for RelPath {

@@ -174,8 +174,9 @@ impl Memory {
     pub fn near(&self, maildir: &RelPath) -> Near<'_> {
         let first = self.folders.partition_point(|(known, _)| known < maildir);
         let rest = self.folders.get(first..).unwrap_or_default();
-        let is_near = |(known, _): &Known| known.as_bstr().starts_with(maildir.as_bstr());
-        let few = rest.get(..rest.partition_point(is_near)).unwrap_or_default();
+        let is_near = |(known, _): &&Known| known.as_bstr().starts_with(maildir.as_bstr());
+        // All of them will be asked for.
+        let few = rest.get(..rest.iter().take_while(is_near).count()).unwrap_or_default();
         Near { all: self, maildir: maildir.clone(), few }
     }
 
@@ -256,7 +257,10 @@ fn entry(line: &[u8]) -> Option<Known> {
 
 /// Thirty-two hexadecimal digits; in two halves, because numbers of 128 bits are slow to read.
 fn print(digits: &[u8]) -> Option<Print> {
-    let half = |digits: &[u8]| u64::from_str_radix(digits.to_str().ok()?, 16).ok();
+    let half = |digits: &[u8]| {
+        let digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
+        digits.into_iter().try_fold(0, |number, digit| Some((number << 4) | u64::from(digit?)))
+    };
     let (high, low) = digits.split_at_checked(16).filter(|(_, low)| low.len() == 16)?;
     Print::new((u128::from(half(high)?) << 64) | u128::from(half(low)?))
 }

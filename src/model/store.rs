@@ -54,6 +54,8 @@ pub struct Folder {
     pub seen: Option<Arc<Seen>>,
     /// It is as an earlier pass saw it.
     pub is_seen: bool,
+    /// That pass left word of it that needs no change.
+    pub is_noted: bool,
     /// What the messages have in common that were looked at.
     pub common: Common,
     /// Where an earlier pass saw another state of it: the names of the messages that have changed
@@ -106,6 +108,7 @@ impl Folder {
             bytes,
             seen: Some(seen),
             is_seen: true,
+            is_noted: false,
             common: Common::Unknown,
             touched: None,
         }

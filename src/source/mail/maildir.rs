@@ -198,9 +198,10 @@ impl Reader<'_> {
         let count = u32::try_from(folders).ok();
         let count = count.filter(|_| are_known && rest.iter().all(is_idle));
         let inbox = self.store.folders.first_mut().filter(|inbox| inbox.name.is_empty());
-        let seen = inbox.and_then(|inbox| inbox.seen.as_mut());
-        if let Some(seen) = seen.filter(|seen| seen.folders != count) {
+        let Some(inbox) = inbox else { return };
+        if let Some(seen) = inbox.seen.as_mut().filter(|seen| seen.folders != count) {
             Arc::make_mut(seen).folders = count;
+            inbox.is_noted = false;
         }
     }
 
@@ -209,7 +210,8 @@ impl Reader<'_> {
         let source = Prints { names: prints.names.or(known.source.names), ..prints };
         let is_same = source == known.source;
         let seen = if is_same { Arc::clone(known) } else { Arc::new(Seen { source, ..**known }) };
-        self.store.add(Folder::seen(name, path, seen), &known.counts);
+        let folder = Folder { is_noted: is_same, ..Folder::seen(name, path, seen) };
+        self.store.add(folder, &known.counts);
     }
 
     /// Reads one folder, unless it is as an earlier pass saw it; it may have been looked at already.
@@ -228,8 +230,7 @@ impl Reader<'_> {
         if self.by_names
             && let Some(known) = known.filter(|known| self.has_names(place, known))
         {
-            self.store.add(Folder::seen(name, path, Arc::clone(known)), &known.counts);
-            return;
+            return self.add_known(name, path, known, known.source);
         }
         let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
         let mut looked = looked.unwrap_or_else(|| Looked::new(place));

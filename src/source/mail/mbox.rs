@@ -21,6 +21,7 @@ pub(super) fn read(root: &Root, path: &RelPath, findings: &mut Findings) -> Opti
                 bytes: counted.bytes,
                 seen: None,
                 is_seen: false,
+                is_noted: false,
                 common: Common::Unknown,
                 touched: None,
             };
