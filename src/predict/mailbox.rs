@@ -8,6 +8,7 @@ use crate::model::memory::{Flags, PopName};
 use crate::model::quota::leading_number;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// No file about a folder is larger than this.
 const LARGEST: u64 = 1 << 30;
@@ -27,9 +28,9 @@ pub struct Told {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// The part of its name that stays.
-    pub name: BString,
+    pub name: Box<[u8]>,
     /// Its UID; `None` where Dovecot has yet to give one.
-    pub uid: Option<u32>,
+    pub uid: Option<NonZeroU32>,
     /// Its name for POP3, where that is not the file's.
     pub uidl: Option<PopName>,
     /// Its place in the list of POP3, before all that have none.
@@ -76,7 +77,7 @@ impl Told {
             keywords.for_each(|keyword| message.add_keyword(keyword.clone()));
             let end = name(&file).len();
             file.truncate(end);
-            message.name = file;
+            message.name = Vec::from(file).into();
             message
         }));
         let mut told = Self::new(messages);
@@ -116,7 +117,8 @@ impl Told {
     pub fn pop3_order(&self) -> Vec<usize> {
         // What has no place comes after what has one, and what has no number yet comes last.
         let place = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
-        let key = |message: &Message| (place(message.order), place(message.uid));
+        let uid = |message: &Message| message.uid.map(NonZeroU32::get);
+        let key = |message: &Message| (place(message.order), place(uid(message)));
         let mut order: Vec<usize> = (0..self.messages.len()).collect();
         let message = |at: &usize| self.messages.get(*at);
         // The positions follow the names.
@@ -153,8 +155,7 @@ impl Told {
                 text.split_once_str(" :").ok_or_else(|| malformed(line, "no file name"))?;
             let mut fields = fields.split_str(" ").filter(|field| !field.is_empty());
             let uid = fields.next().and_then(number).filter(|uid| *uid > last && *uid < u32::MAX);
-            let uid = uid.ok_or_else(|| malformed(line, "UIDs do not ascend"))?;
-            last = uid;
+            last = uid.ok_or_else(|| malformed(line, "UIDs do not ascend"))?;
             if file.is_empty() || file.contains(&b'/') {
                 return Err(malformed(line, "no file has such a name"));
             }
@@ -171,7 +172,7 @@ impl Told {
             if let Some(message) =
                 self.position(name(file)).and_then(|at| self.messages.get_mut(at))
             {
-                (message.uid, message.uidl, message.order) = (Some(uid), uidl, order);
+                (message.uid, message.uidl, message.order) = (NonZeroU32::new(last), uidl, order);
             }
         }
         Ok(())
@@ -219,6 +220,7 @@ mod tests {
     use super::{Message, Told};
     use crate::fsys::root::Root;
     use crate::model::RelPath;
+    use bstr::ByteSlice as _;
 
     fn told(list: &str) -> Result<Told, super::Error> {
         let dir = tempfile::tempdir().unwrap();
@@ -243,7 +245,8 @@ mod tests {
             .map(|at| {
                 let message = &told.messages[at];
                 let keywords: Vec<_> = message.keywords().collect();
-                let Message { name, uid, uidl, flags, .. } = message;
+                let Message { uid, uidl, flags, .. } = message;
+                let name = message.name.as_bstr();
                 let uidl = uidl.as_ref().map_or(name.to_string(), ToString::to_string);
                 format!("{name} {uidl} {uid:?} {flags} {keywords:?}")
             })
@@ -261,10 +264,10 @@ mod tests {
     #[test]
     fn messages_without_a_number_come_by_the_times_in_their_names() {
         let names = ["9.x", "100.M10P1.mx", "100.M2P1.mx", "8.z", "8.a"];
-        let named = |name: &str| Message { name: name.into(), ..Message::default() };
+        let named = |name: &str| Message { name: name.as_bytes().into(), ..Message::default() };
         let told = Told::new(names.map(named).into());
         let list: Vec<_> =
-            told.pop3_order().into_iter().map(|at| &told.messages[at].name).collect();
+            told.pop3_order().into_iter().map(|at| told.messages[at].name.as_bstr()).collect();
         assert_eq!(list, ["8.a", "8.z", "9.x", "100.M2P1.mx", "100.M10P1.mx"]);
     }
 

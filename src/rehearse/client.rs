@@ -7,6 +7,7 @@ use crate::stage::{Line, Stage};
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroU32;
 
 /// No name or flag is longer than this, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -116,8 +117,8 @@ impl Tells for Client<'_> {
             }
         }
         let files = self.files.as_ref().map(Told::messages).unwrap_or_default();
-        let named = files.iter().filter_map(|file| Some((file.uidl.clone()?, &file.name)));
-        let names: BTreeMap<PopName, &BString> = named.collect();
+        let named = files.iter().filter_map(|file| Some((file.uidl.clone()?, &*file.name)));
+        let names: BTreeMap<PopName, &[u8]> = named.collect();
         let mut list = Vec::with_capacity(inbox.messages().len());
         loop {
             let told = line.take()?;
@@ -167,8 +168,8 @@ fn fetched(line: &[u8]) -> Option<Message> {
     let mut words = Words(rest);
     while let (Some(Word::One(key)), Some(value)) = (words.next(), words.next()) {
         match (key.as_slice(), value) {
-            (b"UID", Word::One(uid)) => message.uid = number(&uid),
-            (b"X-GUID", Word::One(guid)) => message.name = guid,
+            (b"UID", Word::One(uid)) => message.uid = number(&uid).and_then(NonZeroU32::new),
+            (b"X-GUID", Word::One(guid)) => message.name = Vec::from(guid).into(),
             (b"FLAGS", Word::List(flags)) => {
                 for flag in flags {
                     match flag.as_slice() {
@@ -270,7 +271,10 @@ mod tests {
         for guid in ["\"9.a \\\"b\"", "{6}9.a \"b"] {
             let line = format!("* 1 FETCH (UID 7 FLAGS (\\Seen \\Recent Junk) X-GUID {guid})");
             let message = fetched(line.as_bytes()).unwrap();
-            assert_eq!((message.name.to_string().as_str(), message.uid), ("9.a \"b", Some(7)));
+            assert_eq!(
+                (&*message.name, message.uid),
+                (b"9.a \"b".as_slice(), std::num::NonZeroU32::new(7))
+            );
             assert_eq!((message.flags.to_string().as_str(), message.keywords().count()), ("S", 1));
         }
         assert_eq!(

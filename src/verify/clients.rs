@@ -20,6 +20,7 @@ use crate::source::courier;
 use crate::source::mail::Messages;
 use bstr::{BStr, BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// What the check of one mailbox found.
 #[derive(Debug, Default)]
@@ -121,8 +122,8 @@ pub fn compare<T: Tells>(
 
 /// A message of the old server. There may be millions in a folder.
 struct Old {
-    /// Where it is among those of the new server.
-    at: Option<u32>,
+    /// Where it is among those of the new server, counted from one.
+    at: Option<NonZeroU32>,
     /// Its unique name, where that is not the copy's.
     name: Option<Box<BString>>,
     flags: Flags,
@@ -131,19 +132,23 @@ struct Old {
 }
 
 impl Old {
+    fn at(&self) -> Option<usize> {
+        usize::try_from(self.at?.get() - 1).ok()
+    }
+
     fn copy<'t>(&self, told: &'t Told) -> Option<&'t Message> {
-        told.messages().get(usize::try_from(self.at?).ok()?)
+        told.messages().get(self.at()?)
     }
 
     fn name<'o>(&'o self, told: &'o Told) -> &'o BStr {
-        let own = self.name.as_deref().or_else(|| self.copy(told).map(|copy| &copy.name));
-        own.map(|name| name.as_bstr()).unwrap_or_default()
+        let own = self.name.as_deref().map(|name| name.as_slice());
+        own.or_else(|| Some(&*self.copy(told)?.name)).unwrap_or_default().as_bstr()
     }
 
     /// What its copy's unique name is or should be.
     fn here(&self, told: &Told) -> BString {
         if let Some(copy) = self.copy(told) {
-            return copy.name.clone();
+            return copy.name.as_ref().into();
         }
         // What a name is renamed to hangs on where its flags begin.
         let file = [self.name(told).as_bytes(), b":2,"].concat();
@@ -165,25 +170,27 @@ fn messages(
             Err(error) if error.is_missing() => continue,
             Err(error) => return Err(error),
         };
-        for file in open.names()? {
+        // One by one: of a large folder all names take as much room as all messages.
+        open.each(|file| {
             let name = unique(&file);
             let at = told.position(unique(&renamed(&file, b"")));
             // What the new server has was its reader's; of the rest only a look can tell.
             let stat = if at.is_some() && !with_dates { None } else { open.stat(&file)? };
             if stat.is_some_and(|stat| open.is_strangers(&stat)) {
-                continue;
+                return Ok(());
             }
             let info = file.get(name.len()..).unwrap_or_default();
             let flags = info.strip_prefix(b":2,").unwrap_or_default().iter().copied();
             let flags = flags.take_while(|flag| *flag != b',').collect();
             let seconds = stat.map_or(0, |stat| stat.mtime.0);
-            let at = at.and_then(|at| u32::try_from(at).ok());
+            let at = at.and_then(|at| NonZeroU32::new(u32::try_from(at + 1).ok()?));
             let mut old = Old { at, name: None, flags, seconds };
             if old.name(told) != name {
                 old.name = Some(Box::new(name.to_owned()));
             }
             messages.push(old);
-        }
+            Ok(())
+        })?;
     }
     Ok(messages)
 }
@@ -237,7 +244,7 @@ impl Both<'_> {
         found.compare("uidnext", there, next, told.next.to_string());
         for old in messages {
             let Some(uid) = numbers.uid(old.name(told)) else { continue };
-            let is = old.copy(told).and_then(|copy| copy.uid);
+            let is = old.copy(told).and_then(|copy| copy.uid).map(NonZeroU32::get);
             let tell = || (there.join(old.here(told)), uid.to_string(), show(is));
             found.check("uid", is == Some(uid), tell);
         }
@@ -311,7 +318,7 @@ impl Both<'_> {
             PopName::from(if can_say { uidl } else { old.here(told) }.as_slice())
         };
         let mut is_later = vec![true; told.messages().len()];
-        for at in messages.iter().filter_map(|old| usize::try_from(old.at?).ok()) {
+        for at in messages.iter().filter_map(Old::at) {
             is_later.get_mut(at).into_iter().for_each(|later| *later = false);
         }
         // What came later on the new server is no matter here.
@@ -320,7 +327,7 @@ impl Both<'_> {
         for old in &messages {
             let wanted = wanted(old);
             let is = is.next().map(|(at, uidl)| {
-                let own = || told.messages().get(at?).map(|message| message.name.as_slice());
+                let own = || told.messages().get(at?).map(|message| &*message.name);
                 uidl.unwrap_or_else(|| own().unwrap_or_default().into())
             });
             self.found.check("uidl", is.as_ref() == Some(&wanted), || {

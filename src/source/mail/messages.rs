@@ -74,14 +74,30 @@ impl<'a> Messages<'a> {
     /// # Errors
     /// Where they cannot be listed.
     pub fn names(&self) -> Result<Vec<BString>> {
-        let is_message = |name: &BString, kind| match kind {
-            Kind::File => true,
-            Kind::Link => self.linked(name).is_some(),
-            Kind::Folder | Kind::Special => false,
-        };
-        let entries = self.root.list_open(&self.open)?.into_iter();
-        let entries = entries.filter(|entry| !entry.name.starts_with(b"."));
-        Ok(entries.filter(|e| is_message(&e.name, e.kind)).map(|entry| entry.name).collect())
+        let mut names = Vec::new();
+        self.each(|name| {
+            names.push(name);
+            Ok(())
+        })?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Hands over the name of each message, in the order in which the file system tells them.
+    ///
+    /// # Errors
+    /// Where they cannot be listed, and those of `take`.
+    pub fn each(&self, mut take: impl FnMut(BString) -> Result<()>) -> Result<()> {
+        self.open.each(|name, kind| {
+            if name.starts_with(b".") || matches!(kind, Kind::Folder | Kind::Special) {
+                return Ok(());
+            }
+            let name = BString::from(name);
+            if kind == Kind::Link && self.linked(&name).is_none() {
+                return Ok(());
+            }
+            take(name)
+        })
     }
 
     /// What a message is; `None` where none has the name.
