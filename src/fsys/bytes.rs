@@ -30,7 +30,7 @@ const FETCHED: u64 = 256 << 10;
 /// Whether two files hold the same bytes; both are read to their ends, or to where they differ.
 pub fn same_bytes(a: &File, b: &File) -> io::Result<bool> {
     thread_local! {
-        static BUFFERS: RefCell<[Vec<u8>; 2]> = RefCell::new([(); 2].map(|()| vec![0; 128 << 10]));
+        static BUFFERS: RefCell<[Vec<u8>; 2]> = RefCell::new([(); 2].map(|()| vec![0; 64 << 10]));
     }
     BUFFERS.with_borrow_mut(|[a_has, b_has]| {
         loop {
@@ -99,7 +99,7 @@ fn read_some<'b>(file: &File, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
 /// faster, and none shows the bytes.
 pub(super) fn pour(from: &File, to: Option<&OwnedFd>) -> io::Result<(u64, blake3::Hash)> {
     thread_local! {
-        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 << 10]);
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 << 10]);
     }
     BUFFER.with_borrow_mut(|buffer| {
         let mut hasher = blake3::Hasher::new();

@@ -53,8 +53,8 @@ impl<'a> Looks<'a> {
             return false;
         }
         let source =
-            self.sources.get(wanted.from).and_then(|parts| parts.get(wanted.part)?.as_ref());
-        let target = self.target.get(wanted.part).and_then(Option::as_ref);
+            self.sources.get(wanted.from).and_then(|parts| parts.get(wanted.part())?.as_ref());
+        let target = self.target.get(wanted.part()).and_then(Option::as_ref);
         let (Some(source), Some(target)) = (source, target) else { return false };
         let old = source.stat(&wanted.names.old).ok().flatten();
         let new = target.stat(wanted.names.new_name()).ok().flatten();

@@ -59,8 +59,8 @@ impl There {
 pub(super) struct Wanted {
     /// Which of the folders that go into one.
     pub(super) from: usize,
-    /// Which of [`PARTS`].
-    pub(super) part: usize,
+    /// See [`Wanted::part`].
+    part: u8,
     pub(super) names: Names,
     /// Something has its name on the target.
     pub(super) is_named: bool,
@@ -82,9 +82,14 @@ impl Wanted {
         base(self.names.new_name())
     }
 
+    /// Which of [`PARTS`] it is in.
+    pub(super) fn part(&self) -> usize {
+        usize::from(self.part)
+    }
+
     /// What messages are sorted by.
     fn place(&self) -> (&BStr, usize, &BStr) {
-        (self.unique(), self.part, self.names.new_name().as_bstr())
+        (self.unique(), self.part(), self.names.new_name().as_bstr())
     }
 }
 
@@ -173,7 +178,7 @@ pub(super) fn compare<'a>(
             mine.retain(|wanted| {
                 let is_there = is_still_there(job, parts, wanted);
                 if wanted.is_named && !is_there {
-                    theirs.push(There::new(wanted.part, wanted.names.new_name().clone()));
+                    theirs.push(There::new(wanted.part(), wanted.names.new_name().clone()));
                 }
                 is_there
             });
@@ -192,7 +197,7 @@ pub(super) fn compare<'a>(
         let is_trusted = known.is_trusted(&unique);
         let is_kept = !mine.is_empty();
         for wanted in &mut mine {
-            let is_it = |t: &There| t.part == wanted.part && t.name == *wanted.names.new_name();
+            let is_it = |t: &There| t.part == wanted.part() && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
             wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
             let is_old = wanted.is_named && is_trusted && is_changed(wanted);
@@ -264,7 +269,7 @@ pub(super) fn messages(
             continue;
         }
         let mut missing = Vec::new();
-        for (at, sub) in PARTS.iter().enumerate() {
+        for (at, sub) in (0..).zip(PARTS) {
             let names = part.messages(job.root, sub);
             match names.and_then(|open| open.map_or(Ok(Vec::new()), |open| open.names())) {
                 Ok(names) => messages.extend(
@@ -284,7 +289,7 @@ pub(super) fn messages(
 
 fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {
     let Some(part) = parts.get(wanted.from).filter(|part| part.is_maildir()) else { return true };
-    let sub = PARTS.get(wanted.part).copied().unwrap_or_default();
+    let sub = PARTS.get(wanted.part()).copied().unwrap_or_default();
     let path = part.folder.path.join(sub).join(&wanted.names.old);
     job.root.stat_link(&path).is_ok_and(|stat| stat.is_some())
 }

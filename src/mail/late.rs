@@ -113,10 +113,17 @@ fn add_to(
             if job.progress.stopped() {
                 return Ok(());
             }
-            let Some(Ok(Some(source))) = sources.get(wanted.part) else { continue };
+            let Some(Ok(Some(source))) = sources.get(wanted.part()) else { continue };
             let new = wanted.names.new_name();
-            let copied =
-                copy_message(mailbox, source, &wanted.names.old, &target, wanted.part, new, moved);
+            let copied = copy_message(
+                mailbox,
+                source,
+                &wanted.names.old,
+                &target,
+                wanted.part(),
+                new,
+                moved,
+            );
             match copied {
                 Ok(_) => job.progress.done(1, 0),
                 Err(error) => moved.failures.push(error),

@@ -87,7 +87,7 @@ pub(super) fn bring(
         }
         let sources = PARTS.map(|sub| part.messages(job.root, sub));
         // A part that is gone since the listing has no messages any more.
-        let source = |wanted: &Wanted| sources.get(wanted.part)?.as_ref().ok()?.as_ref();
+        let source = |wanted: &Wanted| sources.get(wanted.part())?.as_ref().ok()?.as_ref();
         for some in own.collect::<Vec<_>>().chunks(bytes::AHEAD) {
             let fetched = some.iter().map(|wanted| {
                 let is_new = !target.links && is_new(job, wanted, departed);
@@ -103,7 +103,7 @@ pub(super) fn bring(
                 let copied = match fetched {
                     Some(opened) => {
                         let name = wanted.names.new_name();
-                        write_message(mailbox, opened, &target, wanted.part, name, moved)
+                        write_message(mailbox, opened, &target, wanted.part(), name, moved)
                             .map(|size| tell(job, size))
                     }
                     None => bring_message(job, mailbox, source, &target, wanted, departed, moved),
@@ -212,7 +212,7 @@ fn bring_message(
     let (old, name) = (&wanted.names.old, wanted.names.new_name());
     let unique = wanted.unique();
     if is_new(job, wanted, departed) {
-        tell(job, copy_message(mailbox, source, old, target, wanted.part, name, moved)?);
+        tell(job, copy_message(mailbox, source, old, target, wanted.part(), name, moved)?);
         return Ok(());
     }
     let Some(stat) = source.stat(old)? else {
@@ -221,8 +221,8 @@ fn bring_message(
         return Ok(());
     };
     let tree = mailbox.tree;
-    let Some(to) = target.parts.get(wanted.part) else { return Ok(()) };
-    let path = target.path.join(PARTS.get(wanted.part).copied().unwrap_or_default()).join(name);
+    let Some(to) = target.parts.get(wanted.part()) else { return Ok(()) };
+    let path = target.path.join(PARTS.get(wanted.part()).copied().unwrap_or_default()).join(name);
     let is_same = |folder: &OwnedFd, name: &BString, is_trusted| -> Result<bool> {
         let looks_same = tree.stat_in(folder, name)?.is_some_and(|found| is_same(&found, &stat));
         Ok(looks_same
@@ -264,7 +264,7 @@ fn bring_message(
             departed.entry(unique.to_owned()).or_default().push(left);
         }
     }
-    if copy_message(mailbox, source, old, target, wanted.part, name, moved)?.is_some() {
+    if copy_message(mailbox, source, old, target, wanted.part(), name, moved)?.is_some() {
         job.progress.done(1, stat.size);
         if let Some((from, known)) = other.filter(|_| wanted.is_ours) {
             // What a crash left of it under its former name.
@@ -283,7 +283,7 @@ pub(super) fn repair(
     (name, there): (&BString, &There),
     moved: &mut Moved,
 ) -> Result<()> {
-    let sub = PARTS.get(wanted.part).copied().unwrap_or_default();
+    let sub = PARTS.get(wanted.part()).copied().unwrap_or_default();
     let source = if part.is_maildir() { part.messages(job.root, sub)? } else { None };
     let Some(source) = source else { return Ok(()) };
     let target = open_target(mailbox, name, moved)?;

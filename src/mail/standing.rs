@@ -92,7 +92,7 @@ fn is_of(
         return Ok(bytes.is_empty() || convert::is_of(wanted.unique(), bytes));
     }
     let source =
-        Messages::open(job.root, &part.store.path, &part.folder.path.join(sub(wanted.part)));
+        Messages::open(job.root, &part.store.path, &part.folder.path.join(sub(wanted.part())));
     // What is gone or not its reader's is not brought.
     let Some(source) = source? else { return Ok(true) };
     let whole = match source.read(&wanted.names.old) {

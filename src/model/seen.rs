@@ -109,7 +109,7 @@ impl Seen {
 }
 
 /// So many folders are written by one thread at a time.
-const PART: usize = 1024;
+const PART: usize = 256;
 
 /// A folder that is known, by its path on the old server.
 pub type Known = (RelPath, Arc<Seen>);

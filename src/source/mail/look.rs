@@ -33,8 +33,8 @@ pub(super) struct Place<'o> {
 impl Place<'_> {
     /// A name in the folder as it is beneath its Maildir.
     pub(super) fn within(self, name: &str) -> Vec<u8> {
-        let front = if self.folder.is_empty() { b".".as_slice() } else { self.folder };
-        [front, b"/", name.as_bytes()].concat()
+        let divider: &[u8] = if self.folder.is_empty() { b"" } else { b"/" };
+        [self.folder, divider, name.as_bytes()].concat()
     }
 
     /// How what is kept of the folder looks, with which its names begin. What cannot be looked at is
