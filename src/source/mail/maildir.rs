@@ -72,9 +72,7 @@ pub(super) fn read(
         reader.store.limits = limits(root, open);
     }
     reader.read(BString::default(), path.clone(), Some(inbox), looked);
-    for entry in entries.iter().filter(|entry| {
-        entry.name.starts_with(b".") && !NO_FOLDERS.contains(&entry.name.as_slice())
-    }) {
+    for entry in entries.iter().filter(|entry| may_be_folder(&entry.name)) {
         let named = path.join(&entry.name);
         let (real, place) = match entry.kind {
             Kind::Folder => (named, Some(Place { maildir: open, folder: &entry.name })),
@@ -91,6 +89,11 @@ pub(super) fn read(
     }
     aside::in_maildir(root, open, &entries, findings);
     Some(store)
+}
+
+/// Whether a name in a Maildir is one of its folders, if it is a folder.
+pub(super) fn may_be_folder(name: &[u8]) -> bool {
+    name.starts_with(b".") && !NO_FOLDERS.contains(&name)
 }
 
 /// The first line of `maildirsize` (`read_quota_from_maildir` in `vdelivermail.c`).
@@ -148,74 +151,18 @@ fn strangers_part(part: &RelPath) -> Finding {
 }
 
 /// What the folders of a Maildir are read with.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     root: &'a Root,
     /// Stamps are not to be trusted.
     by_names: bool,
-    near: Near<'a>,
-    store: &'a mut Store,
+    pub(super) near: Near<'a>,
+    pub(super) store: &'a mut Store,
     findings: &'a mut Findings,
 }
 
 impl Reader<'_> {
-    /// Takes the folders of a Maildir from memory, if it looks itself as an earlier pass saw it: then it
-    /// has no others.
-    fn read_known(&mut self, open: &Open, looked: &Looked<'_>) -> bool {
-        let prints = looked.prints();
-        let known = self.near.get(&open.path).filter(|(_, known)| prints.is(&known.source));
-        let Some((path, inbox)) = known else { return false };
-        let near = self.near.clone();
-        let folders = || {
-            near.iter().filter_map(|(path, _)| {
-                let name = path.strip_prefix(&open.path)?;
-                (!name.is_empty() && !name.contains(&b'/')).then_some((name, path))
-            })
-        };
-        if inbox.folders != u32::try_from(1 + folders().count()).ok() {
-            return false;
-        }
-        self.add_known(BString::default(), path.clone(), inbox, prints);
-        for (name, path) in folders() {
-            let place = Place { maildir: open, folder: name };
-            self.read(name.to_owned(), path.clone(), Some(place), None);
-        }
-        true
-    }
-
-    /// Notes of the INBOX how many folders the Maildir has, if nothing else in it is asked for and all
-    /// of them may be known again.
-    fn count_folders(&mut self, entries: &[Entry]) {
-        let is_folder = |entry: &Entry| {
-            entry.kind == Kind::Folder
-                && entry.name.starts_with(b".")
-                && !NO_FOLDERS.contains(&entry.name.as_slice())
-        };
-        let (folders, rest): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| is_folder(entry));
-        let is_idle = |entry: &&Entry| entry.kind != Kind::Link && !aside::is_asked(entry);
-        let folders = 1 + folders.len();
-        let are_known = self.store.folders.len() == folders
-            && self.store.folders.iter().all(|folder| folder.seen.is_some());
-        let count = u32::try_from(folders).ok();
-        let count = count.filter(|_| are_known && rest.iter().all(is_idle));
-        let inbox = self.store.folders.first_mut().filter(|inbox| inbox.name.is_empty());
-        let Some(inbox) = inbox else { return };
-        if let Some(seen) = inbox.seen.as_mut().filter(|seen| seen.folders != count) {
-            Arc::make_mut(seen).folders = count;
-            inbox.is_noted = false;
-        }
-    }
-
-    /// Adds a folder that looks as an earlier pass saw it.
-    fn add_known(&mut self, name: BString, path: RelPath, known: &Arc<Seen>, prints: Prints) {
-        let source = Prints { names: prints.names.or(known.source.names), ..prints };
-        let is_same = source == known.source;
-        let seen = if is_same { Arc::clone(known) } else { Arc::new(Seen { source, ..**known }) };
-        let folder = Folder { is_noted: is_same, ..Folder::seen(name, path, seen) };
-        self.store.add(folder, &known.counts);
-    }
-
     /// Reads one folder, unless it is as an earlier pass saw it; it may have been looked at already.
-    fn read(
+    pub(super) fn read(
         &mut self,
         name: BString,
         path: RelPath,

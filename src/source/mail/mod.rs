@@ -2,6 +2,7 @@
 
 mod aside;
 mod barriers;
+mod known;
 mod look;
 mod maildir;
 mod mbox;
