@@ -80,8 +80,10 @@ pub(super) fn copy(
     let (tree, (done, records)) = (job.tree, mpsc::channel());
     let (copied, committed) = std::thread::scope(|scope| {
         let committed = scope.spawn(move || commit(tree, &records));
+        let memory = &options.memory;
         let work = || -> Vec<Brought> {
-            let bring = |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, &done);
+            let bring =
+                |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, memory, &done);
             // One by one: of those that a thread takes together no other can take any.
             let looked = there.par_iter().zip(looked).with_max_len(1);
             let mut moved: Vec<_> = looked.map(bring).collect();
@@ -144,6 +146,7 @@ fn bring(
     job: &Job<'_>,
     task: &Task<'_>,
     looked: Looked,
+    memory: &Memory,
     done: &Sender<(Completed, u64)>,
 ) -> Brought {
     let Copied { mut moved, completed, remembered } =
@@ -156,10 +159,13 @@ fn bring(
         moved.pending += 1;
     }
     let folders = task.stores.iter().flat_map(|(_, store)| &store.folders);
-    let is_noted = |(folder, seen): (&Folder, &Option<Arc<Seen>>)| {
-        seen.is_none() || (folder.is_noted && folder.seen == *seen)
+    let is_noted = |(folder, seen): (&Folder, Option<&Arc<Seen>>)| match seen {
+        Some(seen) => folder.is_noted && folder.seen.as_ref() == Some(seen),
+        None => memory.get(&folder.path).is_none(),
     };
-    let is_known = folders.zip(&remembered).all(is_noted);
+    // A mailbox of which nothing may be remembered has fewer than it has folders.
+    let seen = remembered.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let is_known = folders.zip(seen).all(is_noted);
     Brought { moved, remembered, is_known }
 }
 
