@@ -116,14 +116,10 @@ pub(crate) fn lay(folder: &Path, size: Size) -> Result<(), Failure> {
     for (path, filled) in &folders {
         remember(path, filled)?;
     }
-    run(
-        "chown",
-        ["-R", "89:89"]
-            .map(AsRef::as_ref)
-            .into_iter()
-            .chain([folder.join("home/vpopmail/domains").as_os_str()]),
-    )?;
-    Ok(())
+    // A message is its owner's already, and last changed when it came, as on a server that has worked
+    // for years: not at the same moment as its folder.
+    let owners = ["-R", "--from=0:0", "89:89"].map(AsRef::as_ref).into_iter();
+    run("chown", owners.chain([folder.join("home/vpopmail/domains").as_os_str()]))
 }
 
 /// What Courier keeps of a folder.
