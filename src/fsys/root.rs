@@ -7,6 +7,7 @@ use super::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -411,9 +412,8 @@ fn read_sized(fd: OwnedFd, size: u64, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     // Room for one byte more: the end of a file that has its size still is known by one call.
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).saturating_add(1)];
-    let read = rustix::io::read(&fd, &mut bytes)?;
-    bytes.truncate(read);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    let read = rustix::io::read(&fd, spare_capacity(&mut bytes))?;
     let read = u64::try_from(read).unwrap_or(u64::MAX);
     if read != size {
         File::from(fd).take(limit.saturating_sub(read) + 1).read_to_end(&mut bytes)?;

@@ -63,10 +63,11 @@ pub(super) fn write(
 
 /// How the list on the new server begins; nothing where none can be read.
 fn head(folder: &Open) -> Vec<u8> {
-    let mut head = Vec::new();
+    const FRONT: u16 = 512;
+    let mut head = Vec::with_capacity(FRONT.into());
     if let Ok((file, _)) = folder.open(uidlist::FILE) {
         // What cannot be read is told once all of it is read.
-        drop(file.take(512).read_to_end(&mut head));
+        drop(file.take(FRONT.into()).read_to_end(&mut head));
     }
     head
 }
