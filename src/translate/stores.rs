@@ -6,7 +6,7 @@ use crate::finding::{Disposition, code};
 use crate::model::design::{DomainPattern, LocalPattern, MailCopy, Mailbox, Pattern, mailbox_home};
 use crate::model::folder::{is_portable, portable};
 use crate::model::quota::Usage;
-use crate::model::store::{Store, StoreKind};
+use crate::model::store::{Folder, Store, StoreKind};
 use crate::model::{Address, Origin, RelPath};
 use crate::resolve::Action;
 use bstr::BString;
@@ -162,12 +162,14 @@ impl Translator<'_> {
 
     /// Gives the folders that no IMAP server could open the name that their owner meant.
     fn rename_folders(&mut self, store: &Store) -> BTreeMap<BString, BString> {
-        let mut taken: BTreeSet<BString> = store.folders.iter().map(|f| f.name.clone()).collect();
+        let is_odd = |folder: &&Folder| !folder.name.is_empty() && !is_portable(&folder.name);
+        let odd: Vec<&Folder> = store.folders.iter().filter(is_odd).collect();
         let mut renamed = BTreeMap::new();
-        for folder in &store.folders {
-            if folder.name.is_empty() || is_portable(&folder.name) {
-                continue;
-            }
+        if odd.is_empty() {
+            return renamed;
+        }
+        let mut taken: BTreeSet<BString> = store.folders.iter().map(|f| f.name.clone()).collect();
+        for folder in odd {
             let meant = portable(&folder.name);
             let candidates = (1..).map(|number| match number {
                 1 => meant.clone(),
