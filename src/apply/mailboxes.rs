@@ -6,24 +6,23 @@ use crate::finding::{Code, Disposition, Finding, code};
 use crate::fsys;
 use crate::mail::{self, Completed, Copied, Job, Looked, Moved, Orphans, Pass, Remembered};
 use crate::model::design::MailCopy;
-use crate::model::seen::{Memory, Seen};
+use crate::model::seen::{Line, Lines, Memory, Word};
 use crate::model::store::{Folder, Store};
 use crate::model::{Origin, RelPath};
 use crate::plan::Plan;
 use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 /// Where the homes of mailboxes lie (the layout of a target).
 const HOMES: &str = "var/vmail";
 
 /// A mailbox and what goes into it.
-struct Task<'a> {
+struct Task<'s, 'p> {
     home: RelPath,
     subject: BString,
-    stores: &'a [(&'a MailCopy, &'a Store)],
+    stores: &'s [(&'p MailCopy, &'p Store)],
 }
 
 /// What became of a mailbox.
@@ -37,12 +36,12 @@ struct Brought {
 /// Brings the mailboxes up to date; at the final pass also those that the old server has no more.
 /// Tells what the next pass shall know, if that is not what this one knew, once all is on the disk,
 /// and what waits for that too.
-pub(super) fn copy(
-    plan: &Plan,
+pub(super) fn copy<'a>(
+    plan: &'a Plan,
     job: &Job<'_>,
-    options: &Options,
+    options: &'a Options,
     applied: &mut Applied,
-) -> (Option<Memory>, Committed) {
+) -> (Option<Lines<'a>>, Committed) {
     let stores: Vec<(&MailCopy, &Store)> = plan
         .copies()
         .iter()
@@ -70,11 +69,11 @@ pub(super) fn copy(
         }
     }
     let job = &Job { orphans: &orphans, ..*job };
-    tasks.sort_by_key(|task| (task.stores.is_empty(), std::cmp::Reverse(size(task))));
+    tasks.sort_by_cached_key(|task| (task.stores.is_empty(), std::cmp::Reverse(size(task))));
     // What is gone goes when nobody looks for it any more.
     let (there, gone) = tasks.split_at(tasks.partition_point(|task| !task.stores.is_empty()));
     // To look at them is to wait for the disk, which takes more threads than to copy.
-    let look = |task: &Task<'_>| mail::look(job, &task.home, task.stores);
+    let look = |task: &Task<'_, '_>| mail::look(job, &task.home, task.stores);
     let looked: Vec<Looked> = there.par_iter().with_max_len(1).map(look).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
     let (tree, (done, records)) = (job.tree, mpsc::channel());
@@ -83,7 +82,7 @@ pub(super) fn copy(
         let memory = &options.memory;
         let work = || -> Vec<Brought> {
             let bring =
-                |(task, looked): (&Task<'_>, Looked)| bring(job, task, looked, memory, &done);
+                |(task, looked): (&Task<'_, '_>, Looked)| bring(job, task, looked, memory, &done);
             // One by one: of those that a thread takes together no other can take any.
             let looked = there.par_iter().zip(looked).with_max_len(1);
             let mut moved: Vec<_> = looked.map(bring).collect();
@@ -99,43 +98,56 @@ pub(super) fn copy(
         drop(done);
         (copied, committed.join().unwrap_or_default())
     });
-    let known = copied.iter().flat_map(|brought| &brought.remembered).flatten().count();
+    let words = copied.iter().flat_map(|brought| &brought.remembered);
+    let known = words.filter(|word| **word != Word::None).count();
     let is_known = known == options.memory.len() && copied.iter().all(|brought| brought.is_known);
-    let mut kept = Vec::with_capacity(if is_known { 0 } else { known });
+    let mut lines = Vec::with_capacity(if is_known { 0 } else { known });
     for (task, Brought { moved, remembered, .. }) in tasks.iter().zip(copied) {
         report(task, &moved, job.pass, applied);
         standing::report(&task.subject, &moved.standing, applied);
         applied.moved.add(moved);
         if !is_known {
-            let folders = task.stores.iter().flat_map(|(_, store)| &store.folders).zip(remembered);
-            kept.extend(folders.filter_map(|(folder, seen)| Some((folder.path.clone(), seen?))));
+            lines.extend(folders(task).zip(remembered).filter_map(|(folder, word)| {
+                let made = match word {
+                    Word::None => return None,
+                    Word::AsRead => None,
+                    Word::Made(made) => Some(made),
+                };
+                Some(Line { path: &folder.path, seen: folder.seen.as_deref()?, made })
+            }));
         }
     }
     if is_known {
         return (None, committed);
     }
     for (copy, _) in stores.iter().filter(|(copy, _)| !options.only.covers(&copy.to)) {
-        kept.extend(options.memory.near(&copy.from).iter().cloned());
+        let near = options.memory.near(&copy.from);
+        lines.extend(near.iter().map(|(path, seen)| Line { path, seen, made: None }));
     }
-    let memory = options.memory.of(kept.into_iter());
-    (Some(memory).filter(|memory| *memory != options.memory), committed)
+    let lines = Lines::new(lines);
+    (Some(lines).filter(|lines| !lines.are_known(&options.memory)), committed)
+}
+
+/// The folders that go into a mailbox.
+fn folders<'p>(task: &Task<'_, 'p>) -> impl Iterator<Item = &'p Folder> {
+    task.stores.iter().flat_map(|(_, store)| &store.folders)
 }
 
 /// The mailboxes that earlier passes brought and the old server has no more, with their messages.
-fn gone<'a>(
+fn gone<'s, 'p>(
     plan: &Plan,
     job: &Job<'_>,
     homes: &BTreeSet<&RelPath>,
     options: &Options,
     applied: &mut Applied,
-) -> fsys::Result<(Vec<Task<'a>>, Orphans)> {
+) -> fsys::Result<(Vec<Task<'s, 'p>>, Orphans)> {
     let mut left = mail::recorded(job.tree, mail::RECORDS, &RelPath::new(HOMES), homes)?;
     let unread = unread(plan, job, &left);
     if job.pass == Pass::Final {
         applied.findings.extend(unread.iter().map(cannot_be_read));
     }
     left.retain(|home| !unread.contains(home));
-    let tasks: Vec<Task<'a>> =
+    let tasks: Vec<Task<'s, 'p>> =
         left.into_iter().filter_map(|home| gone_mailbox(home, options)).collect();
     let orphans = Orphans::find(job.tree, tasks.iter().map(|task| &task.home))?;
     Ok((tasks, orphans))
@@ -144,7 +156,7 @@ fn gone<'a>(
 /// Brings one mailbox up to date.
 fn bring(
     job: &Job<'_>,
-    task: &Task<'_>,
+    task: &Task<'_, '_>,
     looked: Looked,
     memory: &Memory,
     done: &Sender<(Completed, u64)>,
@@ -158,18 +170,18 @@ fn bring(
         drop(unsent);
         moved.pending += 1;
     }
-    let folders = task.stores.iter().flat_map(|(_, store)| &store.folders);
-    let is_noted = |(folder, seen): (&Folder, Option<&Arc<Seen>>)| match seen {
-        Some(seen) => folder.is_noted && folder.seen.as_ref() == Some(seen),
-        None => memory.get(&folder.path).is_none(),
+    let is_noted = |(folder, word): (&Folder, &Word)| match word {
+        Word::None => memory.get(&folder.path).is_none(),
+        Word::AsRead => folder.is_noted,
+        Word::Made(_) => false,
     };
-    // A mailbox of which nothing may be remembered has fewer than it has folders.
-    let seen = remembered.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-    let is_known = folders.zip(seen).all(is_noted);
+    // A mailbox of which nothing may be remembered has fewer words than folders.
+    let words = remembered.iter().chain(std::iter::repeat(&Word::None));
+    let is_known = folders(task).zip(words).all(is_noted);
     Brought { moved, remembered, is_known }
 }
 
-fn size(task: &Task<'_>) -> u64 {
+fn size(task: &Task<'_, '_>) -> u64 {
     task.stores.iter().map(|(_, store)| store.messages()).sum()
 }
 
@@ -199,7 +211,7 @@ fn cannot_be_read(home: &RelPath) -> Finding {
 }
 
 /// A mailbox that only the record of earlier passes knows. Its home is `DOMAIN/USER`.
-fn gone_mailbox<'a>(home: RelPath, options: &Options) -> Option<Task<'a>> {
+fn gone_mailbox<'s, 'p>(home: RelPath, options: &Options) -> Option<Task<'s, 'p>> {
     let subject = subject(&home);
     options.only.covers_text(&subject).then_some(Task { home, subject, stores: &[] })
 }
@@ -210,7 +222,7 @@ pub(super) fn subject(home: &RelPath) -> BString {
     [name.as_bytes(), b"@", domain.file_name().as_bytes()].concat().into()
 }
 
-fn report(task: &Task<'_>, moved: &Moved, pass: Pass, applied: &mut Applied) {
+fn report(task: &Task<'_, '_>, moved: &Moved, pass: Pass, applied: &mut Applied) {
     let mut push = |code: &'static Code, disposition, message: String, effect: &'static str| {
         let origin = Origin::file(&task.home.join("Maildir"));
         let subject = &task.subject;

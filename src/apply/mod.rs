@@ -27,7 +27,7 @@ use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{self};
 use crate::mail::{Job, Moved, Orphans, Progress};
 use crate::model::RelPath;
-use crate::model::seen::Memory;
+use crate::model::seen::{Lines, Memory};
 use crate::plan::Plan;
 use commit::Committed;
 use journal::Journal;
@@ -139,18 +139,18 @@ const MEMORY: &str = "folders";
 /// last.
 fn conclude(
     tree: &Tree,
-    memory: Option<&Memory>,
+    lines: Option<&Lines<'_>>,
     mut committed: Committed,
     applied: &mut Applied,
 ) -> fsys::Result<()> {
     let path = RelPath::new(STATE).join(MEMORY);
     let access = Access { mode: 0o600, owner: None };
-    let prepare = |memory: &Memory| -> fsys::Result<Prepared> {
+    let prepare = |lines: &Lines<'_>| -> fsys::Result<Prepared> {
         let (mut file, prepared) = tree.prepare_open(&path, access)?;
-        memory.write(&mut file).map_err(|error| fsys::Error::new("write", &path, error))?;
+        lines.write(&mut file).map_err(|error| fsys::Error::new("write", &path, error))?;
         Ok(prepared)
     };
-    let prepared = memory.map(prepare).transpose()?;
+    let prepared = lines.map(prepare).transpose()?;
     if prepared.is_some() || !committed.waiting.is_empty() || applied.changed() {
         tree.sync()?;
     }
@@ -169,7 +169,7 @@ pub fn apply(
     plan: &Plan,
     root: &Root,
     tree: &Tree,
-    mut options: Options,
+    options: &Options,
     progress: &dyn Progress,
 ) -> fsys::Result<Applied> {
     let state = RelPath::new(STATE);
@@ -192,7 +192,7 @@ pub fn apply(
         progress,
     };
     let begun = Instant::now();
-    let (memory, committed) = mailboxes::copy(plan, &job, &options, &mut applied);
+    let (lines, committed) = mailboxes::copy(plan, &job, options, &mut applied);
     applied.took = begun.elapsed();
     if options.pass != Pass::Late {
         posts::copy(plan, &job, &options.only, &mut applied);
@@ -200,11 +200,7 @@ pub fn apply(
     if options.pass == Pass::Final && options.only.is_all() {
         files::remove_empty(plan, tree, &journal, &mut applied);
     }
-    if memory.is_some() {
-        // It takes as much room as the new one, and as that takes to be written.
-        options.memory = Memory::default();
-    }
-    conclude(tree, memory.as_ref(), committed, &mut applied)?;
+    conclude(tree, lines.as_ref(), committed, &mut applied)?;
     applied.stopped = progress.stopped();
     // What an earlier run left unfinished may be in mailboxes that this one was not to touch.
     let is_all = !lock.was_cut_short || options.only.is_all();

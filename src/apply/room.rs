@@ -41,7 +41,7 @@ pub fn room(
     for (copy, folder) in folders() {
         let known = folder.seen.as_ref().filter(|_| folder.is_seen);
         let there = match (known.or_else(|| Some(&memory.get(&folder.path)?.1)), &there) {
-            (Some(known), _) if known.target.names.is_some() => Room::held(known.counts.all),
+            (Some(known), _) if known.made.target.names.is_some() => Room::held(known.counts.all),
             (_, Some(there)) => on_target(there, copy, folder)?,
             _ => Room::default(),
         };

@@ -80,7 +80,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     let totals = plan.totals();
     let bar = Bar::new("copied", totals.messages);
     let options = Options { pass, only, shares: args.link, jobs: jobs(args.jobs), memory };
-    let applied = apply::apply(&plan, &root, &tree, options, &bar);
+    let applied = apply::apply(&plan, &root, &tree, &options, &bar);
     bar.finish();
     let mut applied = applied.context("migrating")?;
     applied.findings.append(before);
@@ -109,7 +109,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
         Ok(())
     });
     // The process ends here, and with it all that is in memory: piece by piece that takes longer.
-    std::mem::forget(plan);
+    std::mem::forget((plan, options));
     told
 }
 

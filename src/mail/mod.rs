@@ -40,6 +40,7 @@ use crate::fsys::{self, Result};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::memory::Pop3;
+use crate::model::seen::Word;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::source::mail::{Messages, PARTS};
 use bstr::BString;
@@ -228,7 +229,7 @@ pub fn copy(
         listed: Listed::new(job, stores),
     };
     let mut folders = Folders::new();
-    let mut seen = looked.iter().map(Option::is_some);
+    let mut seen = looked.iter().map(|word| *word != Word::None);
     for (copy, store) in stores {
         for folder in &store.folders {
             let parts = folders.entry(copy.folder(&folder.name).clone()).or_default();
@@ -255,7 +256,7 @@ pub fn copy(
         && !job.progress.stopped();
     let is_for_final = job.pass == Pass::Late || moved.pending + moved.foreign > 0;
     let mut remembered =
-        settled::remember(job, home, stores, looked, &listed, is_complete, is_for_final);
+        settled::remember(job, home, stores, &looked, &listed, is_complete, is_for_final);
     let is_unnumbered = job.pass == Pass::Late && moved.copied > 0;
     if moved.outdated > 0 || !moved.standing.is_nothing() || is_unnumbered {
         // To be looked at, and told, until somebody has done something about it; late mail in a folder

@@ -8,21 +8,20 @@ use crate::fsys::print::Look;
 use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
-use crate::model::seen::{Print, Prints, Seen};
+use crate::model::seen::{Made, Print, Prints, Seen, Word};
 use crate::model::store::{Folder, Store};
 use bstr::{BString, ByteSlice as _};
 use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What the next pass shall know of the folders of a mailbox, in the order of its stores.
-pub type Remembered = Vec<Option<Arc<Seen>>>;
+pub type Remembered = Vec<Word>;
 
 /// A mailbox that was looked at before anything is done about it.
 #[derive(Debug, Default)]
 pub struct Looked {
-    /// Folders about which nothing is left to do have something to remember.
+    /// Of folders about which nothing is left to do there is a word.
     pub(super) folders: Remembered,
     /// Time that one thread needed for it.
     pub(super) spent: Duration,
@@ -31,7 +30,7 @@ pub struct Looked {
 impl Looked {
     /// Whether nothing is left to do about the mailbox at all.
     pub(super) fn is_settled(&self) -> bool {
-        !self.folders.is_empty() && self.folders.iter().all(Option::is_some)
+        !self.folders.is_empty() && self.folders.iter().all(|word| *word != Word::None)
     }
 }
 
@@ -49,14 +48,14 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
     // if all looks the same.
     let is_begun = job.lock.was_cut_short && is_begun(job.tree, home);
     let stamped = if is_update { stamp(&context, root, &path) } else { None };
-    let look = |copy: &MailCopy, folder: &Folder| -> Option<Arc<Seen>> {
+    let look = |copy: &MailCopy, folder: &Folder| -> Option<Word> {
         let seen = folder.seen.as_ref().filter(|_| folder.is_seen && !is_begun)?;
-        let known = seen.target;
+        let known = seen.made.target;
         if job.pass == Pass::Late {
             // Without a print nobody knows whether the pass that saw it completed it.
-            return known.names.map(|_| Arc::clone(seen));
+            return known.names.map(|_| Word::AsRead);
         }
-        if job.pass == Pass::Final && seen.is_for_final {
+        if job.pass == Pass::Final && seen.made.is_for_final {
             return None;
         }
         let name = copy.folder(&folder.name);
@@ -65,13 +64,19 @@ pub fn look(job: &Job<'_>, home: &RelPath, stores: &[(&MailCopy, &Store)]) -> Lo
             let names = names(&context, root, maildir.as_ref()?, name).ok();
             names.filter(|_| Prints { stamps: None, names }.is(&known))?;
         }
-        Some(if target == known { Arc::clone(seen) } else { Arc::new(Seen { target, ..**seen }) })
+        Some(word(Made { target, ..seen.made }, seen))
     };
     let mut folders = Remembered::new();
     for (copy, store) in stores {
-        folders.extend(store.folders.iter().map(|folder| look(copy, folder)));
+        let words = store.folders.iter().map(|folder| look(copy, folder).unwrap_or(Word::None));
+        folders.extend(words);
     }
     Looked { folders, spent: begun.elapsed() }
+}
+
+/// The word of a folder of which this was read.
+fn word(made: Made, seen: &Seen) -> Word {
+    if made == seen.made { Word::AsRead } else { Word::Made(Box::new(made)) }
 }
 
 /// Folders of a mailbox that were listed for the last time, after all that was done about them.
@@ -108,7 +113,7 @@ pub(super) fn remember(
     job: &Job<'_>,
     home: &RelPath,
     stores: &[(&MailCopy, &Store)],
-    looked: Remembered,
+    looked: &Remembered,
     listed: &Listed,
     is_complete: bool,
     is_for_final: bool,
@@ -121,25 +126,32 @@ pub(super) fn remember(
         let again = || names(&listed.context, root, maildir, name).ok();
         Some(Prints { stamps, names: Some(listed.get(name).or_else(again)?) })
     };
-    // What an earlier pass left for the final one is left still.
-    let is_for_final = is_for_final || looked.iter().flatten().any(|s| s.is_for_final);
-    let folders = stores.iter().flat_map(|(copy, store)| {
-        store.folders.iter().map(move |folder| (copy.folder(&folder.name), folder))
-    });
-    let remembered = looked.into_iter().zip(folders).map(|(settled, (name, folder))| {
-        let seen = settled.or_else(|| {
-            let seen = folder.seen.as_ref().filter(|_| is_complete || folder.is_seen)?;
-            let prints = prints(name).filter(|_| is_as_read(job.root, folder, seen));
-            Some(Arc::new(Seen { target: prints.unwrap_or_default(), ..**seen }))
-        });
-        seen.map(|mut seen| {
-            if seen.is_for_final != is_for_final {
-                Arc::make_mut(&mut seen).is_for_final = is_for_final;
-            }
-            seen
+    let folders = || {
+        stores.iter().flat_map(|(copy, store)| {
+            store.folders.iter().map(move |folder| (copy.folder(&folder.name), folder))
         })
+    };
+    let made = |word: &Word, folder: &Folder| match (word, &folder.seen) {
+        (Word::AsRead, Some(seen)) => Some(seen.made),
+        (Word::Made(made), _) => Some(**made),
+        _ => None,
+    };
+    // What an earlier pass left for the final one is left still.
+    let settled: Vec<Option<Made>> =
+        looked.iter().zip(folders()).map(|(word, (_, folder))| made(word, folder)).collect();
+    let is_for_final = is_for_final || settled.iter().flatten().any(|made| made.is_for_final);
+    let remembered = settled.into_iter().zip(folders()).map(|(settled, (name, folder))| {
+        let seen = folder.seen.as_ref()?;
+        let target = match settled {
+            Some(settled) => settled.target,
+            None if is_complete || folder.is_seen => {
+                prints(name).filter(|_| is_as_read(job.root, folder, seen)).unwrap_or_default()
+            }
+            None => return None,
+        };
+        Some(word(Made { target, is_for_final }, seen))
     });
-    remembered.collect()
+    remembered.map(|word| word.unwrap_or(Word::None)).collect()
 }
 
 /// Whether the names in a folder of the old server are those still that were read when the pass was
@@ -214,7 +226,7 @@ mod tests {
         look.stat(&open, b"new").unwrap();
         look.stat(&open, b"cur").unwrap();
         let seen = Seen { latest: look.latest(), ..Seen::default() };
-        let folder = Folder::seen(".K".into(), RelPath::new(".K"), Arc::new(seen));
+        let folder = Folder::seen(".K".into(), RelPath::new(".K"), seen.into());
         assert!(is_as_read(&root, &folder, &seen));
         // A message comes and goes: the names are the same, and what a pass saw may not be.
         let earlier = Seen { latest: seen.latest.map(|latest| latest - 3), ..seen };

@@ -57,19 +57,26 @@ pub struct Counts {
     pub deleted: Usage,
 }
 
+/// What a pass made of a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Its copy, once nothing was left to do about it.
+    pub target: Prints,
+    /// The final pass has something to do about the mailbox, or to tell of it: messages that are
+    /// gone on the old server, or that no pass brought.
+    pub is_for_final: bool,
+}
+
 /// A folder that a pass was through with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The folder on the old server.
     pub source: Prints,
-    /// Its copy, once nothing was left to do about it.
-    pub target: Prints,
+    /// What became of it on the new one.
+    pub made: Made,
     /// When the names in the folder on the old server had changed last, in seconds since 1970: a
     /// message that is as it was then has no later ctime.
     pub latest: Option<i64>,
-    /// The final pass has something to do about the mailbox, or to tell of it: messages that are
-    /// gone on the old server, or that no pass brought.
-    pub is_for_final: bool,
     /// Of an INBOX: how many folders its Maildir held, itself counted, where nothing else lay in it
     /// that anybody asks for. While it looks the same there are no others.
     pub folders: Option<u32>,
@@ -80,8 +87,8 @@ pub struct Seen {
 impl Seen {
     /// Writes its line.
     fn render(&self, path: &RelPath, text: &mut Vec<u8>) {
-        for print in [self.source.stamps, self.source.names, self.target.stamps, self.target.names]
-        {
+        let (source, target) = (self.source, self.made.target);
+        for print in [source.stamps, source.names, target.stamps, target.names] {
             // Writing to memory cannot fail.
             let _ = match print {
                 Some(print) => write!(text, "{print:032x} "),
@@ -94,7 +101,7 @@ impl Seen {
             None => write!(text, "- "),
         }
         .is_ok();
-        text.extend_from_slice(if self.is_for_final { b"final " } else { b"- " });
+        text.extend_from_slice(if self.made.is_for_final { b"final " } else { b"- " });
         let _ = match self.folders {
             Some(folders) => write!(text, "{folders} "),
             None => write!(text, "- "),
@@ -128,31 +135,7 @@ impl Memory {
     pub fn parse(text: &[u8]) -> Self {
         let lines: Vec<&[u8]> =
             text.strip_prefix(HEAD).unwrap_or_default().split_str("\n").collect();
-        let folders: Vec<_> = lines.into_par_iter().filter_map(entry).collect();
-        // It was written in this order.
-        let is_sorted = folders.is_sorted_by(|(a, _), (b, _)| a < b);
-        Self { folders: if is_sorted { folders } else { sorted(folders) }, by_names: false }
-    }
-
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// Where the writer has one.
-    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        to.write_all(HEAD)?;
-        for some in self.folders.chunks(16 * PART) {
-            let parts = some.par_chunks(PART).map(|part| {
-                let mut text = Vec::new();
-                for (path, seen) in part {
-                    seen.render(path, &mut text);
-                }
-                text
-            });
-            for part in parts.collect::<Vec<_>>() {
-                to.write_all(&part)?;
-            }
-        }
-        Ok(())
+        Self::from(lines.into_par_iter().filter_map(entry).collect::<Vec<_>>())
     }
 
     /// How many folders are known.
@@ -180,13 +163,103 @@ impl Memory {
         Near { all: self, maildir: maildir.clone(), few }
     }
 
-    /// One that is as much trusted and knows these folders. A path that no line can hold is not
-    /// remembered.
-    #[must_use]
-    pub fn of(&self, folders: impl Iterator<Item = Known>) -> Self {
-        let can_be_told = |path: &RelPath| !path.as_bstr().iter().any(u8::is_ascii_control);
-        let folders = folders.filter(|(path, _)| can_be_told(path)).collect();
-        Self { folders: sorted(folders), by_names: self.by_names }
+    /// All that is known, sorted by path.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.folders.iter()
+    }
+}
+
+/// Of two entries about one folder the later counts.
+impl From<Vec<Known>> for Memory {
+    fn from(mut folders: Vec<Known>) -> Self {
+        // They were written in this order.
+        if !folders.is_sorted_by(|(a, _), (b, _)| a < b) {
+            folders.par_sort_by(|(a, _), (b, _)| a.cmp(b));
+            keep_last(&mut folders, |(a, _), (b, _)| a == b);
+        }
+        Self { folders, by_names: false }
+    }
+}
+
+/// Of entries that are the same one after the other only the last stays.
+fn keep_last<T>(entries: &mut Vec<T>, are_same: impl Fn(&T, &T) -> bool) {
+    entries.dedup_by(|later, first| {
+        let is_same = are_same(later, first);
+        if is_same {
+            std::mem::swap(later, first);
+        }
+        is_same
+    });
+}
+
+/// What the next pass shall know of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Nothing.
+    None,
+    /// What was read of it and known before.
+    AsRead,
+    /// The same, but for what a pass made of it.
+    Made(Box<Made>),
+}
+
+/// What is written of a folder. There may be hundreds of thousands, so what was read is not kept twice.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// Its path on the old server.
+    pub path: &'a RelPath,
+    /// What was read of it, or known before.
+    pub seen: &'a Seen,
+    /// What a pass made of it, if that is something else.
+    pub made: Option<Box<Made>>,
+}
+
+impl Line<'_> {
+    fn whole(&self) -> Seen {
+        let made = self.made.as_deref().copied();
+        Seen { made: made.unwrap_or(self.seen.made), ..*self.seen }
+    }
+}
+
+/// What the next pass shall know of all folders.
+#[derive(Debug)]
+pub struct Lines<'a>(Vec<Line<'a>>);
+
+impl<'a> Lines<'a> {
+    /// Sorts them by path. Of two lines about one folder the later counts; a path that no line can
+    /// hold is not remembered.
+    pub fn new(mut lines: Vec<Line<'a>>) -> Self {
+        lines.retain(|line| !line.path.as_bstr().iter().any(u8::is_ascii_control));
+        lines.par_sort_by(|a, b| a.path.cmp(b.path));
+        keep_last(&mut lines, |a, b| a.path == b.path);
+        Self(lines)
+    }
+
+    /// Whether they tell what is known already.
+    pub fn are_known(&self, memory: &Memory) -> bool {
+        let lines = self.0.iter().map(|line| (line.path, line.whole()));
+        lines.eq(memory.iter().map(|(path, seen)| (path, **seen)))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// Where the writer has one.
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(HEAD)?;
+        for some in self.0.chunks(16 * PART) {
+            let parts = some.par_chunks(PART).map(|part| {
+                let mut text = Vec::new();
+                for line in part {
+                    line.whole().render(line.path, &mut text);
+                }
+                text
+            });
+            for part in parts.collect::<Vec<_>>() {
+                to.write_all(&part)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -216,19 +289,6 @@ fn find<'m>(folders: &'m [Known], path: &RelPath) -> Option<&'m Known> {
     folders.get(folders.binary_search_by(|(known, _)| known.cmp(path)).ok()?)
 }
 
-/// Folders by path; of two entries about one the later counts.
-fn sorted(mut folders: Vec<Known>) -> Vec<Known> {
-    folders.par_sort_by(|(a, _), (b, _)| a.cmp(b));
-    folders.dedup_by(|later, first| {
-        let is_same = later.0 == first.0;
-        if is_same {
-            first.1 = Arc::clone(&later.1);
-        }
-        is_same
-    });
-    folders
-}
-
 fn entry(line: &[u8]) -> Option<Known> {
     let mut fields = line.splitn(14, |byte| *byte == b' ');
     let mut print = || -> Option<Option<Print>> {
@@ -243,7 +303,7 @@ fn entry(line: &[u8]) -> Option<Known> {
         b"-" => None,
         digits => Some(digits.to_str().ok()?.parse().ok()?),
     };
-    let is_for_final = fields.next()? == b"final";
+    let made = Made { target, is_for_final: fields.next()? == b"final" };
     let folders = match fields.next()? {
         b"-" => None,
         digits => Some(digits.to_str().ok()?.parse().ok()?),
@@ -252,7 +312,7 @@ fn entry(line: &[u8]) -> Option<Known> {
     let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
     let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
     let path = RelPath::new(fields.next()?);
-    Some((path, Arc::new(Seen { source, target, latest, is_for_final, folders, counts })))
+    Some((path, Arc::new(Seen { source, made, latest, folders, counts })))
 }
 
 /// Thirty-two hexadecimal digits; in two halves, because numbers of 128 bits are slow to read.
@@ -272,28 +332,33 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let usage = |messages, bytes| Usage { bytes, messages };
-        let seen = Arc::new(Seen {
+        let seen = Seen {
             source: Prints { stamps: Print::new(7), names: None },
-            target: Prints { stamps: None, names: Some(Print::MAX) },
+            made: Made::default(),
             latest: Some(1_700_000_000),
-            is_for_final: true,
             folders: Some(2),
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
-        });
-        let paths = ["home/a b/Maildir", "home/two\nlines"].map(RelPath::new);
-        let memory = Memory::default().of(paths.into_iter().map(|path| (path, Arc::clone(&seen))));
+        };
+        let target = Prints { stamps: None, names: Some(Print::MAX) };
+        let made = Made { target, is_for_final: true };
+        let paths = ["n", "home/a b/Maildir", "home/two\nlines", "n"].map(RelPath::new);
+        let all = [None, Some(made), None, Some(made)].map(|made| made.map(Box::new));
+        let lines = paths.iter().zip(all).map(|(path, made)| Line { path, seen: &seen, made });
+        let lines = Lines::new(lines.collect());
         let mut text = Vec::new();
-        memory.write(&mut text).unwrap();
+        lines.write(&mut text).unwrap();
         let read = Memory::parse(&text);
-        assert_eq!(read, memory);
-        assert_eq!(read.get(&RelPath::new("home/a b/Maildir")).unwrap().1, seen);
+        let whole = Seen { made, ..seen };
+        let known = ["home/a b/Maildir", "n"].map(|path| (RelPath::new(path), Arc::new(whole)));
+        assert!(read.iter().eq(&known));
+        assert!(lines.are_known(&read) && !lines.are_known(&Memory::default()));
         assert_eq!(Memory::parse(b"unqmail.folders/4\n12 - x\n"), Memory::default());
     }
 
     #[test]
     fn folders_are_found_beside_a_neighbour_with_a_longer_name() {
         let paths = ["m", "m.old", "m.old/.a", "m/.a", "m/.b", "n"].map(RelPath::new);
-        let memory = Memory::default().of(paths.clone().into_iter().map(|p| (p, Arc::default())));
+        let memory = Memory::from(paths.clone().map(|path| (path, Arc::default())).to_vec());
         let near = memory.near(&RelPath::new("m"));
         let own: Vec<_> = near.iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(own, ["m", "m/.a", "m/.b"]);

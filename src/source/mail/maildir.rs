@@ -555,7 +555,7 @@ mod tests {
         // What is no folder yet may become one, and the Maildir looks the same.
         assert_eq!(counted, [Some(2), None]);
         let seen = first.iter().flatten().map(|f| (f.path.clone(), f.seen.clone().unwrap()));
-        let memory = Memory::default().of(seen.clone());
+        let memory = Memory::from(seen.clone().collect::<Vec<_>>());
         for (maildir, first) in ["m", "m.old"].iter().zip(&first) {
             let again = read(maildir, &memory);
             assert!(again.iter().all(|folder| folder.is_seen));
@@ -563,7 +563,8 @@ mod tests {
         }
         std::fs::create_dir(dir.path().join("m.old/.later/cur")).unwrap();
         assert_eq!(names(&read("m.old", &memory)), ["", ".a", ".later"]);
-        let partly = Memory::default().of(seen.filter(|(path, _)| path.file_name() != ".Sent"));
+        let partly =
+            Memory::from(seen.filter(|(path, _)| path.file_name() != ".Sent").collect::<Vec<_>>());
         assert_eq!(names(&read("m", &partly)), ["", ".Sent"]);
         std::fs::create_dir_all(dir.path().join("m/.New/cur")).unwrap();
         assert_eq!(names(&read("m", &memory)), ["", ".New", ".Sent"]);
@@ -585,7 +586,7 @@ mod tests {
         };
         let folders = read(&root, &Memory::default()).into_iter();
         let seen = folders.map(|folder| (folder.path, folder.seen.unwrap()));
-        let mut memory = Memory::default().of(seen);
+        let mut memory = Memory::from(seen.collect::<Vec<_>>());
         memory.by_names = true;
         for _ in 0..2 {
             assert!(root.changed().is_empty());
