@@ -2,12 +2,13 @@
 //! at each message again.
 //!
 //! ```text
-//! unqmail.folders/4
-//! STAMPS NAMES STAMPS NAMES LATEST FINAL FOLDERS MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
+//! unqmail.folders/5
+//! STAMPS NAMES STAMPS NAMES HOME LATEST FINAL FOLDERS MESSAGES BYTES MESSAGES BYTES MESSAGES BYTES PATH
 //! ```
 //!
 //! Prints are 32 hexadecimal digits, `-` where there is none: two of the folder on the old server,
-//! then two of its copy, of which the first is of the whole Maildir that the copy lies in. LATEST is
+//! then two of its copy, of which the first is of the whole Maildir that the copy lies in. HOME is
+//! told of an INBOX: of the home that its Maildir lies in, `-` where that has to be listed. LATEST is
 //! when the folder on the old server had changed last, in seconds since 1970, `-` where that is not
 //! known. `final` stands where the last pass has something to do about the mailbox that this one
 //! leaves, else `-`. FOLDERS is how many folders a Maildir holds, told of its INBOX, `-` where it has
@@ -23,7 +24,7 @@ use std::num::NonZeroU128;
 use std::sync::Arc;
 
 /// The first line of the file.
-const HEAD: &[u8] = b"unqmail.folders/4\n";
+const HEAD: &[u8] = b"unqmail.folders/5\n";
 
 /// A digest of something that may change; that it is none takes no room of its own.
 pub type Print = NonZeroU128;
@@ -77,6 +78,9 @@ pub struct Seen {
     /// When the names in the folder on the old server had changed last, in seconds since 1970: a
     /// message that is as it was then has no later ctime.
     pub latest: Option<i64>,
+    /// Of an INBOX: how the home looked that its Maildir lies in, where nothing else lay there that
+    /// anybody asks for.
+    pub home: Option<Print>,
     /// Of an INBOX: how many folders its Maildir held, itself counted, where nothing else lay in it
     /// that anybody asks for. While it looks the same there are no others.
     pub folders: Option<u32>,
@@ -88,7 +92,8 @@ impl Seen {
     /// Writes its line.
     fn render(&self, path: &RelPath, text: &mut Vec<u8>) {
         let (source, target) = (self.source, self.made.target);
-        for print in [source.stamps, source.names, target.stamps, target.names] {
+        let prints = [source.stamps, source.names, target.stamps, target.names, self.home];
+        for print in prints {
             // Writing to memory cannot fail.
             let _ = match print {
                 Some(print) => write!(text, "{print:032x} "),
@@ -290,7 +295,7 @@ fn find<'m>(folders: &'m [Known], path: &RelPath) -> Option<&'m Known> {
 }
 
 fn entry(line: &[u8]) -> Option<Known> {
-    let mut fields = line.splitn(14, |byte| *byte == b' ');
+    let mut fields = line.splitn(15, |byte| *byte == b' ');
     let mut print = || -> Option<Option<Print>> {
         match fields.next()? {
             b"-" => Some(None),
@@ -299,6 +304,7 @@ fn entry(line: &[u8]) -> Option<Known> {
     };
     let source = Prints { stamps: print()?, names: print()? };
     let target = Prints { stamps: print()?, names: print()? };
+    let home = print()?;
     let latest = match fields.next()? {
         b"-" => None,
         digits => Some(digits.to_str().ok()?.parse().ok()?),
@@ -312,7 +318,7 @@ fn entry(line: &[u8]) -> Option<Known> {
     let mut usage = || Some(Usage { messages: number()?, bytes: number()? });
     let counts = Counts { all: usage()?, counted: usage()?, deleted: usage()? };
     let path = RelPath::new(fields.next()?);
-    Some((path, Arc::new(Seen { source, made, latest, folders, counts })))
+    Some((path, Arc::new(Seen { source, made, latest, home, folders, counts })))
 }
 
 /// Thirty-two hexadecimal digits; in two halves, because numbers of 128 bits are slow to read.
@@ -335,6 +341,7 @@ mod tests {
         let seen = Seen {
             source: Prints { stamps: Print::new(7), names: None },
             made: Made::default(),
+            home: Print::new(9),
             latest: Some(1_700_000_000),
             folders: Some(2),
             counts: Counts { all: usage(3, 90), counted: usage(2, 60), deleted: usage(1, 30) },
@@ -352,7 +359,7 @@ mod tests {
         let known = ["home/a b/Maildir", "n"].map(|path| (RelPath::new(path), Arc::new(whole)));
         assert!(read.iter().eq(&known));
         assert!(lines.are_known(&read) && !lines.are_known(&Memory::default()));
-        assert_eq!(Memory::parse(b"unqmail.folders/4\n12 - x\n"), Memory::default());
+        assert_eq!(Memory::parse(b"unqmail.folders/5\n12 - x\n"), Memory::default());
     }
 
     #[test]

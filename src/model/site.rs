@@ -6,6 +6,7 @@ use super::control::Control;
 use super::dot_qmail::DotFiles;
 use super::list::List;
 use super::responder::{Reply, Responder};
+use super::seen::Print;
 use super::sorter::{Sorter, Sorting};
 use super::store::Store;
 use super::unix::UnixUser;
@@ -89,6 +90,9 @@ pub struct Inside {
     /// Its own permissions, and those of `tmp` and `new` in its `Maildir`, where all are folders and
     /// no link leads to any of them.
     pub maildir: Option<[Guard; 3]>,
+    /// How it looked, where a Maildir was all that anybody asks for in it: while it looks the same,
+    /// nothing else is.
+    pub look: Option<Print>,
 }
 
 impl Inside {
@@ -99,6 +103,7 @@ impl Inside {
         has_others: true,
         has_spam_settings: false,
         maildir: None,
+        look: None,
     };
 }
 

@@ -4,9 +4,12 @@ use super::access::guard;
 use super::{read_file, unlistable, unreadable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::{Entry, Folder};
+use crate::fsys::print::Look;
 use crate::fsys::root::Root;
 use crate::fsys::{Kind, Stat};
+use crate::model::access::Guard;
 use crate::model::dot_qmail::{DotFiles, DotQmail};
+use crate::model::seen::{Memory, Print};
 use crate::model::site::{Home, Inside};
 use crate::model::{Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -16,12 +19,19 @@ use std::collections::BTreeMap;
 ///
 /// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
 /// folder `.qmail-x` may hold the files of addresses with a `/` in them.
-pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) -> Home {
+pub(super) fn read_home(
+    root: &Root,
+    memory: &Memory,
+    path: &RelPath,
+    findings: &mut Findings,
+) -> Home {
     let (files, inside) = (DotFiles::default(), Inside::UNKNOWN);
     let missing = Home { mode: None, files, inside };
-    let opened = root.folder(path).and_then(|open| Ok((open.itself()?, open)));
+    let mut look = Look::new(b"");
+    let opened = root.folder(path).and_then(|open| Ok(look.stat(&open, b".")?.zip(Some(open))));
     let (stat, open) = match opened {
-        Ok(opened) => opened,
+        Ok(Some(opened)) => opened,
+        Ok(None) => return missing,
         Err(error) => {
             if !error.is_missing() {
                 findings.push(unlistable(path, &error));
@@ -29,11 +39,25 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
             return missing;
         }
     };
+    let look = look.settled().filter(|_| open.is_real);
+    if let Some(look) = look.filter(|look| is_known(memory, path, *look)) {
+        let maildir = parts(root, &open, &stat);
+        let inside = Inside {
+            is_real: true,
+            has_maildir: true,
+            has_others: false,
+            has_spam_settings: false,
+            maildir,
+            look: Some(look),
+        };
+        return Home { mode: Some(stat.mode), files: DotFiles::default(), inside };
+    }
     let mut files = BTreeMap::new();
     let mut inside = Inside::UNKNOWN;
     match root.list_open(&open) {
         Ok(entries) => {
-            inside = looked(root, &open, &stat, &entries);
+            let look = look.filter(|_| entries.iter().all(is_usual));
+            inside = Inside { look, ..looked(root, &open, &stat, &entries) };
             let (start, key) = (BStr::new(".qmail"), BStr::new(""));
             read_files(root, &open, entries, start, key, &mut files, findings);
         }
@@ -42,29 +66,50 @@ pub(super) fn read_home(root: &Root, path: &RelPath, findings: &mut Findings) ->
     Home { mode: Some(stat.mode), files: files.into(), inside }
 }
 
-/// Folders of `SpamAssassin` and Razor.
-const SPAM_SETTINGS: &[&str] = &[".spamassassin", ".razor"];
+/// Where vpopmail keeps when an account had its last login.
+const LAST_LOGIN: &str = "lastauth";
 
-fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Inside {
-    let is_maildir = |entry: &&Entry| entry.name == "Maildir";
-    let maildir = entries.iter().find(is_maildir);
+/// Whether a home is as an earlier pass saw it that found nothing but a Maildir in it.
+fn is_known(memory: &Memory, path: &RelPath, look: Print) -> bool {
+    let inbox = memory.get(&path.join("Maildir")).filter(|_| !memory.by_names);
+    inbox.is_some_and(|(_, seen)| seen.home == Some(look))
+}
+
+fn is_maildir(entry: &Entry) -> bool {
+    entry.name == "Maildir" && entry.kind == Kind::Folder
+}
+
+/// Whether every home may hold it, and nobody asks for more of it than that it is there; vpopmail
+/// writes into `lastauth` as it is (`vset_lastauth` in `vcdb.c`).
+fn is_usual(entry: &Entry) -> bool {
+    is_maildir(entry) || (entry.name == LAST_LOGIN && entry.kind == Kind::File)
+}
+
+/// The permissions of a home and of `tmp` and `new` in its Maildir, if that is one.
+fn parts(root: &Root, folder: &Folder, home: &Stat) -> Option<[Guard; 3]> {
     let part = |path: &str| {
         let stat = root.stat_in(folder, path).ok().flatten();
         stat.filter(|stat| stat.kind == Kind::Folder).map(|stat| guard(&stat))
     };
-    let parts = maildir
-        .filter(|entry| folder.is_real && entry.kind == Kind::Folder)
-        .and_then(|_| Some([guard(home), part("Maildir/tmp")?, part("Maildir/new")?]));
+    Some([guard(home), part("Maildir/tmp")?, part("Maildir/new")?])
+}
+
+/// Folders of `SpamAssassin` and Razor.
+const SPAM_SETTINGS: &[&str] = &[".spamassassin", ".razor"];
+
+fn looked(root: &Root, folder: &Folder, home: &Stat, entries: &[Entry]) -> Inside {
+    let is_plain = folder.is_real && entries.iter().any(is_maildir);
     Inside {
         is_real: folder.is_real,
-        has_maildir: maildir.is_some(),
+        has_maildir: entries.iter().any(|entry| entry.name == "Maildir"),
         has_spam_settings: entries.iter().any(|e| SPAM_SETTINGS.iter().any(|name| e.name == *name)),
         has_others: entries.iter().any(|e| match e.kind {
-            Kind::Folder => !is_maildir(&e),
-            Kind::File => !e.name.starts_with(b".") && e.name != "lastauth",
+            Kind::Folder => !is_maildir(e),
+            Kind::File => !e.name.starts_with(b".") && e.name != LAST_LOGIN,
             Kind::Link | Kind::Special => false,
         }),
-        maildir: parts,
+        maildir: is_plain.then(|| parts(root, folder, home)).flatten(),
+        look: None,
     }
 }
 
@@ -134,5 +179,44 @@ fn warn_if_unreachable(key: &BStr, origin: &Origin, findings: &mut Findings) {
             format!("a .qmail name with {:?} in it is never looked up", shown(&[*odd]).to_string()),
             "no mail reaches it on the old server, and none will on the new one",
         ));
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::*;
+    use crate::model::seen::Seen;
+
+    #[test]
+    fn a_home_that_looks_as_before_is_not_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["joe/Maildir/tmp", "joe/Maildir/new", "ann/Maildir", "eve/.Mail"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        std::fs::write(dir.path().join("joe/lastauth"), "").unwrap();
+        std::fs::write(dir.path().join("ann/.qmail"), "&joe\n").unwrap();
+        // Younger ones are not known again.
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        let root = Root::open(dir.path()).unwrap();
+        let read = |memory: &Memory, name: &str| {
+            read_home(&root, memory, &RelPath::new(name), &mut Findings::default())
+        };
+        let first = ["joe", "ann", "eve"].map(|name| read(&Memory::default(), name));
+        let looks = first.each_ref().map(|home| home.inside.look);
+        assert!(looks[0].is_some() && looks[1..] == [None, None]);
+
+        // A memory that is wrong about a home with instructions shows that they are not looked for.
+        let ann = root.folder(&RelPath::new("ann")).unwrap();
+        let mut look = Look::new(b"");
+        look.stat(&ann, b".").unwrap();
+        let inbox = |name: &str, home| {
+            (RelPath::new(name).join("Maildir"), Seen { home, ..Seen::default() }.into())
+        };
+        let mut memory = Memory::from(vec![inbox("ann", look.settled()), inbox("joe", looks[0])]);
+        assert_eq!(read(&memory, "joe").inside, first[0].inside);
+        assert!(!first[1].files.is_empty() && read(&memory, "ann").files.is_empty());
+        memory.by_names = true;
+        assert!(!read(&memory, "ann").files.is_empty());
     }
 }

@@ -165,6 +165,21 @@ fn a_home_that_is_added_moved_or_damaged_after_such_a_pass_is_seen() {
 }
 
 #[test]
+fn instructions_in_a_home_that_held_only_mail_are_seen_by_the_next_pass() {
+    let site = Settled::new();
+    let aliases = || read(&site.0.target.join("etc/postfix/unqmail/aliases"));
+    assert!(!aliases().contains("ann@b.example"));
+    site.write("joe/.qmail", "&ann@b.example\n");
+    site.pass(&[]);
+    assert!(aliases().contains("ann@b.example"));
+    site.settle();
+    fs::remove_file(site.old("joe/.qmail")).unwrap();
+    site.pass(&[]);
+    assert!(!aliases().contains("ann@b.example"));
+    site.settle();
+}
+
+#[test]
 fn what_somebody_does_to_a_copy_is_seen_by_the_final_pass() {
     let site = Settled::new();
     fs::write(site.new_maildir("new/9.i"), "Dovecot's own").unwrap();

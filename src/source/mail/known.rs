@@ -36,9 +36,9 @@ impl Reader<'_> {
         true
     }
 
-    /// Notes of the INBOX how many folders the Maildir has, if nothing else in it is asked for and all
-    /// of them may be known again.
-    pub(super) fn count_folders(&mut self, entries: &[Entry]) {
+    /// How many folders the Maildir has, if nothing else in it is asked for and all of them may be known
+    /// again.
+    pub(super) fn folders(&self, entries: &[Entry]) -> Option<u32> {
         let is_folder = |entry: &Entry| entry.kind == Kind::Folder && may_be_folder(&entry.name);
         let (folders, rest): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| is_folder(entry));
         let is_idle = |entry: &&Entry| entry.kind != Kind::Link && !aside::is_asked(entry);
@@ -46,12 +46,18 @@ impl Reader<'_> {
         let are_known = self.store.folders.len() == folders
             && self.store.folders.iter().all(|folder| folder.seen.is_some());
         let count = u32::try_from(folders).ok();
-        let count = count.filter(|_| are_known && rest.iter().all(is_idle));
+        count.filter(|_| are_known && rest.iter().all(is_idle))
+    }
+
+    /// Notes something of the INBOX that the next pass may know.
+    pub(super) fn note(&mut self, change: impl FnOnce(&mut Seen)) {
         let inbox = self.store.folders.first_mut().filter(|inbox| inbox.name.is_empty());
-        let Some(inbox) = inbox else { return };
-        if let Some(seen) = inbox.seen.as_mut().filter(|seen| seen.folders != count) {
-            Arc::make_mut(seen).folders = count;
-            inbox.is_noted = false;
+        let Some(Folder { seen: Some(seen), is_noted, .. }) = inbox else { return };
+        let mut noted = **seen;
+        change(&mut noted);
+        if noted != **seen {
+            *seen = Arc::new(noted);
+            *is_noted = false;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::fsys::{Error, Kind, Stat};
 use crate::model::memory::unique;
 use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
-use crate::model::seen::{Counts, Memory, Near, Prints, Seen};
+use crate::model::seen::{Counts, Memory, Near, Print, Prints, Seen};
 use crate::model::store::{Common, Folder, Held, Store, StoreKind};
 use crate::model::{Origin, RelPath, shown};
 use crate::source::{lines, unlistable};
@@ -28,11 +28,11 @@ const SIZES: &str = "maildirsize";
 const NO_FOLDERS: &[&[u8]] = &[b".", b"..", b".qmail"];
 
 /// Reads an open Maildir that lies at its real path, with its limits where a delivery line names it;
-/// `None` where it is no Maildir.
+/// `None` where it is no Maildir. How the home looks that it lies in is remembered with it.
 pub(super) fn read(
     root: &Root,
     memory: &Memory,
-    open: &Open,
+    (open, home): (&Open, Option<Print>),
     is_named: bool,
     findings: &mut Findings,
 ) -> Option<Store> {
@@ -55,6 +55,7 @@ pub(super) fn read(
     if let Some(looked) = looked.as_ref().filter(|_| !is_named)
         && reader.read_known(open, looked)
     {
+        reader.note(|inbox| inbox.home = home);
         return Some(store);
     }
     let entries = match root.list_open(open) {
@@ -85,7 +86,8 @@ pub(super) fn read(
         reader.read(entry.name.clone(), real, place, None);
     }
     if !by_names {
-        reader.count_folders(&entries);
+        let folders = reader.folders(&entries);
+        reader.note(|inbox| (inbox.folders, inbox.home) = (folders, home));
     }
     aside::in_maildir(root, open, &entries, findings);
     Some(store)
@@ -502,7 +504,7 @@ mod tests {
         let mut findings = Findings::default();
         let memory = Memory::default();
         let open = root.folder(&RelPath::new("m")).unwrap();
-        let store = read(&root, &memory, &open, true, &mut findings).unwrap();
+        let store = read(&root, &memory, (&open, None), true, &mut findings).unwrap();
         let folders: Vec<_> =
             store.folders.iter().map(|f| (f.name.to_string(), f.messages, f.bytes)).collect();
         assert_eq!(
@@ -544,7 +546,7 @@ mod tests {
         let root = Root::open(dir.path()).unwrap();
         let read = |maildir: &str, memory: &Memory| {
             let open = root.folder(&RelPath::new(maildir)).unwrap();
-            read(&root, memory, &open, false, &mut Findings::default()).unwrap().folders
+            read(&root, memory, (&open, None), false, &mut Findings::default()).unwrap().folders
         };
         let names = |folders: &[Folder]| {
             folders.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>()
@@ -582,7 +584,7 @@ mod tests {
         let mut root = Root::open(dir.path()).unwrap();
         let read = |root: &Root, memory: &Memory| {
             let open = root.folder(&RelPath::new("m")).unwrap();
-            read(root, memory, &open, false, &mut Findings::default()).unwrap().folders
+            read(root, memory, (&open, None), false, &mut Findings::default()).unwrap().folders
         };
         let folders = read(&root, &Memory::default()).into_iter();
         let seen = folders.map(|folder| (folder.path, folder.seen.unwrap()));

@@ -15,7 +15,7 @@ pub use messages::{Linked, Messages, PARTS};
 use super::{Error, Reading, Source, unlistable};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{Kind, Stat, root::Root};
-use crate::model::seen::Memory;
+use crate::model::seen::{Memory, Print};
 use crate::model::site::{Site, Spot};
 use crate::model::store::Store;
 use crate::model::{Account, Origin, RelPath};
@@ -44,11 +44,12 @@ impl Source for Mail {
         for path in &astray {
             reading.findings.push(led_astray(path));
         }
-        let paths: Vec<RelPath> = paths.into_iter().collect();
+        let paths: Vec<(RelPath, Option<Print>)> = paths.into_iter().collect();
         let named = named(&reading.site);
         // One by one: a few stores are much larger than the others.
         let stores = paths.par_iter().with_max_len(1);
-        let stores = stores.map(|path| read_store(root, memory, path, named.contains(path)));
+        let stores = stores
+            .map(|(path, home)| read_store(root, memory, (path, *home), named.contains(path)));
         let read: Vec<(Option<Store>, Findings)> = stores.collect();
         for (store, findings) in read {
             reading.site.stores.extend(store.map(|store| (store.path.clone(), store)));
@@ -63,8 +64,8 @@ impl Source for Mail {
 
 /// Everything that may hold mail.
 struct Places {
-    /// By real paths.
-    stores: BTreeSet<RelPath>,
+    /// By real paths, with how the homes look that they lie in where nothing else does.
+    stores: BTreeMap<RelPath, Option<Print>>,
     /// By which link some of it is known.
     links: BTreeMap<RelPath, RelPath>,
     /// Links to what belongs to somebody else.
@@ -104,8 +105,9 @@ fn places(reading: &Reading<'_>) -> Places {
     let links = real.iter().filter(|(real, path)| real != path);
     let links = links.map(|(real, path)| (path.clone(), real.clone()));
     let links = links.chain(missing).collect();
-    let plain = plain.into_iter().map(Account::maildir);
-    let stores = real.into_iter().map(|(real, _)| real).chain(named).chain(plain).collect();
+    let plain = plain.into_iter().map(|account| (account.maildir(), account.inside.look));
+    let others = real.into_iter().map(|(real, _)| real).chain(named).map(|path| (path, None));
+    let stores = others.chain(plain).collect();
     Places { stores, links, astray }
 }
 
@@ -169,12 +171,12 @@ fn named(site: &Site) -> BTreeSet<&RelPath> {
 fn read_store(
     root: &Root,
     memory: &Memory,
-    path: &RelPath,
+    (path, home): (&RelPath, Option<Print>),
     is_named: bool,
 ) -> (Option<Store>, Findings) {
     let mut findings = Findings::default();
     let store = match root.folder(path) {
-        Ok(open) => maildir::read(root, memory, &open, is_named, &mut findings),
+        Ok(open) => maildir::read(root, memory, (&open, home), is_named, &mut findings),
         Err(error) if error.is_missing() => {
             let stat = root.stat(path).ok().flatten();
             let is_file = stat.is_some_and(|stat| stat.kind == Kind::File);

@@ -224,7 +224,7 @@ fn is_orphaned(root: &Root, path: &RelPath, findings: &mut Findings) -> bool {
         let open = root.folder(path).ok().filter(|_| is_folder);
         // What it holds is told as a whole, not message by message.
         let store = open.and_then(|open| {
-            maildir::read(root, &Memory::default(), &open, false, &mut Findings::default())
+            maildir::read(root, &Memory::default(), (&open, None), false, &mut Findings::default())
         });
         store.map_or(0, |store| store.messages())
     };

@@ -7,6 +7,7 @@ use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::root::Root;
 use crate::model::assignment::Assignment;
 use crate::model::dot_qmail::DotQmail;
+use crate::model::seen::Memory;
 use crate::model::site::Home;
 use crate::model::{Account, Address, Domain, DomainAlias, DomainName, Limits, Origin, RelPath};
 use crate::source::{Reading, home, unlistable};
@@ -64,13 +65,20 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>
             ));
         }
     }
-    let (root, layout) = (reading.root, reading.layout);
+    let (root, layout, memory) = (reading.root, reading.layout, reading.memory);
     let found: Vec<Found> = real
         .into_par_iter()
         .map(|(name, assignment)| {
             let aliases = aliases.get(&name).cloned().unwrap_or_default();
             if layout.covers(&assignment.home) {
-                read_domain(root, name, aliases, assignment, default_limits.as_ref(), dump)
+                read_domain(
+                    (root, memory),
+                    name,
+                    aliases,
+                    assignment,
+                    default_limits.as_ref(),
+                    dump,
+                )
             } else {
                 unread_domain(name, aliases, assignment)
             }
@@ -130,7 +138,7 @@ fn read_catch_all_homes(reading: &mut Reading<'_>) {
     for action in actions.iter().filter(|action| action.starts_with(b"/")) {
         let path = RelPath::new(action);
         if !reading.site.homes.contains_key(&path) {
-            let home = home::read_home(reading.root, &path, &mut reading.findings);
+            let home = home::read_home(reading.root, reading.memory, &path, &mut reading.findings);
             reading.site.homes.insert(path, home);
         }
     }
@@ -183,7 +191,7 @@ fn unread_domain(name: DomainName, aliases: Vec<DomainAlias>, assignment: &Assig
 }
 
 fn read_domain(
-    root: &Root,
+    (root, memory): (&Root, &Memory),
     name: DomainName,
     aliases: Vec<DomainAlias>,
     assignment: &Assignment,
@@ -225,7 +233,7 @@ fn read_domain(
     let limits = dump.and_then(|dump| dump.limits(&name)).or(own_limits);
     let limits = limits.or_else(|| default_limits.cloned()).unwrap_or_default();
     let mut accounts = found.rows;
-    let homes = read_homes(root, &mut accounts, &mut findings);
+    let homes = read_homes(root, memory, &mut accounts, &mut findings);
     let user_extensions = homes
         .iter()
         .flat_map(|(_, home)| home.files.iter())
@@ -266,6 +274,7 @@ pub(super) fn read_accounts(
 /// need no entry each.
 pub(super) fn read_homes(
     root: &Root,
+    memory: &Memory,
     accounts: &mut [Account],
     findings: &mut Findings,
 ) -> Vec<(RelPath, Home)> {
@@ -273,7 +282,7 @@ pub(super) fn read_homes(
         .par_iter_mut()
         .map(|account| {
             let mut findings = Findings::default();
-            let home = home::read_home(root, &account.home, &mut findings);
+            let home = home::read_home(root, memory, &account.home, &mut findings);
             account.inside = home.inside;
             (account.home.clone(), home, findings)
         })

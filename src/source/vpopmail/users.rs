@@ -32,7 +32,8 @@ pub(super) fn read(reading: &mut Reading<'_>, own: &RelPath, dump: Option<&Dump>
         }
     } else if !accounts.is_empty() {
         // Their `.qmail-x` files are found by qmail-local, and prove nothing of vpopmail.
-        let read = domains::read_homes(reading.root, &mut accounts, &mut reading.findings);
+        let read =
+            domains::read_homes(reading.root, reading.memory, &mut accounts, &mut reading.findings);
         reading.site.homes.extend(read);
         reading.site.domains.push(Domain {
             name,
