@@ -28,6 +28,7 @@ mod crash;
 mod database;
 mod database_refused;
 mod dumps;
+mod faults;
 mod filters;
 mod golden;
 mod hostile;
