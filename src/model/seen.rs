@@ -158,6 +158,11 @@ impl Memory {
         find(&self.folders, path)
     }
 
+    /// How the home of a mailbox looked, where nothing but its Maildir was in it.
+    pub fn home(&self, path: &RelPath) -> Option<Print> {
+        self.get(&path.join("Maildir")).filter(|_| !self.by_names)?.1.home
+    }
+
     /// What is known of a Maildir and its folders, which are then found among few.
     pub fn near(&self, maildir: &RelPath) -> Near<'_> {
         let first = self.folders.partition_point(|(known, _)| known < maildir);

@@ -9,7 +9,7 @@ use crate::fsys::root::Root;
 use crate::fsys::{Kind, Stat};
 use crate::model::access::Guard;
 use crate::model::dot_qmail::{DotFiles, DotQmail};
-use crate::model::seen::{Memory, Print};
+use crate::model::seen::Print;
 use crate::model::site::{Home, Inside};
 use crate::model::{Origin, RelPath, shown};
 use bstr::{BStr, BString, ByteSlice as _};
@@ -18,10 +18,11 @@ use std::collections::BTreeMap;
 /// Reads all `.qmail` files of a folder (dot-qmail(5)).
 ///
 /// What is no regular file once links are followed is left out, as `qmail-local` leaves it out; a
-/// folder `.qmail-x` may hold the files of addresses with a `/` in them.
+/// folder `.qmail-x` may hold the files of addresses with a `/` in them. While the folder looks as it is
+/// known to, nothing but a Maildir is in it, and it is not listed.
 pub(super) fn read_home(
     root: &Root,
-    memory: &Memory,
+    known: Option<Print>,
     path: &RelPath,
     findings: &mut Findings,
 ) -> Home {
@@ -40,7 +41,7 @@ pub(super) fn read_home(
         }
     };
     let look = look.settled().filter(|_| open.is_real);
-    if let Some(look) = look.filter(|look| is_known(memory, path, *look)) {
+    if look.is_some() && look == known {
         let maildir = parts(root, &open, &stat);
         let inside = Inside {
             is_real: true,
@@ -48,7 +49,7 @@ pub(super) fn read_home(
             has_others: false,
             has_spam_settings: false,
             maildir,
-            look: Some(look),
+            look,
         };
         return Home { mode: Some(stat.mode), files: DotFiles::default(), inside };
     }
@@ -68,12 +69,6 @@ pub(super) fn read_home(
 
 /// Where vpopmail keeps when an account had its last login.
 const LAST_LOGIN: &str = "lastauth";
-
-/// Whether a home is as an earlier pass saw it that found nothing but a Maildir in it.
-fn is_known(memory: &Memory, path: &RelPath, look: Print) -> bool {
-    let inbox = memory.get(&path.join("Maildir")).filter(|_| !memory.by_names);
-    inbox.is_some_and(|(_, seen)| seen.home == Some(look))
-}
 
 fn is_maildir(entry: &Entry) -> bool {
     entry.name == "Maildir" && entry.kind == Kind::Folder
@@ -186,7 +181,6 @@ fn warn_if_unreachable(key: &BStr, origin: &Origin, findings: &mut Findings) {
 #[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
 mod tests {
     use super::*;
-    use crate::model::seen::Seen;
 
     #[test]
     fn a_home_that_looks_as_before_is_not_listed() {
@@ -199,24 +193,20 @@ mod tests {
         // Younger ones are not known again.
         std::thread::sleep(std::time::Duration::from_secs(3));
         let root = Root::open(dir.path()).unwrap();
-        let read = |memory: &Memory, name: &str| {
-            read_home(&root, memory, &RelPath::new(name), &mut Findings::default())
+        let read = |known: Option<Print>, name: &str| {
+            read_home(&root, known, &RelPath::new(name), &mut Findings::default())
         };
-        let first = ["joe", "ann", "eve"].map(|name| read(&Memory::default(), name));
+        let first = ["joe", "ann", "eve"].map(|name| read(None, name));
         let looks = first.each_ref().map(|home| home.inside.look);
         assert!(looks[0].is_some() && looks[1..] == [None, None]);
 
-        // A memory that is wrong about a home with instructions shows that they are not looked for.
+        assert_eq!(read(looks[0], "joe").inside, first[0].inside);
+
+        // To be wrong about a home with instructions shows that they are not looked for.
         let ann = root.folder(&RelPath::new("ann")).unwrap();
         let mut look = Look::new(b"");
         look.stat(&ann, b".").unwrap();
-        let inbox = |name: &str, home| {
-            (RelPath::new(name).join("Maildir"), Seen { home, ..Seen::default() }.into())
-        };
-        let mut memory = Memory::from(vec![inbox("ann", look.settled()), inbox("joe", looks[0])]);
-        assert_eq!(read(&memory, "joe").inside, first[0].inside);
-        assert!(!first[1].files.is_empty() && read(&memory, "ann").files.is_empty());
-        memory.by_names = true;
-        assert!(!read(&memory, "ann").files.is_empty());
+        assert!(!first[1].files.is_empty() && !read(looks[0], "ann").files.is_empty());
+        assert!(read(look.settled(), "ann").files.is_empty());
     }
 }

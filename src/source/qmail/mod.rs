@@ -53,7 +53,7 @@ fn read_homes(reading: &mut Reading<'_>) {
     let homes: BTreeSet<RelPath> =
         assigned.map(|a| &a.home).chain(users.map(|user| &user.home)).cloned().collect();
     for path in homes {
-        let home = home::read_home(reading.root, reading.memory, &path, &mut reading.findings);
+        let home = home::read_home(reading.root, None, &path, &mut reading.findings);
         reading.site.homes.insert(path, home);
     }
 }

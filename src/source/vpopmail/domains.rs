@@ -138,7 +138,7 @@ fn read_catch_all_homes(reading: &mut Reading<'_>) {
     for action in actions.iter().filter(|action| action.starts_with(b"/")) {
         let path = RelPath::new(action);
         if !reading.site.homes.contains_key(&path) {
-            let home = home::read_home(reading.root, reading.memory, &path, &mut reading.findings);
+            let home = home::read_home(reading.root, None, &path, &mut reading.findings);
             reading.site.homes.insert(path, home);
         }
     }
@@ -282,7 +282,8 @@ pub(super) fn read_homes(
         .par_iter_mut()
         .map(|account| {
             let mut findings = Findings::default();
-            let home = home::read_home(root, memory, &account.home, &mut findings);
+            let home =
+                home::read_home(root, memory.home(&account.home), &account.home, &mut findings);
             account.inside = home.inside;
             (account.home.clone(), home, findings)
         })
