@@ -200,6 +200,17 @@ impl Ran {
     }
 }
 
+impl From<std::process::Output> for Ran {
+    fn from(output: std::process::Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
 /// Runs the program, its environment empty but for a path without other mail servers.
 pub fn unqmail(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
     unqmail_with(args, b"")
@@ -218,12 +229,7 @@ pub fn unqmail_with(args: impl IntoIterator<Item = impl AsRef<OsStr>>, input: &[
     let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
     let output = child.wait_with_output().unwrap();
     drop(writer.join());
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
+    output.into()
 }
 
 /// The program, not yet running.
