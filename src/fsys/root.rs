@@ -99,9 +99,7 @@ impl Root {
             if now.is_some() && now == then {
                 return false;
             }
-            let now = self.open_untold(&RelPath::new(path), OFlags::PATH, Links::Followed).ok();
-            let now = now.and_then(|fd| rustix::fs::fstat(fd).ok());
-            now.map(|stat| watch.stamp(&stat)) != then
+            self.led_to(&RelPath::new(path)).map(|stat| watch.stamp(&stat)) != then
         };
         let changed = watch.end().into_par_iter().flat_map_iter(|looks| {
             let mut changed = Vec::new();
@@ -317,15 +315,24 @@ impl Root {
         if links == Links::NotLast { opened } else { self.watched(path, opened) }
     }
 
-    /// Notes what was opened before it is read, so that what changes meanwhile is seen too.
+    /// Notes what was opened before it is read, so that what changes meanwhile is seen too; of what is
+    /// there and cannot be opened so, what it is.
     fn watched(&self, path: &RelPath, opened: io::Result<OwnedFd>) -> io::Result<OwnedFd> {
         if let Some(watch) = &self.watch {
-            match &opened {
-                Ok(fd) => watch.note(path, Some(watch.stamp(&rustix::fs::fstat(fd)?))),
-                Err(_) => watch.note(path, None),
-            }
+            let there = match &opened {
+                Ok(fd) => Some(rustix::fs::fstat(fd)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(_) => self.led_to(path),
+            };
+            watch.note(path, there.map(|stat| watch.stamp(&stat)));
         }
         opened
+    }
+
+    /// What is at a path, links followed, as far as anybody can tell.
+    fn led_to(&self, path: &RelPath) -> Option<rustix::fs::Stat> {
+        let found = self.open_untold(path, OFlags::PATH, Links::Followed).ok()?;
+        rustix::fs::fstat(found).ok()
     }
 
     /// One system call where the kernel has `openat2` (Linux 5.6), else a walk by hand.

@@ -14,6 +14,7 @@ use crate::fsys::root::Root;
 use crate::model::RelPath;
 use crate::model::message::{is_plain, renamed};
 use bstr::{BStr, BString, ByteSlice as _};
+use std::io::ErrorKind;
 
 /// A message's name on the old server and on the new one.
 #[derive(Debug)]
@@ -128,9 +129,7 @@ pub(super) fn compare<'a>(
     let (tree, folder) = (mailbox.tree.root(), open.as_ref());
     let is_served = folder::is_served(tree, folder)?;
     let letters = Letters::of_folder(job.root, mailbox, parts, (folder, is_served))?;
-    let failures = moved.failures.len();
-    let mut source = messages(job, parts, &letters, moved);
-    let is_whole = moved.failures.len() == failures;
+    let (mut source, is_whole) = messages(job, parts, &letters, moved);
     let mut formers = Former::new();
     for Wanted { names, .. } in source.iter().filter(|wanted| !is_plain(&wanted.names.old)) {
         formers.insert(base(names.new_name()).to_owned(), base(&names.old).to_owned());
@@ -222,7 +221,8 @@ pub(super) fn compare<'a>(
             moved.foreign += u64::try_from(theirs.len()).unwrap_or(u64::MAX);
             theirs.clear();
         }
-        if is_kept || (departs && is_sure && job.pass != Pass::Final) {
+        let may_return = !is_whole || (departs && job.pass != Pass::Final);
+        if is_kept || (is_sure && may_return) {
             match place.and_then(|place| stays.get_mut(place)) {
                 Some(stays) => *stays = true,
                 None => new.push(unique),
@@ -240,14 +240,16 @@ pub(super) fn compare<'a>(
     Ok(work)
 }
 
-/// The messages of all folders that go into one, in no order. What cannot be listed is a failure.
+/// The messages of all folders that go into one, in no order, and whether these are all of them: what
+/// a link leads to that is not followed may be there again. What cannot be listed is a failure.
 pub(super) fn messages(
     job: &Job<'_>,
     parts: &[Part<'_>],
     letters: &Letters,
     moved: &mut Moved,
-) -> Vec<Wanted> {
-    let mut messages = Vec::new();
+) -> (Vec<Wanted>, bool) {
+    let failures = moved.failures.len();
+    let (mut messages, mut are_all) = (Vec::new(), true);
     let wanted = |from, part, names| Wanted {
         from,
         part,
@@ -270,12 +272,13 @@ pub(super) fn messages(
         }
         let mut missing = Vec::new();
         for (at, sub) in (0..).zip(PARTS) {
-            let names = part.messages(job.root, sub);
-            match names.and_then(|open| open.map_or(Ok(Vec::new()), |open| open.names())) {
-                Ok(names) => messages.extend(
+            let open = part.messages(job.root, sub);
+            match open.and_then(|open| open.map(|open| open.names()).transpose()) {
+                Ok(Some(names)) => messages.extend(
                     names.into_iter().map(|old| wanted(from, at, Names::new(old, letters))),
                 ),
-                Err(error) if error.is_missing() => missing.push(error),
+                Ok(None) => are_all = false,
+                Err(error) if error.source.kind() == ErrorKind::NotFound => missing.push(error),
                 Err(error) => moved.failures.push(error),
             }
         }
@@ -284,7 +287,7 @@ pub(super) fn messages(
             moved.failures.extend(missing.pop());
         }
     }
-    messages
+    (messages, are_all && moved.failures.len() == failures)
 }
 
 fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {

@@ -3,10 +3,25 @@
 
 use super::Mailbox;
 use super::compare::listed;
+use crate::fsys::root::Root;
 use crate::fsys::{Error, Kind, Result};
 use crate::model::RelPath;
+use crate::model::design::MailCopy;
+use crate::model::store::{Store, StoreKind};
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeSet;
+
+/// The folders of a mailbox that are links on the old server through which nothing is read: where they
+/// lead may be there again, so nobody knows that their messages are gone.
+pub(super) fn led_away(root: &Root, stores: &[(&MailCopy, &Store)]) -> Result<BTreeSet<BString>> {
+    let mut links = BTreeSet::new();
+    for (copy, store) in stores.iter().filter(|(_, store)| store.kind == StoreKind::Maildir) {
+        let entries = root.list(&store.path)?.into_iter();
+        let entries = entries.filter(|entry| entry.kind == Kind::Link);
+        links.extend(entries.map(|entry| copy.folder(&entry.name).clone()));
+    }
+    Ok(links)
+}
 
 /// Removes a folder; `false` where something is in it that somebody may want.
 pub(super) fn remove_folder(mailbox: &Mailbox<'_>, path: &RelPath) -> Result<bool> {

@@ -41,7 +41,7 @@ pub(super) fn add(
         let (tree, open) = (mailbox.tree.root(), mailbox.open(&name)?);
         let is_served = folder::is_served(tree, open.as_ref())?;
         let letters = Letters::of_folder(job.root, mailbox, parts, (open.as_ref(), is_served))?;
-        let mut late = messages(job, parts, &letters, moved);
+        let (mut late, _) = messages(job, parts, &letters, moved);
         late.retain(|wanted| brought.binary_search(&short(wanted.unique())).is_err());
         if late.is_empty() {
             record.keep(&name, Some(&known.brought), true)?;

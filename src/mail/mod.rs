@@ -241,7 +241,7 @@ pub fn copy(
         if job.pass == Pass::Late {
             late::add(job, &mailbox, &folders, record, &mut moved)
         } else {
-            update(job, &mailbox, home, &folders, record, &mut moved)
+            update(job, &mailbox, (home, stores), &folders, record, &mut moved)
         }
     });
     let completed = copied.unwrap_or_else(|error| {
@@ -284,7 +284,7 @@ pub struct Copied {
 fn update(
     job: &Job<'_>,
     mailbox: &Mailbox<'_>,
-    home: &RelPath,
+    (home, stores): (&RelPath, &[(&MailCopy, &Store)]),
     folders: &Folders<'_>,
     mut record: Record<'_>,
     moved: &mut Moved,
@@ -294,6 +294,7 @@ fn update(
     let (mut works, mut departed) = (Vec::new(), Departed::new());
     let mut seen = BTreeSet::new();
     let mut wanted = folders.keys().peekable();
+    let mut led_away = None;
     loop {
         let next = wanted.peek().map(|name| (**name).clone());
         let Some(name) = record.next().into_iter().chain(next).min() else { break };
@@ -310,6 +311,17 @@ fn update(
             job.progress.done(messages, 0);
             seen.insert(name);
             continue;
+        }
+        if parts.is_empty() && !stores.is_empty() {
+            let led_away = match &mut led_away {
+                Some(known) => known,
+                none => none.insert(gone::led_away(job.root, stores)?),
+            };
+            if led_away.contains(&name) {
+                record.keep(&name, Some(&known.brought), true)?;
+                seen.insert(name);
+                continue;
+            }
         }
         let mut work = match compare(job, mailbox, &name, parts, &mut known, moved) {
             Ok(compared) => compared,

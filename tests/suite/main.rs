@@ -37,6 +37,7 @@ mod link;
 mod list_passes;
 mod list_words;
 mod lists;
+mod mail_symptoms;
 mod mboxes;
 mod moves;
 mod part;

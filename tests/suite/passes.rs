@@ -13,47 +13,47 @@ use std::time::Duration;
 const SOON: &str = "[old]\nquiet_seconds = 0\n";
 
 /// Joe's Maildir on the old server and on the new one.
-struct Joe(Laid);
+pub struct Joe(pub Laid);
 
 impl Joe {
-    fn new(more: &str) -> Self {
+    pub fn new(more: &str) -> Self {
         let joe = Self(Laid::new(&format!("{SMALL}{more}"), SOON));
         joe.put("new/1.a", "one");
         joe.put("cur/2.b:2,S", "two");
         joe
     }
 
-    fn old(&self) -> PathBuf {
+    pub fn old(&self) -> PathBuf {
         self.0.site.join("home/vpopmail/domains/a.example/joe/Maildir")
     }
 
-    fn new_home(&self) -> PathBuf {
+    pub fn new_home(&self) -> PathBuf {
         self.0.target.join("var/vmail/a.example/joe/Maildir")
     }
 
-    fn put(&self, name: &str, text: &str) {
+    pub fn put(&self, name: &str, text: &str) {
         let path = self.old().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn rename(&self, from: &str, to: &str) {
+    pub fn rename(&self, from: &str, to: &str) {
         fs::create_dir_all(self.old().join(to).parent().unwrap()).unwrap();
         fs::rename(self.old().join(from), self.old().join(to)).unwrap();
     }
 
-    fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         fs::remove_file(self.old().join(name)).unwrap();
     }
 
-    fn pass(&self, more: &[&str]) -> Ran {
+    pub fn pass(&self, more: &[&str]) -> Ran {
         let ran = self.0.migrate(more);
         assert_eq!(ran.code, 0, "{}", ran.all());
         ran
     }
 
     /// The messages on the new server.
-    fn messages(&self) -> Vec<String> {
+    pub fn messages(&self) -> Vec<String> {
         messages(&self.new_home())
     }
 }

@@ -1,8 +1,9 @@
 //! What is taken from memory of a Maildir that an earlier pass saw, and what the next one may.
 
 use super::aside;
+use super::folder::Reader;
 use super::look::{Looked, Place};
-use super::maildir::{Reader, may_be_folder};
+use super::maildir::may_be_folder;
 use crate::fsys::Kind;
 use crate::fsys::folder::{Entry, Folder as Open};
 use crate::model::RelPath;

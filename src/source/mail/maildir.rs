@@ -1,22 +1,18 @@
-//! Maildirs and their Maildir++ folders: what is there, counted (maildir(5), Courier's README).
+//! Maildirs and their Maildir++ folders (maildir(5), Courier's README).
 
 use super::aside;
-use super::look::{KEYWORDS, Looked, Place};
-use super::messages::{Messages, PARTS};
+use super::folder::Reader;
+use super::look::{Looked, Place};
 use crate::finding::{Disposition, Finding, Findings, code};
-use crate::fsys::folder::{Entry, Folder as Open};
+use crate::fsys::Kind;
+use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
-use crate::fsys::{Error, Kind, Stat};
-use crate::model::memory::unique;
-use crate::model::message::is_plain;
 use crate::model::quota::{Quota, Usage};
-use crate::model::seen::{Counts, Memory, Near, Print, Prints, Seen};
-use crate::model::store::{Common, Folder, Held, Store, StoreKind};
-use crate::model::{Origin, RelPath, shown};
+use crate::model::seen::{Memory, Print};
+use crate::model::store::{Store, StoreKind};
+use crate::model::{Origin, RelPath};
 use crate::source::{lines, unlistable};
-use bstr::{BString, ByteSlice as _};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use bstr::BString;
 
 /// `maildirsize` is begun anew when it has grown to 5120 bytes; some programs let it grow longer.
 const LARGEST_SIZES: u64 = 1 << 20;
@@ -116,12 +112,12 @@ fn followed(
     let target = root.stat(link).ok().flatten().filter(|stat| stat.kind == Kind::Folder);
     let real = root.real(link).ok().filter(|real| !store.starts_with(real));
     let follows = target.zip(real).filter(|(stat, _)| stat.uid == owner);
-    let (disposition, effect) = match &follows {
-        Some((_, real)) => (
-            Disposition::Adapted,
-            format!("the messages of {real} are copied; afterwards the two are separate folders"),
-        ),
-        None => (Disposition::Dropped, "nothing is read through it".to_owned()),
+    let (disposition, effect) = if let Some((_, real)) = &follows {
+        let effect = "are copied; afterwards the two are separate folders";
+        (Disposition::Adapted, format!("the messages of {real} {effect}"))
+    } else {
+        let effect = "nothing is read through it; what an earlier pass brought stays";
+        (Disposition::Dropped, effect.to_owned())
     };
     let message = if follows.is_some() {
         "a mail folder is a link to another folder of the same owner"
@@ -140,335 +136,11 @@ fn followed(
     follows.map(|(_, real)| real)
 }
 
-/// Courier would have read there with the rights of the mailbox's owner only.
-fn strangers_part(part: &RelPath) -> Finding {
-    Finding::new(
-        &code::FOLDER_LINK,
-        Disposition::Dropped,
-        Origin::file(part),
-        part.as_bstr(),
-        "the messages of a folder are a link to another owner's folder",
-        "nothing is read through it",
-    )
-}
-
-/// What the folders of a Maildir are read with.
-pub(super) struct Reader<'a> {
-    root: &'a Root,
-    /// Stamps are not to be trusted.
-    by_names: bool,
-    pub(super) near: Near<'a>,
-    pub(super) store: &'a mut Store,
-    findings: &'a mut Findings,
-}
-
-impl Reader<'_> {
-    /// Reads one folder, unless it is as an earlier pass saw it; it may have been looked at already.
-    pub(super) fn read(
-        &mut self,
-        name: BString,
-        path: RelPath,
-        place: Option<Place<'_>>,
-        looked: Option<Looked<'_>>,
-    ) {
-        // Both have one path in memory then.
-        let (path, known) = match self.near.get(&path) {
-            Some((path, known)) => (path.clone(), Some(known)),
-            None => (path, None),
-        };
-        if self.by_names
-            && let Some(known) = known.filter(|known| self.has_names(place, known))
-        {
-            return self.add_known(name, path, known, known.source);
-        }
-        let is_same = |prints: &Prints| known.is_some_and(|known| prints.is(&known.source));
-        let mut looked = looked.unwrap_or_else(|| Looked::new(place));
-        if !self.by_names
-            && let Some(known) = known.filter(|_| is_same(&looked.prints()))
-        {
-            return self.add_known(name, path, known, looked.prints());
-        }
-        let Self { root, store, findings, .. } = self;
-        looked.begin_names();
-        let parts = PARTS.map(|name| {
-            let opened = match place {
-                Some(place) => {
-                    Messages::open_in(root, &store.path, place.maildir, &place.within(name))
-                }
-                None => Messages::open(root, &store.path, &path.join(name)),
-            };
-            (opened, path.join(name))
-        });
-        let parts = parts.map(|(opened, part)| {
-            let listed = opened.and_then(|open| {
-                open.map(|open| Ok((looked.list(open.folder())?, open))).transpose()
-            });
-            looked.end_part();
-            (part, listed)
-        });
-        let source = looked.all_prints();
-        let by_names = Prints { stamps: None, ..source };
-        if let Some(known) = known.filter(|_| is_same(&by_names)) {
-            return self.add_known(name, path, known, source);
-        }
-        let told = findings.len();
-        findings.extend(name_twice(&parts));
-        let mut counts = Counts::default();
-        let mut wrong_size = None;
-        let mut is_folder = name.is_empty();
-        let mut has_cur = is_folder;
-        let mut odd_names = (0, None);
-        let mut common = Common::Unknown;
-        let mut touched = Touched::since(known.and_then(|known| known.latest));
-        let in_trash = name == ".Trash" || name.starts_with(b".Trash.");
-        for (part, opened) in parts {
-            let is_cur = part.file_name() == "cur";
-            let (entries, messages) = match opened {
-                Ok(Some(opened)) => opened,
-                Ok(None) => {
-                    findings.push(strangers_part(&part));
-                    continue;
-                }
-                Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    is_folder = true;
-                    has_cur |= is_cur;
-                    findings.push(unlistable(&part, &error));
-                    continue;
-                }
-            };
-            is_folder = true;
-            has_cur |= is_cur;
-            for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
-                match examine(&messages, entry, &mut common, findings) {
-                    Ok(Some((bytes, ctime))) => {
-                        touched.note(&entry.name, ctime);
-                        if !is_plain(&entry.name) {
-                            odd_names.0 += 1;
-                            odd_names.1.get_or_insert_with(|| part.join(&entry.name));
-                        }
-                        if states_wrong_size(&entry.name, bytes) {
-                            wrong_size.get_or_insert_with(|| part.join(&entry.name));
-                        }
-                        counts.all.add(bytes);
-                        if !in_trash {
-                            let is_deleted = is_marked_deleted(&entry.name);
-                            let usage =
-                                if is_deleted { &mut counts.deleted } else { &mut counts.counted };
-                            usage.add(bytes);
-                        }
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        findings.push(crate::source::unreadable(&part.join(&entry.name), &error));
-                    }
-                }
-            }
-        }
-        if let (count, Some(first)) = &odd_names {
-            findings.push(odd_name(first, *count));
-        }
-        if !is_folder {
-            return;
-        }
-        let seen = Seen { source, counts, latest: looked.latest(), ..Seen::default() };
-        let touched = touched.names.map(Box::new);
-        let folder = Folder::seen(name, path, Arc::new(seen));
-        let mut folder = Folder { is_seen: false, common, touched, ..folder };
-        if !has_cur && folder.messages > 0 {
-            findings.push(unseen(&folder));
-        }
-        if !folder.name.is_empty() {
-            aside::in_folder(root, &folder.path, looked.links, findings);
-        }
-        if findings.len() > told || wrong_size.is_some() {
-            folder.seen = None;
-        }
-        store.wrong_size = store.wrong_size.take().or(wrong_size);
-        store.add(folder, &counts);
-    }
-
-    /// Whether a folder has the names that an earlier pass saw, which need neither memory nor order to
-    /// tell. What cannot be looked at is told when it is read.
-    fn has_names(&self, place: Option<Place<'_>>, known: &Seen) -> bool {
-        let has = |place: Place<'_>| -> Option<bool> {
-            // Noted, so that what Courier puts into them meanwhile is seen; INBOX is noted already, and
-            // so is a folder of keywords that comes.
-            if !place.folder.is_empty() {
-                self.root.stat_in(place.maildir, place.folder).ok()?;
-            }
-            let keywords = place.within(KEYWORDS);
-            if place.maildir.stat(&keywords).ok()?.is_some() {
-                self.root.stat_in(place.maildir, &keywords).ok()?;
-            }
-            let mut look = place.kept()?;
-            for part in PARTS {
-                let name = place.within(part);
-                let part = Messages::open_in(self.root, &self.store.path, place.maildir, &name);
-                look.names(part.ok()?.as_ref().map(Messages::folder)).ok()?;
-            }
-            let names = look.settled();
-            Some(Prints { stamps: None, names }.is(&known.source))
-        };
-        place.and_then(has).unwrap_or(false)
-    }
-}
-
-/// Whether a name states another size than the message has: `,S=BYTES` before the flags
-/// (`maildirquota.html`).
-fn states_wrong_size(name: &[u8], bytes: u64) -> bool {
-    let unique = name.split(|byte| *byte == b':').next().unwrap_or_default();
-    let stated = unique.split(|byte| *byte == b',').find_map(|field| field.strip_prefix(b"S="));
-    let number = stated.map(|stated| stated.to_str().ok().and_then(|text| text.parse().ok()));
-    number.is_some_and(|number| number != Some(bytes))
-}
-
-/// The names of the messages that have changed since an earlier pass.
-struct Touched {
-    /// See [`Seen::latest`].
-    since: i64,
-    /// `None` once there are too many of them: then any may have.
-    names: Option<BTreeSet<BString>>,
-}
-
-impl Touched {
-    /// More than these are not kept.
-    const MOST: usize = 1000;
-
-    fn since(latest: Option<i64>) -> Self {
-        Self { since: latest.unwrap_or_default(), names: latest.map(|_| BTreeSet::new()) }
-    }
-
-    fn note(&mut self, name: &BString, ctime: i64) {
-        if ctime >= self.since
-            && let Some(mut names) = self.names.take().filter(|names| names.len() < Self::MOST)
-        {
-            names.insert(name.clone());
-            self.names = Some(names);
-        }
-    }
-}
-
-/// The size in bytes and the ctime of a message; `None` for what is none, which is told.
-fn examine(
-    messages: &Messages<'_>,
-    entry: &Entry,
-    common: &mut Common,
-    findings: &mut Findings,
-) -> Result<Option<(u64, i64)>, Error> {
-    let path = || messages.folder().path.join(&entry.name);
-    let mut hold = |stat: &Stat| {
-        let (ids, device) = ((stat.uid, stat.gid), stat.inode.0);
-        common.add(Held { ids, mode: stat.mode, device });
-    };
-    match entry.kind {
-        Kind::File => {
-            // It may have been moved since the listing; the copy looks again.
-            let Some(stat) = messages.stat(&entry.name)? else { return Ok(Some((0, i64::MAX))) };
-            if !messages.is_strangers(&stat) {
-                hold(&stat);
-                return Ok(Some((stat.size, stat.ctime)));
-            }
-            findings.push(no_message(&path(), "second name of somebody else's file"));
-        }
-        Kind::Link => {
-            if let Some(linked) = messages.linked(&entry.name) {
-                hold(&linked.stat);
-                findings.push(link_message(&path(), &linked.inside));
-                // What it leads to may lie anywhere in the store.
-                return Ok(Some((linked.stat.size, i64::MAX)));
-            }
-            findings.push(no_message(&path(), entry.kind.name()));
-        }
-        Kind::Folder | Kind::Special => findings.push(no_message(&path(), entry.kind.name())),
-    }
-    Ok(None)
-}
-
-fn is_marked_deleted(name: &[u8]) -> bool {
-    name.rsplit_once_str(":2,").is_some_and(|(_, flags)| flags.contains(&b'T'))
-}
-
-/// Courier lists a folder only if it has a `cur` (`maildir_list` in `maildirlist.C`).
-fn unseen(folder: &Folder) -> Finding {
-    Finding::new(
-        &code::FOLDER_UNSEEN,
-        Disposition::Migrated,
-        Origin::file(&folder.path),
-        folder.path.as_bstr(),
-        format!("Courier did not show this folder; messages in it: {}", folder.messages),
-        "the new server shows it",
-    )
-}
-
-/// A part of a folder with what was found in it, if it could be listed.
-type Part<'r> = (RelPath, Result<Option<(Vec<Entry>, Messages<'r>)>, Error>);
-
-/// Looks for messages of one name, whatever their flags and wherever in the folder they lie.
-fn name_twice(parts: &[Part<'_>]) -> Option<Finding> {
-    let listed = parts.iter().filter_map(|(part, listed)| Some((part, listed.as_ref().ok()?)));
-    let entries = listed.flat_map(|(part, listed)| {
-        let entries = listed.iter().flat_map(|(entries, _)| entries);
-        let messages = entries.filter(|it| it.kind == Kind::File && !it.name.starts_with(b"."));
-        messages.map(move |entry| (unique(&entry.name), part, entry))
-    });
-    let mut names: Vec<_> = entries.collect();
-    names.sort_by_key(|(unique, ..)| *unique);
-    let mut twice = names.array_windows().filter(|[(a, ..), (b, ..)]| a == b).peekable();
-    let [_, (_, part, entry)] = *twice.peek()?;
-    let path = part.join(&entry.name);
-    Some(Finding::new(
-        &code::MESSAGE_NAME_TWICE,
-        Disposition::Migrated,
-        Origin::file(&path),
-        part.parent().as_bstr(),
-        format!(
-            "messages in this folder with the name of another one: {}, this one first",
-            twice.count()
-        ),
-        "they are copied; Dovecot gives such a message another name, and clients take it for a new one",
-    ))
-}
-
-fn odd_name(path: &RelPath, count: u64) -> Finding {
-    Finding::new(
-        &code::MESSAGE_NAME_ODD,
-        Disposition::Adapted,
-        Origin::file(path),
-        path.parent().parent().as_bstr(),
-        format!(
-            "Dovecot would misread the names of {count} messages in this folder, this one first"
-        ),
-        "the copies have other names, with the same flags, dates and numbers",
-    )
-}
-
-fn link_message(path: &RelPath, to: &RelPath) -> Finding {
-    Finding::new(
-        &code::MESSAGE_NOT_A_FILE,
-        Disposition::Adapted,
-        Origin::file(path),
-        path.as_bstr(),
-        format!("a message is a link to {to} of the same mailbox"),
-        "the file is copied as a message of its own, with the date that it has",
-    )
-}
-
-fn no_message(path: &RelPath, what: &str) -> Finding {
-    Finding::new(
-        &code::MESSAGE_NOT_A_FILE,
-        Disposition::Dropped,
-        Origin::file(path),
-        path.as_bstr(),
-        format!("a {what} lies where messages are: {}", shown(path.file_name())),
-        "it is not opened and not carried over",
-    )
-}
-
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
 mod tests {
     use super::*;
+    use crate::model::store::Folder;
 
     #[test]
     fn messages_are_counted_and_odd_things_told() {

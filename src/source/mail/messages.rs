@@ -27,8 +27,8 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    /// Opens one of the two, of a folder of a store; `None` where it is a link to a folder of
-    /// somebody else.
+    /// Opens one of the two, of a folder of a store; `None` where it is a link to nothing, or to a
+    /// folder of somebody else.
     ///
     /// # Errors
     /// Where it cannot be opened.
@@ -57,7 +57,10 @@ impl<'a> Messages<'a> {
     ) -> Result<Option<Self>> {
         let open = match opened {
             Err(error) if error.is_link() => {
-                let open = root.folder(&path())?;
+                let open = match root.folder(&path()) {
+                    Err(error) if error.is_missing() => return Ok(None),
+                    opened => opened?,
+                };
                 let owner = root.stat(store)?.map(|stat| stat.uid);
                 if owner != Some(open.itself()?.uid) {
                     return Ok(None);

@@ -2,12 +2,14 @@
 
 mod aside;
 mod barriers;
+mod folder;
 mod known;
 mod look;
 mod maildir;
 mod mbox;
 mod messages;
 mod spots;
+mod tally;
 mod unclaimed;
 
 pub use messages::{Linked, Messages, PARTS};
