@@ -4,8 +4,9 @@ use super::commit::{Committed, commit};
 use super::{Applied, Options, standing};
 use crate::finding::{Code, Disposition, Finding, code};
 use crate::fsys;
+use crate::fsys::tree::Access;
 use crate::mail::{self, Completed, Copied, Job, Looked, Moved, Orphans, Pass, Remembered};
-use crate::model::design::MailCopy;
+use crate::model::design::{HOMES, MailCopy};
 use crate::model::seen::{Line, Lines, Memory, Word};
 use crate::model::store::{Folder, Store};
 use crate::model::{Origin, RelPath};
@@ -14,9 +15,6 @@ use bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Sender};
-
-/// Where the homes of mailboxes lie (the layout of a target).
-const HOMES: &str = "var/vmail";
 
 /// A mailbox and what goes into it.
 struct Task<'s, 'p> {
@@ -56,6 +54,11 @@ pub(super) fn copy<'a>(
             let subject = first.to.to_bytes();
             tasks.push(Task { home: first.home.clone(), subject, stores });
         }
+    }
+    if job.pass != Pass::Late
+        && let Err(error) = make_homes(plan, job)
+    {
+        applied.failures.push(error);
     }
     let mut orphans = Orphans::default();
     if job.pass != Pass::Late {
@@ -126,6 +129,15 @@ pub(super) fn copy<'a>(
     }
     let lines = Lines::new(lines);
     (Some(lines).filter(|lines| !lines.are_known(&options.memory)), committed)
+}
+
+/// Makes the folder of all homes: there the mail user makes that of an account which has no mail yet.
+fn make_homes(plan: &Plan, job: &Job<'_>) -> fsys::Result<()> {
+    if !plan.design.mailboxes.is_empty() {
+        let access = Access { mode: 0o755, owner: Some(job.ids) };
+        job.tree.make_folder(&RelPath::new(HOMES), access)?;
+    }
+    Ok(())
 }
 
 /// The folders that go into a mailbox.

@@ -1,9 +1,10 @@
-//! BLAKE3 of every message as it was read while it was copied, so that a copy can be checked without
-//! the old server: `digests`, beside the record of the mailbox, grows with every pass.
+//! BLAKE3 of every message as it was read while it was copied, with its date in seconds since 1970, so
+//! that a copy can be checked without the old server: `digests`, beside the record of the mailbox,
+//! grows with every pass.
 //!
 //! ```text
 //! /.Sent
-//! 2f1e6cd0a3b5978841c0e5d2f6a7b890 1700000009.M1P2.mx
+//! 2f1e6cd0a3b5978841c0e5d2f6a7b890 1700000009 1700000009.M1P2.mx
 //! ```
 //!
 //! Of two lines about one message the later counts. The first 16 bytes of a digest are kept: enough
@@ -36,8 +37,14 @@ impl<'a> Digests<'a> {
         Self { tree, path: folder_of(home).join("digests"), open: RefCell::default() }
     }
 
-    /// Tells the digest of one message; INBOX has no name.
-    pub(super) fn tell(&self, folder: &BStr, unique: &BStr, digest: &blake3::Hash) -> Result<()> {
+    /// Tells the digest and the date of one message; INBOX has no name.
+    pub(super) fn tell(
+        &self,
+        folder: &BStr,
+        unique: &BStr,
+        digest: &blake3::Hash,
+        date: i64,
+    ) -> Result<()> {
         let mut open = self.open.borrow_mut();
         let mut text = Vec::new();
         if open.as_ref().is_none_or(|(_, last)| last != folder) {
@@ -46,7 +53,7 @@ impl<'a> Digests<'a> {
             text.extend_from_slice(&line_of(&folder.to_owned()));
         }
         text.extend_from_slice(digest.to_hex().as_bytes().get(..32).unwrap_or_default());
-        text.push(b' ');
+        text.extend_from_slice(format!(" {date} ").as_bytes());
         text.extend_from_slice(unique);
         text.push(b'\n');
         let mut file = if let Some((file, _)) = open.take() {
@@ -72,10 +79,19 @@ impl<'a> Digests<'a> {
 /// The first half of a digest.
 pub(super) type Short = [u8; 16];
 
-/// What was told of the messages of a mailbox: by folder, digests of unique names on the target with
-/// those of the messages. There may be millions, so names are not kept as such.
+/// What was told of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The first half of the digest of its bytes.
+    pub digest: [u8; 16],
+    /// When it came, in seconds since 1970.
+    pub date: i64,
+}
+
+/// What was told of the messages of a mailbox: by folder, with digests of unique names on the target.
+/// There may be millions, so names are not kept as such.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<BString, Vec<(Short, Short)>>);
+pub struct Told(BTreeMap<BString, Vec<(Short, Kept)>>);
 
 impl Told {
     /// Reads the digests of the mailbox with this home; nothing where there are none.
@@ -90,17 +106,14 @@ impl Told {
             Err(error) if error.is_missing() => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
-        let mut told: BTreeMap<BString, Vec<(Short, Short)>> = BTreeMap::new();
+        let mut told: BTreeMap<BString, Vec<(Short, Kept)>> = BTreeMap::new();
         let mut folder = BString::default();
         for line in BufReader::with_capacity(64 << 10, file).byte_lines() {
             let line = line.map_err(|e| Error::new("read", &path, e))?;
             if let Some(name) = folder_line(&line) {
                 folder = name;
-            } else if let Some((digest, name)) = line.split_once_str(" ")
-                && let Ok(digest) = u128::from_str_radix(digest.to_str().unwrap_or_default(), 16)
-            {
-                let own = told.entry(folder.clone()).or_default();
-                own.push((short(name), digest.to_be_bytes()));
+            } else if let Some((name, kept)) = kept(&line) {
+                told.entry(folder.clone()).or_default().push((short(name), kept));
             }
         }
         for own in told.values_mut() {
@@ -110,12 +123,20 @@ impl Told {
         Ok(Self(told))
     }
 
-    /// The digest of a message; INBOX has no name.
-    pub fn get(&self, folder: &BStr, unique: &BStr) -> Option<Short> {
+    /// What was told of a message; INBOX has no name.
+    pub fn get(&self, folder: &BStr, unique: &BStr) -> Option<Kept> {
         let (own, unique) = (self.0.get(folder)?, short(unique));
         let end = own.partition_point(|(name, _)| *name <= unique);
-        own.get(end.checked_sub(1)?).filter(|(name, _)| *name == unique).map(|(_, digest)| *digest)
+        own.get(end.checked_sub(1)?).filter(|(name, _)| *name == unique).map(|(_, kept)| *kept)
     }
+}
+
+/// A line about a message, with its name.
+fn kept(line: &[u8]) -> Option<(&[u8], Kept)> {
+    let (digest, rest) = line.split_once_str(" ")?;
+    let (date, name) = rest.split_once_str(" ")?;
+    let digest = u128::from_str_radix(digest.to_str().ok()?, 16).ok()?.to_be_bytes();
+    Some((name, Kept { digest, date: date.to_str().ok()?.parse().ok()? }))
 }
 
 pub(super) fn short(text: &[u8]) -> Short {
@@ -124,7 +145,7 @@ pub(super) fn short(text: &[u8]) -> Short {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digests, Told};
+    use super::{Digests, Kept, Told};
     use crate::fsys::tree::Tree;
     use crate::model::RelPath;
 
@@ -134,19 +155,23 @@ mod tests {
         let tree = Tree::create(dir.path()).unwrap();
         let home = RelPath::new("var/vmail/a.example/joe");
         let hash = |text: &[u8]| blake3::hash(text);
-        for (folder, name, text) in
-            [("", "1 x", b"one"), (".a", "1 x", b"two"), ("", "1 x", b"new"), ("", "0", b"old")]
-        {
+        for (folder, name, text, date) in [
+            ("", "1 x", b"one", 1),
+            (".a", "1 x", b"two", 2),
+            ("", "1 x", b"new", -3),
+            ("", "0", b"old", 4),
+        ] {
             let digests = Digests::new(&tree, &home);
-            digests.tell(folder.into(), name.into(), &hash(text)).unwrap();
+            digests.tell(folder.into(), name.into(), &hash(text), date).unwrap();
             digests.finish().unwrap();
         }
         let told = Told::read(tree.root(), &home).unwrap();
-        let is = |folder: &str, name: &str, text: &[u8]| {
-            told.get(folder.into(), name.into()).map(|d| d[..] == hash(text).as_bytes()[..16])
+        let is = |folder: &str, name: &str, text: &[u8], date| {
+            let digest = *hash(text).as_bytes().first_chunk().unwrap();
+            told.get(folder.into(), name.into()).map(|kept| kept == Kept { digest, date })
         };
-        assert_eq!(is("", "1 x", b"new"), Some(true));
-        assert_eq!(is(".a", "1 x", b"two"), Some(true));
-        assert_eq!(is("", "2", b""), None);
+        assert_eq!(is("", "1 x", b"new", -3), Some(true));
+        assert_eq!(is(".a", "1 x", b"two", 2), Some(true));
+        assert_eq!(is("", "2", b"", 0), None);
     }
 }

@@ -158,8 +158,7 @@ fn open_parts(
     Ok([open("new")?, open("cur")?, open("tmp")?])
 }
 
-/// Opens what lies above a folder, made where it is missing. The domain's folder, the home and the
-/// Maildir belong to the mail user, the folder above them to root.
+/// Opens what lies above a folder, made where it is missing.
 fn make_above(mailbox: &Mailbox<'_>, name: &BString) -> Result<Open> {
     let (tree, home) = (mailbox.tree, mailbox.home.parent());
     if !name.is_empty()
@@ -168,8 +167,6 @@ fn make_above(mailbox: &Mailbox<'_>, name: &BString) -> Result<Open> {
         return Ok(maildir);
     }
     let access = mailbox.folder_access();
-    let above = tree::Access { mode: 0o755, owner: access.owner };
-    tree.make_folder(&home.parent().parent(), above)?;
     tree.make_folder(&home.parent(), access)?;
     tree.make_folder(&home, access)?;
     if name.is_empty() {
@@ -305,13 +302,13 @@ fn has_same_bytes(
     (folder, name): (&OwnedFd, &BString),
     target: &Target,
 ) -> Result<bool> {
-    let Some((file, _)) = source.read(old)? else { return Ok(false) };
+    let Some((file, stat)) = source.read(old)? else { return Ok(false) };
     let failed = |e| Error::new("compare", &target.path.join(name), e);
     let (_, digest) = bytes::digest(&file).map_err(failed)?;
     let copy = mailbox.tree.open_on_disk(folder, name).map_err(failed)?;
     let is_same = digest == bytes::digest(&copy).map_err(failed)?.1;
     if is_same {
-        mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;
+        mailbox.digests.tell(target.name.as_bstr(), base(name), &digest, stat.mtime.0)?;
     }
     Ok(is_same)
 }
@@ -367,7 +364,7 @@ fn write_message(
         let sub = PARTS.get(part).copied().unwrap_or_default();
         Error::new("copy to", &target.path.join(sub).join(name), e)
     })?;
-    mailbox.digests.tell(target.name.as_bstr(), base(name), &digest)?;
+    mailbox.digests.tell(target.name.as_bstr(), base(name), &digest, stat.mtime.0)?;
     moved.copied += 1;
     moved.bytes += stat.size;
     Ok(Some(stat.size))

@@ -23,7 +23,7 @@ mod standing;
 
 pub use archive::{POSTS, Posts, copy_posts};
 pub use convert::Converted;
-pub use digests::Told;
+pub use digests::{Kept, Told};
 pub use gone::recorded;
 pub use name::base;
 pub use orphans::Orphans;

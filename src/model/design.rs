@@ -451,10 +451,13 @@ pub fn pipe_domain(number: usize) -> DomainName {
     DomainName::new(format!("pipe-{number}.{INSIDE}"))
 }
 
+/// Where the homes of mailboxes lie: `DOMAIN/USER` (the layout of a target).
+pub const HOMES: &str = "var/vmail";
+
 /// The home of a mailbox on the new host, `var/vmail/DOMAIN/USER`.
 pub fn mailbox_home(address: &Address) -> RelPath {
     let (domain, user) = (component(address.domain.as_ref()), component(address.local.as_ref()));
-    RelPath::new([b"var/vmail/".as_slice(), &domain, b"/", &user].concat())
+    RelPath::new(HOMES).join(domain).join(user)
 }
 
 impl MailingList {

@@ -23,7 +23,7 @@ use crate::finding::{Disposition, Finding, Findings, Severity, Waiver};
 use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::command::program_of;
-use crate::model::design::{Design, DomainPattern, MailCopy, Mailbox, MailingList, Role};
+use crate::model::design::{Design, DomainPattern, HOMES, MailCopy, Mailbox, MailingList, Role};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
@@ -288,7 +288,7 @@ impl Plan {
     /// The folders that belong to a user of the new host, and that user's name.
     pub fn owned(&self) -> Vec<(RelPath, &'static str)> {
         let homes = self.users.iter().map(|user| (RelPath::new(user.home), user.name));
-        std::iter::once((RelPath::new("var/vmail"), "vmail")).chain(homes).collect()
+        std::iter::once((RelPath::new(HOMES), "vmail")).chain(homes).collect()
     }
 
     /// The programs that nobody has decided about, and how many addresses lead to each: most first.

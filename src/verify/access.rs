@@ -5,12 +5,10 @@ use super::Verified;
 use crate::fsys::root::Root;
 use crate::fsys::{Kind, Result, Stat};
 use crate::model::RelPath;
+use crate::model::design::HOMES;
 use crate::plan::Plan;
 use crate::target::{Artifact, Content};
 use std::collections::BTreeSet;
-
-/// Where the homes of mail users lie: `DOMAIN/USER`.
-const HOMES: &str = "var/vmail";
 
 /// No file that was written may be open to more people than it is for; one that is a link now leads to
 /// what is looked at.
@@ -34,6 +32,8 @@ pub(super) fn check_file(file: &Artifact, there: Stat, target: &Root, verified: 
 pub(super) struct Access<'a> {
     target: &'a Root,
     ids: (u32, u32),
+    /// Somebody has a mailbox.
+    has_homes: bool,
     /// Only root can have set owners; for others only the modes count.
     sets_owners: bool,
 }
@@ -41,12 +41,20 @@ pub(super) struct Access<'a> {
 impl<'a> Access<'a> {
     pub(super) fn new(plan: &Plan, target: &'a Root) -> Self {
         let sets_owners = rustix::process::geteuid().is_root();
-        Self { target, ids: plan.design.ids.mail, sets_owners }
+        let has_homes = !plan.design.mailboxes.is_empty();
+        Self { target, ids: plan.design.ids.mail, has_homes, sets_owners }
     }
 
     /// Looks at what lies above the homes and at these themselves, and tells which there are.
     pub(super) fn homes(&self, verified: &mut Verified) -> BTreeSet<RelPath> {
-        let domains = self.look_in(&RelPath::new(HOMES), verified);
+        let homes = RelPath::new(HOMES);
+        match self.target.stat(&homes) {
+            Ok(None) if !self.has_homes => return BTreeSet::new(),
+            Ok(Some(stat)) => self.look_at_owner(&stat, || homes.clone(), verified),
+            // Told by the look into it.
+            Ok(None) | Err(_) => {}
+        }
+        let domains = self.look_in(&homes, verified);
         domains.iter().flat_map(|domain| self.look_in(domain, verified)).collect()
     }
 
@@ -84,15 +92,25 @@ impl<'a> Access<'a> {
 
     /// Holds the owner and mode of one thing against what they shall be.
     pub(super) fn look(&self, stat: &Stat, path: impl Fn() -> RelPath, verified: &mut Verified) {
+        self.look_at_owner(stat, &path, verified);
+        if stat.kind != Kind::Link && stat.mode & 0o077 != 0 {
+            let mode = format!("{:o}", stat.mode);
+            verified.differ("mode", path().as_bstr(), "nothing for others", mode);
+        }
+    }
+
+    /// Whether the mail user has a thing, and may do with it what a mail server does.
+    fn look_at_owner(&self, stat: &Stat, path: impl Fn() -> RelPath, verified: &mut Verified) {
         verified.count("owners and modes", 1);
         let ids = (stat.uid, stat.gid);
         if self.sets_owners && ids != self.ids {
             let (old, new) = (format!("{:?}", self.ids), format!("{ids:?}"));
             verified.differ("owner", path().as_bstr(), old, new);
         }
-        if stat.kind != Kind::Link && stat.mode & 0o077 != 0 {
+        let own = if stat.kind == Kind::Folder { 0o700 } else { 0o600 };
+        if stat.kind != Kind::Link && stat.mode & own != own {
             let mode = format!("{:o}", stat.mode);
-            verified.differ("mode", path().as_bstr(), "nothing for others", mode);
+            verified.differ("mode", path().as_bstr(), format!("at least {own:o}"), mode);
         }
     }
 }

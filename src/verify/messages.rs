@@ -5,7 +5,7 @@ use super::{Sides, Verified};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::fsys::{Error, Kind, Result, Stat, bytes};
-use crate::mail::{Converted, Told, base};
+use crate::mail::{Converted, Kept, Told, base};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
 use crate::model::mbox;
@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 
-/// Tells the digest that was kept of a message of a folder, if any was.
-type Kept<'k> = dyn Fn(&BStr) -> Option<[u8; 16]> + 'k;
+/// Tells what was kept of a message of a folder, if anything was.
+type Keeper<'k> = dyn Fn(&BStr) -> Option<Kept> + 'k;
 
 /// What a check of messages is made with.
 pub(super) struct Check<'a> {
@@ -94,7 +94,7 @@ impl Check<'_> {
         &mut self,
         path: &RelPath,
         sources: &[(&Store, &Folder)],
-        kept: &Kept<'_>,
+        kept: &Keeper<'_>,
         done: &mut BTreeSet<RelPath>,
     ) -> Result<()> {
         let target = self.sides.target;
@@ -127,7 +127,7 @@ impl Check<'_> {
         &mut self,
         store: &Store,
         folder: &Folder,
-        kept: &Kept<'_>,
+        kept: &Keeper<'_>,
         there: &mut There,
     ) -> Result<()> {
         for (part, sub) in PARTS.iter().enumerate() {
@@ -170,8 +170,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Name, bytes, size and date of one message on both sides; its bytes on the new one alone, where
-    /// their digest was kept when they were copied.
+    /// Name, bytes, size and date of one message on both sides; bytes and date on the new one alone,
+    /// where those of the old one are known.
     fn message(
         &mut self,
         pair: Pair,
@@ -191,29 +191,30 @@ impl Check<'_> {
         self.verified.count_bytes(stat.size);
         self.sides.progress.done(1, stat.size);
         let unreadable = |e| Error::new("read", &open.path.join(&new.name), e);
-        let (file, old_stat) = match pair.old {
-            Against::Digest(kept) => {
+        let (is_dated, date) = match pair.old {
+            Against::Kept(kept) => {
                 let (_, digest) = bytes::digest(&copy).map_err(unreadable)?;
-                if digest.as_bytes().first_chunk() != Some(&kept) {
+                if digest.as_bytes().first_chunk() != Some(&kept.digest) {
                     self.differ(&wanted(), "the bytes that were copied", "other bytes");
                 }
-                return Ok(());
+                (kept.date == stat.mtime.0, kept.date)
             }
             Against::Nothing => {
                 self.differ(&wanted(), "no message", "there");
                 return Ok(());
             }
-            Against::File(file, stat) => (file, stat),
+            Against::File(file, old) => {
+                if old.size != stat.size {
+                    let bytes = |size| format!("{size} bytes");
+                    self.differ(&wanted(), bytes(old.size), bytes(stat.size));
+                } else if !bytes::same_bytes(&file, &copy).map_err(unreadable)? {
+                    self.differ(&wanted(), "the same bytes", "other bytes");
+                }
+                (old.mtime == stat.mtime, old.mtime.0)
+            }
         };
-        if old_stat.size != stat.size {
-            let bytes = |size| format!("{size} bytes");
-            self.differ(&wanted(), bytes(old_stat.size), bytes(stat.size));
-        } else if !bytes::same_bytes(&file, &copy).map_err(unreadable)? {
-            self.differ(&wanted(), "the same bytes", "other bytes");
-        }
-        if old_stat.mtime != stat.mtime {
-            let date = |(seconds, _): (i64, u32)| format!("date {seconds}");
-            self.differ(&wanted(), date(old_stat.mtime), date(stat.mtime));
+        if !is_dated {
+            self.differ(&wanted(), format!("date {date}"), format!("date {}", stat.mtime.0));
         }
         Ok(())
     }
@@ -225,24 +226,20 @@ impl Check<'_> {
         let mut names = Converted::default();
         for message in mbox::Messages::new(BufReader::new(file)) {
             let message = message.map_err(|e| Error::new("read", &store.path, e))?;
-            let (name, _) = names.name(&message);
-            let size = u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
+            let (name, date) = names.name(&message);
             self.verified.count("messages", 1);
-            self.verified.count_bytes(size);
-            self.sides.progress.done(1, size);
-            let wanted = there.path.join("cur").join(&name);
-            let Some((new, open)) =
-                there.find(1, &without_keywords(&name)).and_then(|at| there.get(at))
-            else {
-                self.differ(&wanted, "there", "missing");
+            let path = there.path.join("cur").join(&name);
+            let (wanted, name) = (|| path.clone(), without_keywords(&name));
+            let Some(at) = there.find(1, &name) else {
+                self.differ(&path, "there", "missing");
                 continue;
             };
-            let (copy, _) = open.open(&new.name)?;
-            let digest = bytes::digest(&copy);
-            let (_, digest) = digest.map_err(|e| Error::new("read", &wanted, e))?;
-            if digest != blake3::hash(&message.bytes) {
-                self.differ(&wanted, "the same bytes", "other bytes");
-            }
+            let Some((new, open)) = there.get(at) else { continue };
+            let digest = blake3::hash(&message.bytes).as_bytes().first_chunk().copied();
+            let old = Against::Kept(Kept { digest: digest.unwrap_or_default(), date });
+            let pair = Pair { copy: open.open(&new.name)?, old };
+            self.message(pair, (&*there, at), (1, &name), &wanted)?;
+            there.looked_at(at);
         }
         Ok(())
     }
@@ -276,8 +273,8 @@ struct Pair {
 
 /// What a copy is held against.
 enum Against {
-    /// The digest that was kept when it was made.
-    Digest([u8; 16]),
+    /// What is known of the bytes and date that it was made from.
+    Kept(Kept),
     /// The message of the old server.
     File(File, Stat),
     /// The old server has nothing that may be read.
@@ -349,14 +346,15 @@ impl There {
         at: usize,
         source: &Messages<'_>,
         old: &BString,
-        kept: &Kept<'_>,
+        kept: &Keeper<'_>,
     ) -> Result<Pair> {
         let gone = || Error::new("find a message of", &self.path, Errno::NOENT);
         let (new, open) = self.get(at).ok_or_else(gone)?;
         let copy = open.open(&new.name)?;
         bytes::fetch(&copy.0, copy.1.size);
-        let old = match kept(base(&new.name)) {
-            Some(digest) => Against::Digest(digest),
+        let is_alone = self.is_alone(at);
+        let old = match kept(base(&new.name)).filter(|_| is_alone) {
+            Some(kept) => Against::Kept(kept),
             None => match source.read(old)? {
                 Some((file, stat)) => {
                     bytes::fetch(&file, stat.size);
@@ -366,6 +364,13 @@ impl There {
             },
         };
         Ok(Pair { copy, old })
+    }
+
+    /// Whether no other message has the same unique name, by which it is known what was kept of one.
+    fn is_alone(&self, at: usize) -> bool {
+        let unique = |at: usize| self.names.get(at).map(|named| base(&named.name));
+        let before = at.checked_sub(1).and_then(unique);
+        before != unique(at) && unique(at + 1) != unique(at)
     }
 
     fn open(&self, part: usize) -> Option<&Open> {

@@ -2,7 +2,8 @@
 
 use crate::passes::Joe;
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::time::{Duration, SystemTime};
 
 /// Where mail lies on a disk that is not there for a while, its copies were removed.
 #[test]
@@ -58,4 +59,65 @@ file home/vpopmail/domains/a.example/joe/Maildir/.Sent/courierimapkeywords
     fs::write(&eve, "").unwrap();
     let ran = joe.0.migrate(&["--final"]);
     assert!(!ran.all().contains("site-not-quiet"), "{}", ran.all());
+}
+
+/// The kinds and names of the differences that `verify` tells.
+fn differences(joe: &Joe, more: &[&str]) -> Vec<(String, String)> {
+    let ran = joe.0.verify(&[&["--format", "json"], more].concat());
+    let all = ran.json()["differences"].as_array().unwrap().clone();
+    let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+    all.iter().map(|one| (text(one, "kind"), text(one, "subject"))).collect()
+}
+
+/// The record kept no dates.
+#[test]
+fn a_copy_with_another_date_differs_from_its_record() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    let copy = fs::File::open(joe.new_home().join("cur/2.b:2,S")).unwrap();
+    copy.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+    let named = ("message".to_owned(), "var/vmail/a.example/joe/Maildir/cur/2.b:2,S".to_owned());
+    for more in [&[][..], &["--recorded"]] {
+        assert!(differences(&joe, more).contains(&named), "{more:?}");
+    }
+}
+
+#[test]
+fn two_messages_of_one_name_are_as_recorded() {
+    let joe = Joe::new("");
+    joe.put("new/2.b", "another");
+    joe.pass(&[]);
+    let told = differences(&joe, &["--recorded"]);
+    assert!(told.iter().all(|(kind, _)| kind != "message"), "{told:?}");
+}
+
+#[test]
+fn mail_that_its_own_server_cannot_read_is_told() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    let vmail = joe.0.target.join("var/vmail");
+    for (name, mode) in [("", 0o500), ("a.example/joe/Maildir/cur", 0o500)] {
+        fs::set_permissions(vmail.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let message = joe.new_home().join("cur/2.b:2,S");
+    fs::set_permissions(message, fs::Permissions::from_mode(0o200)).unwrap();
+    let mode = |path: &str| ("mode".to_owned(), format!("var/vmail{path}"));
+    let told = ["", "/a.example/joe/Maildir/cur", "/a.example/joe/Maildir/cur/2.b:2,S"].map(mode);
+    assert_eq!(differences(&joe, &[]), told);
+    chown(vmail, Some(0), Some(0)).unwrap();
+    assert!(differences(&joe, &[]).contains(&("owner".to_owned(), "var/vmail".to_owned())));
+}
+
+/// Nobody made the folder of their homes, in which the mail user makes these.
+#[test]
+fn accounts_without_mail_get_room_for_it() {
+    let joe = Joe::new("");
+    for user in ["joe", "eve"] {
+        let home = joe.0.site.join("home/vpopmail/domains/a.example").join(user);
+        fs::remove_dir_all(home).unwrap();
+    }
+    joe.pass(&[]);
+    assert_eq!(fs::metadata(joe.0.target.join("var/vmail")).unwrap().uid(), 5000);
+    let ran = joe.0.verify(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
 }

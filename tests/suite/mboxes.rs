@@ -3,6 +3,7 @@
 use crate::support::{Laid, SMALL, read};
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 const MBOX: &str = "home/cleo/Mailbox";
 
@@ -100,6 +101,20 @@ fn what_an_mbox_says_of_a_message_follows_pass_by_pass() {
         assert!(cleo.pass(&[]).contains("Nothing to do"));
         cleo.edit(more, "");
     }
+}
+
+/// Only their bytes were compared.
+#[test]
+fn a_message_of_an_mbox_with_other_flags_or_another_date_differs() {
+    let cleo = Cleo::migrated();
+    let all = cleo.messages();
+    let [one, two] = [0, 1].map(|at| cleo.cur().join(&all[at].0));
+    let file = fs::File::open(one).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    fs::rename(&two, two.with_file_name(format!("{}S", all[1].0))).unwrap();
+    let ran = cleo.0.verify(&["--format", "json"]);
+    let told = ran.json()["differences"].to_string();
+    assert!(told.contains("date 0") && told.contains("its name and flags"), "{told}");
 }
 
 /// In a folder that Dovecot serves only the flags follow.

@@ -2,7 +2,7 @@
 
 use super::{Tables, text};
 use crate::model::RelPath;
-use crate::model::design::{Design, Mailbox};
+use crate::model::design::{Design, HOMES, Mailbox};
 use crate::model::sheet::Field;
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl Tables<'_> {
     fn add_mailbox(&mut self, mailbox: &Mailbox, username: &BString) -> bool {
         let at = mailbox.address.to_lower();
         let home = mailbox.home();
-        let below = home.strip_prefix(&RelPath::new("var/vmail")).unwrap_or_default();
+        let below = home.strip_prefix(&RelPath::new(HOMES)).unwrap_or_default();
         let row = [
             text(username),
             text(password(mailbox)),

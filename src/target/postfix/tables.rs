@@ -12,8 +12,8 @@ use super::master_cf::service_to;
 use super::posters::Class;
 use super::rows::{Block, Patterns, Place, Table, head};
 use crate::model::design::{
-    Design, DomainPattern, Extensions, INSIDE, LocalPattern, Mailbox, RefusedClient, Role, Route,
-    Target,
+    Design, DomainPattern, Extensions, HOMES, INSIDE, LocalPattern, Mailbox, RefusedClient, Role,
+    Route, Target,
 };
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::Artifact;
@@ -495,7 +495,7 @@ fn inner(to: &Address) -> BString {
 
 /// `DOMAIN/USER/Maildir/`.
 fn below_mail(home: &RelPath) -> BString {
-    let below = home.strip_prefix(&RelPath::new("var/vmail")).unwrap_or_default();
+    let below = home.strip_prefix(&RelPath::new(HOMES)).unwrap_or_default();
     let escaped = below.replace(" ", "_");
     [escaped.as_slice(), b"/Maildir/"].concat().into()
 }
