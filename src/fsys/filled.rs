@@ -1,13 +1,17 @@
 //! Folders that appear with all they hold.
 
 use super::folder::Folder;
-use super::tree::{Access, Tree, temporary_in};
+use super::tree::{Access, Tree};
 use super::{Error, Result};
 use bstr::{BStr, ByteSlice as _};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
+
+/// How the name of a folder begins that is being made. A Maildir++ folder begins with a dot, so none
+/// of somebody's has such a name.
+pub const BEING_MADE: &str = "unqmail-";
 
 impl Tree {
     /// Makes a folder in one that is there, with folders and an empty file in it, and opens those
@@ -22,7 +26,8 @@ impl Tree {
         access: Access,
     ) -> Result<Option<[OwnedFd; N]>> {
         let (path, parent) = (parent.path.join(name), &parent.dir);
-        let first = temporary_in(name);
+        let mut first = [BEING_MADE.as_bytes(), name].concat();
+        first.truncate(255);
         let fill = || -> io::Result<[OwnedFd; N]> {
             let made = self.folder_in(parent, &first, access)?;
             let mut opened = Vec::with_capacity(N);
@@ -90,8 +95,8 @@ mod tests {
             let marker = Some(("marker", access));
             tree.make_filled(&parent, name.into(), ["new", "tmp"], marker, access)
         };
-        std::fs::create_dir_all(dir.path().join(".unqmail-a/new")).unwrap();
-        std::fs::write(dir.path().join(".unqmail-a/marker"), "").unwrap();
+        std::fs::create_dir_all(dir.path().join("unqmail-a/new")).unwrap();
+        std::fs::write(dir.path().join("unqmail-a/marker"), "").unwrap();
         for name in ["a", "b"] {
             assert!(make(name).unwrap().is_some());
             let at = |part: &str| dir.path().join(name).join(part);

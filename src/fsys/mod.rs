@@ -3,7 +3,7 @@
 //! [`root::Root`] reads beneath a folder and never leaves it; [`tree::Tree`] writes beneath one.
 
 pub mod bytes;
-mod filled;
+pub mod filled;
 pub mod folder;
 mod link;
 pub mod lock;

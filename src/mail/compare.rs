@@ -27,7 +27,7 @@ pub(super) struct Names {
 impl Names {
     fn new(old: BString, letters: &Letters) -> Self {
         let new = renamed(&old, letters.of(base(&old)));
-        // A name that would be too long for a file goes without its keywords.
+        // Behind its flags a name may have anything, and as much: then it goes without its keywords.
         let new = if new.len() > 255 { renamed(&old, b"") } else { new };
         Self { new: (new != old).then(|| Box::new(new)), old }
     }

@@ -3,6 +3,7 @@
 
 use super::Mailbox;
 use super::compare::listed;
+use crate::fsys::filled::BEING_MADE;
 use crate::fsys::root::Root;
 use crate::fsys::{Error, Kind, Result};
 use crate::model::RelPath;
@@ -21,6 +22,22 @@ pub(super) fn led_away(root: &Root, stores: &[(&MailCopy, &Store)]) -> Result<BT
         links.extend(entries.map(|entry| copy.folder(&entry.name).clone()));
     }
     Ok(links)
+}
+
+/// Removes what a run which was killed had not quite made: the Maildir, or folders in it.
+pub(super) fn remove_unmade(mailbox: &Mailbox<'_>) -> Result<()> {
+    for place in [&mailbox.home.parent(), &mailbox.home] {
+        let entries = match mailbox.tree.root().list(place) {
+            Ok(entries) => entries,
+            Err(error) if error.is_missing() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let unmade = entries.iter().filter(|entry| entry.kind == Kind::Folder);
+        for entry in unmade.filter(|entry| entry.name.starts_with_str(BEING_MADE)) {
+            remove_folder(mailbox, &place.join(&entry.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a folder; `false` where something is in it that somebody may want.

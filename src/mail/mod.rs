@@ -295,6 +295,7 @@ fn update(
     let mut seen = BTreeSet::new();
     let mut wanted = folders.keys().peekable();
     let mut led_away = None;
+    gone::remove_unmade(mailbox)?;
     loop {
         let next = wanted.peek().map(|name| (**name).clone());
         let Some(name) = record.next().into_iter().chain(next).min() else { break };

@@ -3,10 +3,11 @@
 use super::memory::unique;
 use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 
-/// Whether Dovecot reads a name as it is meant. It takes everything up to the first `:` for the name,
-/// keeps names in the lines of a file, where an empty one spoils all of it, and believes a size with line ends of two bytes, `,W=`, which
-/// nobody has counted: a wrong one breaks the message even where sizes in names are not to be
-/// believed (`maildir_broken_filename_sizes`, 2.3.19).
+/// Whether Dovecot reads a name as it is meant, and can add all flags and keywords to it. It takes
+/// everything up to the first `:` for the name, keeps names in the lines of a file, where an empty one
+/// spoils all of it, and believes a size with line ends of two bytes, `,W=`, which nobody has counted: a
+/// wrong one breaks the message even where sizes in names are not to be believed
+/// (`maildir_broken_filename_sizes`, 2.3.19).
 ///
 /// ```
 /// use unqmail::model::message::is_plain;
@@ -17,8 +18,11 @@ pub fn is_plain(name: &[u8]) -> bool {
     let is_odd = |byte: &u8| *byte == b':' || byte.is_ascii_control();
     let unique = unique(name);
     let has_size = unique.windows(SIZE.len()).any(|front| front == SIZE);
-    !unique.is_empty() && !unique.iter().any(is_odd) && !has_size
+    (1..=LONGEST).contains(&unique.len()) && !unique.iter().any(is_odd) && !has_size
 }
+
+/// So many of the 255 bytes of a file name are left by `:2,`, six flags and 26 keywords.
+const LONGEST: usize = 220;
 
 /// The size that is not believed.
 const SIZE: &[u8] = b",W=";
@@ -87,6 +91,8 @@ mod tests {
         assert!(renamed(b"1.x,S=5,W=7:2,", b"").starts_with(b"1.x,S=5,w=7,U="));
         assert_eq!(renamed(b"1.mx:2,RSb,junk", b"a"), "1.mx:2,RSa,junk");
         assert_eq!(renamed(b"1.mx", b"a"), "1.mx:2,a");
+        let long = [&[b'x'; 250], b":2,S".as_slice()].concat();
+        assert_eq!(renamed(&long, b"abc").len(), 200 + ",U=12345678:2,Sabc".len());
     }
 
     proptest! {

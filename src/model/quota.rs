@@ -23,7 +23,8 @@ impl Quota {
     /// Elements are divided by commas, and the last one of a kind wins. An element that ends in a
     /// capital `C` counts messages; anything else is a size in bytes with an optional `S`, then an
     /// optional `B`, then `K` or `M`. There is no `G`: `1G` is one byte. A string that begins with
-    /// `NO` is no quota.
+    /// `NO` is no quota. More than Dovecot can count, 2^63 - 1 bytes and 2^32 - 1 messages, counts as
+    /// that.
     ///
     /// ```
     /// use unqmail::model::quota::Quota;
@@ -37,9 +38,9 @@ impl Quota {
         }
         for element in text.split(|&b| b == b',').filter(|element| !element.is_empty()) {
             if let Some(count) = element.strip_suffix(b"C") {
-                quota.messages = leading_number(count);
+                quota.messages = leading_number(count).min(u64::from(u32::MAX));
             } else {
-                quota.bytes = size(element);
+                quota.bytes = size(element).min(i64::MAX.unsigned_abs());
             }
         }
         quota
@@ -129,7 +130,8 @@ mod tests {
         assert_eq!(parse("1S,2S"), (2, 0));
         assert_eq!(parse("NS,NC"), (0, 0));
         assert_eq!(parse(""), (0, 0));
-        assert_eq!(parse("99999999999999999999M"), (u64::MAX, 0));
+        assert_eq!(parse("99999999999999999999M"), (i64::MAX.unsigned_abs(), 0));
+        assert_eq!(parse("99999999999C"), (0, u64::from(u32::MAX)));
     }
 
     #[test]

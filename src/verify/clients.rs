@@ -314,7 +314,7 @@ impl Both<'_> {
                 (Pop3::Qmail, _) => BString::from(front),
             };
             // A name that POP3 cannot say stays the file's.
-            let can_say = uidl.iter().all(|byte| (0x21..=0x7e).contains(byte));
+            let can_say = !uidl.is_empty() && uidl.iter().all(|byte| (0x21..=0x7e).contains(byte));
             PopName::from(if can_say { uidl } else { old.here(told) }.as_slice())
         };
         let mut is_later = vec![true; told.messages().len()];

@@ -121,3 +121,72 @@ fn accounts_without_mail_get_room_for_it() {
     let ran = joe.0.verify(&[]);
     assert_eq!(ran.code, 0, "{}", ran.all());
 }
+
+/// Killed while it made a folder that was gone on the old server before the next run, a run left one of
+/// another name behind.
+#[test]
+fn a_folder_that_was_never_quite_made_goes() {
+    let joe = Joe::new("");
+    joe.pass(&[]);
+    for part in ["new", "cur"] {
+        fs::create_dir_all(joe.new_home().join("unqmail-.Work").join(part)).unwrap();
+    }
+    fs::write(joe.new_home().join("unqmail-.Work/maildirfolder"), "").unwrap();
+    joe.put("new/5.e", "five");
+    joe.pass(&[]);
+    assert!(!joe.new_home().join("unqmail-.Work").exists());
+}
+
+/// A folder whose name was that of one that is being made became that one.
+#[test]
+fn a_folder_with_the_name_of_one_that_is_being_made_keeps_its_mail() {
+    let joe = Joe::new("");
+    joe.put(".unqmail-.zed/cur/3.c:2,S", "three");
+    joe.put(".zed/cur/4.d:2,S", "four");
+    joe.pass(&[]);
+    assert_eq!(joe.0.verify(&[]).code, 0);
+    assert!(joe.messages().contains(&".unqmail-.zed/cur/3.c:2,S".to_owned()));
+}
+
+/// They lost their keywords, and nobody could set a flag.
+#[test]
+fn names_without_room_for_flags_are_shorter_and_keep_their_keywords() {
+    let joe = Joe::new("");
+    let long = format!("3.{}", "x".repeat(246));
+    joe.put(&format!("cur/{long}:2,S"), "three");
+    joe.put("courierimapkeywords/:list", &format!("$Label1\n\n{long}:0\n"));
+    joe.pass(&[]);
+    let told = joe.0.plan(&["--format", "json"]).stdout;
+    assert!(told.contains("message-name-odd"), "{told}");
+    assert!(joe.messages()[1].ends_with(":2,Sa"), "{:?}", joe.messages());
+    let ran = joe.0.verify(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+}
+
+#[test]
+fn what_courier_keeps_behind_a_link_to_nothing_is_told() {
+    let joe = Joe::new("");
+    let kept = [
+        "courierimapuiddb",
+        "courierpop3dsizelist",
+        "courierimapsubscribed",
+        "courierimapkeywords",
+    ];
+    for name in kept {
+        symlink("/not/there", joe.old().join(name)).unwrap();
+    }
+    let told = joe.0.plan(&["--format", "json"]).stdout;
+    for name in kept {
+        assert!(told.contains(&format!("joe/Maildir/{name}\"")), "{name}: {told}");
+    }
+}
+
+/// Courier tells an empty name for it, which is none for Dovecot.
+#[test]
+fn a_message_without_a_name_differs_in_nothing() {
+    let joe = Joe::new("");
+    joe.put("cur/:2,S", "three");
+    joe.pass(&[]);
+    let ran = joe.0.verify(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+}

@@ -15,6 +15,7 @@ use crate::model::memory::Keywords;
 use crate::model::quota::leading_number;
 use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 /// A list is no larger than this: 64 MiB.
 const LARGEST_LIST: u64 = 64 << 20;
@@ -30,10 +31,10 @@ const MOST_NAMES: usize = 1024;
 /// # Errors
 /// Where the folder of the keywords cannot be listed.
 pub fn keywords(root: &Root, folder: &RelPath) -> Result<Keywords> {
-    let folder = folder.join("courierimapkeywords");
+    let folder = folder.join(super::KEYWORDS);
     let entries = match root.list(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.is_missing() => return Ok(Keywords::default()),
+        Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(Keywords::default()),
         Err(error) => return Err(error),
     };
     let mut found = Keywords::default();

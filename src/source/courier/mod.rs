@@ -47,6 +47,8 @@ pub const UIDS: &str = "courierimapuiddb";
 pub const SIZE_LIST: &str = "courierpop3dsizelist";
 /// The subscriptions of a mailbox.
 pub const SUBSCRIBED: &str = "courierimapsubscribed";
+/// The folder in which the keywords of a folder's messages are.
+const KEYWORDS: &str = "courierimapkeywords";
 /// The rights of a folder.
 pub const ACL: &str = "courierimapacl";
 
@@ -120,8 +122,8 @@ fn look(root: &Root, store: &mut Store) -> Seen {
                 uids(bytes).map(|numbers| numbers.odd_lines)
             });
         }
-        if has("courierimapkeywords") {
-            check_keywords(root, folder, &mut seen.findings);
+        if has(KEYWORDS) {
+            check_keywords(root, &open, folder, &mut seen.findings);
         }
         may_have_rights |= has(ACL) || has(acl::OF_MISSING);
         let has_grants =
@@ -139,8 +141,11 @@ fn look(root: &Root, store: &mut Store) -> Seen {
             if has(SUBSCRIBED) {
                 let path = folder.path.join(SUBSCRIBED);
                 match root.read_within(&open, SUBSCRIBED, LARGEST) {
-                    Ok(bytes) => {
-                        let bytes = bytes.unwrap_or_default();
+                    Ok(None) => seen.findings.push(super::unreadable(
+                        &path,
+                        &format!("{SUBSCRIBED} is a link to nothing"),
+                    )),
+                    Ok(Some(bytes)) => {
                         let mut lines = lines::numbered(&bytes);
                         let first = lines.find(|(_, line)| line.starts_with(b"#shared"));
                         let origin = first.map(|(number, _)| Origin::file(&path).at(number));
@@ -214,10 +219,15 @@ fn check(
     let path = folder.path.join(name);
     let read = root.read_within(open, name, largest(folder));
     let (message, effect) = match read.map(|bytes| bytes.map(|bytes| odd_lines(&bytes))) {
-        Ok(None | Some(Ok(0))) => return,
+        Ok(Some(Ok(0))) => return,
         Ok(Some(Ok(odd))) => (
             format!("{odd} lines of {name} contradict others or are cut short"),
             "the messages they are about get new numbers, and clients download those again",
+        ),
+        // Its name was listed.
+        Ok(None) => (
+            format!("{name} is a link to nothing"),
+            "the folder gets new numbers, and clients download its mail again",
         ),
         Ok(Some(Err(what))) => (
             format!("{name} cannot be used: {what}"),
@@ -237,18 +247,21 @@ fn check(
     ));
 }
 
-fn check_keywords(root: &Root, folder: &Folder, findings: &mut Findings) {
+fn check_keywords(root: &Root, open: &Open, folder: &Folder, findings: &mut Findings) {
     let mut tell = |message: String, effect: &'static str| {
         findings.push(Finding::new(
             &code::FOLDER_KEYWORDS_DROPPED,
             Disposition::Dropped,
-            Origin::file(&folder.path.join("courierimapkeywords")),
+            Origin::file(&folder.path.join(KEYWORDS)),
             folder.path.as_bstr(),
             message,
             effect,
         ));
     };
     match keywords(root, &folder.path) {
+        Ok(_) if root.enter(open, KEYWORDS).is_ok_and(|there| there.is_none()) => {
+            tell(format!("{KEYWORDS} is a link to nothing"), "the messages lose their keywords");
+        }
         Ok(found) => {
             let dropped = found.dropped();
             if !dropped.is_empty() {

@@ -44,9 +44,8 @@ fn row(mailbox: &Mailbox, (uid, gid): (u32, u32), version: Dovecot) -> BString {
 
 fn quota(mailbox: &Mailbox, version: Dovecot) -> String {
     let quota = mailbox.quota;
-    // Both versions keep sizes as signed 64-bit numbers.
-    let bytes = (quota.bytes > 0).then(|| quota.bytes.min(i64::MAX.unsigned_abs()));
-    let messages = (quota.messages > 0).then(|| quota.messages.min(u64::from(u32::MAX)));
+    let bytes = (quota.bytes > 0).then_some(quota.bytes);
+    let messages = (quota.messages > 0).then_some(quota.messages);
     let parts = |bytes: Option<String>, messages: Option<String>| {
         bytes.into_iter().chain(messages).collect::<Vec<_>>()
     };
