@@ -2,7 +2,7 @@
 
 use super::args::MigrateArgs;
 use super::progress::Bar;
-use super::{Exit, activate, make_plan_of, term};
+use super::{Exit, activate, open_site, term};
 use crate::apply::{self, Applied, Only, Options, Pass};
 use crate::finding::{Findings, Severity};
 use crate::fsys::root::Root;
@@ -28,15 +28,21 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     let only = Only::new(args.only.iter().map(|pattern| pattern.as_encoded_bytes()));
     apply::ensure_free(&args.target).context("migrating")?;
     let begun = Instant::now();
-    let mut root = Root::open(&args.site).context("opening the old server's root")?;
+    let root = Root::open(&args.site).context("opening the old server's root")?;
     // Without a memory no folder is as an earlier pass saw it.
     let target = Root::open(&args.target).ok().filter(|_| !args.thorough);
-    let mut memory = target.map_or_else(Memory::default, |target| apply::memory(&target));
+    // One waits for another program, Dovecot, the other has a file of many lines to read.
+    let (opened, mut memory) = rayon::join(
+        || open_site(root, Some(&args.target), args.config.as_deref()),
+        || target.map_or_else(Memory::default, |target| apply::memory(&target)),
+    );
+    let (mut root, policy, dovecot) = opened?;
     if pass == Pass::Final {
         root.watch();
         memory.by_names = true;
     }
-    let (root, plan) = make_plan_of(root, Some(&args.target), args.config.as_deref(), &memory)?;
+    let plan = Plan::make_with(&root, policy, dovecot, &memory);
+    let plan = plan.context("reading the old server")?;
     let reading = begun.elapsed();
     if let Some(pattern) = only.idle(&plan.with_mail()).first() {
         term::say(&format!("unqmail: --only {pattern}: no account or list is meant by it"));

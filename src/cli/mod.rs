@@ -15,7 +15,6 @@ mod verify;
 pub use exit::Exit;
 
 use crate::fsys::root::Root;
-use crate::model::seen::Memory;
 use crate::plan::Plan;
 use crate::policy::{Dovecot, Policy};
 use anyhow::Context as _;
@@ -83,18 +82,8 @@ fn make_plan(
     config: Option<&Path>,
 ) -> anyhow::Result<(Root, Plan)> {
     let root = Root::open(site).context("opening the old server's root")?;
-    make_plan_of(root, target, config, &Memory::default())
-}
-
-/// Reads the settings and makes the plan of an open site, with what earlier passes remember of it.
-fn make_plan_of(
-    root: Root,
-    target: Option<&Path>,
-    config: Option<&Path>,
-    memory: &Memory,
-) -> anyhow::Result<(Root, Plan)> {
     let (root, policy, dovecot) = open_site(root, target, config)?;
-    let plan = Plan::make_with(&root, policy, dovecot, memory).context("reading the old server")?;
+    let plan = Plan::make(&root, policy, dovecot).context("reading the old server")?;
     Ok((root, plan))
 }
 

@@ -138,9 +138,8 @@ pub struct Memory {
 impl Memory {
     /// Reads the file. A line that is not understood is about a folder that was never seen.
     pub fn parse(text: &[u8]) -> Self {
-        let lines: Vec<&[u8]> =
-            text.strip_prefix(HEAD).unwrap_or_default().split_str("\n").collect();
-        Self::from(lines.into_par_iter().filter_map(entry).collect::<Vec<_>>())
+        let lines = text.strip_prefix(HEAD).unwrap_or_default().par_split(|byte| *byte == b'\n');
+        Self::from(lines.filter_map(entry).collect::<Vec<_>>())
     }
 
     /// How many folders are known.
