@@ -12,6 +12,7 @@ mod folder;
 mod gone;
 mod keywords;
 mod late;
+mod mailbox;
 mod maildir;
 mod name;
 pub mod numbers;
@@ -20,6 +21,7 @@ mod pass;
 mod record;
 mod settled;
 mod standing;
+mod update;
 
 pub use archive::{POSTS, Posts, copy_posts};
 pub use convert::Converted;
@@ -35,7 +37,7 @@ pub use standing::Standing;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::lock::Lock;
 use crate::fsys::root::Root;
-use crate::fsys::tree::{Access, Tree};
+use crate::fsys::tree::Tree;
 use crate::fsys::{self, Result};
 use crate::model::RelPath;
 use crate::model::design::MailCopy;
@@ -44,15 +46,15 @@ use crate::model::seen::Word;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::source::mail::{Messages, PARTS};
 use bstr::BString;
-use compare::{Wanted, Work, compare};
 use digests::Digests;
 use files::Written;
-use maildir::Departed;
+use mailbox::Mailbox;
 use record::Record;
 use settled::Listed;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use update::update;
 
 /// What became of the messages of a mailbox.
 #[derive(Debug, Default)]
@@ -275,195 +277,4 @@ pub struct Copied {
     pub completed: Completed,
     /// What the next pass shall know, from then on.
     pub remembered: Remembered,
-}
-
-/// Compares folder by folder, then carries out what differs; a folder about which nothing is left to
-/// do is only kept in the record. A mailbox that is new is done folder by folder at once, so that no
-/// more than one is in memory; a later pass first knows all that left a folder, so that a message
-/// which only moved is followed.
-fn update(
-    job: &Job<'_>,
-    mailbox: &Mailbox<'_>,
-    (home, stores): (&RelPath, &[(&MailCopy, &Store)]),
-    folders: &Folders<'_>,
-    mut record: Record<'_>,
-    moved: &mut Moved,
-) -> Result<Completed> {
-    let (is_new, was_complete) = (record.is_new(), record.is_complete());
-    let parts_of = |name: &BString| folders.get(name).map(Vec::as_slice).unwrap_or_default();
-    let (mut works, mut departed) = (Vec::new(), Departed::new());
-    let mut seen = BTreeSet::new();
-    let mut wanted = folders.keys().peekable();
-    let mut led_away = None;
-    gone::remove_unmade(mailbox)?;
-    loop {
-        let next = wanted.peek().map(|name| (**name).clone());
-        let Some(name) = record.next().into_iter().chain(next).min() else { break };
-        wanted.next_if(|wanted| **wanted == name);
-        if job.progress.stopped() {
-            return record.finish(false);
-        }
-        let mut known = record.take(&name)?;
-        let parts = parts_of(&name);
-        if was_complete && !parts.is_empty() && parts.iter().all(|part| part.is_settled) {
-            record.keep(&name, Some(&known.brought), true)?;
-            let messages = parts.iter().map(|part| part.folder.messages).sum();
-            moved.present += messages;
-            job.progress.done(messages, 0);
-            seen.insert(name);
-            continue;
-        }
-        if parts.is_empty() && !stores.is_empty() {
-            let led_away = match &mut led_away {
-                Some(known) => known,
-                none => none.insert(gone::led_away(job.root, stores)?),
-            };
-            if led_away.contains(&name) {
-                record.keep(&name, Some(&known.brought), true)?;
-                seen.insert(name);
-                continue;
-            }
-        }
-        let mut work = match compare(job, mailbox, &name, parts, &mut known, moved) {
-            Ok(compared) => compared,
-            Err(error) => {
-                moved.failures.push(error);
-                continue;
-            }
-        };
-        let is_gone = parts.is_empty() && (job.pass == Pass::Final || !work.is_there);
-        let held = (!is_gone).then_some(known.brought.as_slice());
-        record.keep(&name, held, work.is_as_recorded)?;
-        drop(known);
-        if !work.wanted.is_empty() {
-            job.lock.begin()?;
-            record.begin(&name, work.wanted.iter().map(Wanted::unique))?;
-        }
-        if job.pass != Pass::Final {
-            moved.pending += u64::try_from(work.departed.len()).unwrap_or(u64::MAX);
-            moved.pending += u64::from(parts.is_empty() && work.is_there);
-        }
-        maildir::depart(&mut work, &mut departed);
-        if is_new {
-            bring(job, mailbox, &work, parts, &mut departed, moved);
-            // Of a large folder they take as much room as all that follows.
-            work.wanted = Vec::new();
-            remember(job, mailbox, &work, parts, moved);
-        } else {
-            works.push(work);
-        }
-        seen.insert(name);
-    }
-    for work in &works {
-        bring(job, mailbox, work, parts_of(&work.name), &mut departed, moved);
-    }
-    let is_final = job.pass == Pass::Final && moved.failures.is_empty() && !job.progress.stopped();
-    if is_final {
-        maildir::remove(mailbox, &departed, moved, |_| true);
-        moved.foreign += gone::foreign(mailbox, &seen)?;
-    }
-    if !is_final && moved.failures.is_empty() && !job.progress.stopped() {
-        // What a pass that was killed may have left half-written, and nothing will complete.
-        maildir::remove(mailbox, &departed, moved, |left| !left.is_sure);
-    }
-    // Folders within others come last by name: they go first.
-    for work in works.iter().rev() {
-        let parts = parts_of(&work.name);
-        if !parts.is_empty() {
-            remember(job, mailbox, work, parts, moved);
-        } else if is_final {
-            let removed = if work.name.is_empty() {
-                gone::remove_mailbox(mailbox)
-            } else {
-                gone::remove_folder(mailbox, &work.path)
-            };
-            match removed {
-                Ok(removed) => moved.folders_removed += u64::from(removed && work.is_there),
-                Err(error) => moved.failures.push(error),
-            }
-        }
-    }
-    let is_complete = moved.failures.is_empty() && !job.progress.stopped();
-    let completed = record.finish(is_complete)?;
-    if is_complete && is_final && folders.is_empty() {
-        completed.place(job.tree)?;
-        Record::forget(job.tree, home)?;
-        return Ok(Completed::default());
-    }
-    Ok(completed)
-}
-
-fn bring(
-    job: &Job<'_>,
-    mailbox: &Mailbox<'_>,
-    work: &Work,
-    parts: &[Part<'_>],
-    departed: &mut Departed,
-    moved: &mut Moved,
-) {
-    let begun = Instant::now();
-    let brought = maildir::bring(job, mailbox, work, parts, departed, moved);
-    moved.bringing += begun.elapsed();
-    moved.failures.extend(brought.err());
-}
-
-/// What is not there yet cannot be numbered; the next run does it.
-fn remember(
-    job: &Job<'_>,
-    mailbox: &Mailbox<'_>,
-    work: &Work,
-    parts: &[Part<'_>],
-    moved: &mut Moved,
-) {
-    if job.progress.stopped() {
-        return;
-    }
-    let remembered = folder::remember(job, mailbox, work, parts, moved);
-    moved.failures.extend(remembered.err());
-}
-
-/// A Maildir on the new server.
-struct Mailbox<'a> {
-    tree: &'a Tree,
-    home: RelPath,
-    /// The same, open, once it is there.
-    open: OnceCell<Open>,
-    ids: (u32, u32),
-    shares: bool,
-    digests: Digests<'a>,
-    written: Written<'a>,
-    listed: Listed,
-}
-
-impl Mailbox<'_> {
-    /// Where a folder lies; INBOX has no name.
-    fn folder(&self, name: &BString) -> RelPath {
-        if name.is_empty() { self.home.clone() } else { self.home.join(name) }
-    }
-
-    /// Opens a folder; INBOX has no name. `None` where it is not there.
-    fn open(&self, name: &BString) -> Result<Option<Open>> {
-        let maildir = match self.open.get() {
-            Some(maildir) => maildir,
-            None => match self.tree.root().folder(&self.home) {
-                Ok(maildir) => self.open.get_or_init(|| maildir),
-                Err(error) if error.is_missing() => return Ok(None),
-                Err(error) => return Err(error),
-            },
-        };
-        if name.is_empty() {
-            maildir.again().map(Some)
-        } else {
-            self.tree.root().enter(maildir, name)
-        }
-    }
-
-    /// Folders are the mail user's alone.
-    fn folder_access(&self) -> Access {
-        Access { mode: 0o700, owner: Some(self.ids) }
-    }
-
-    fn file_access(&self) -> Access {
-        Access { mode: 0o600, owner: Some(self.ids) }
-    }
 }
