@@ -514,6 +514,15 @@ impl Mailbox {
 }
 
 impl Design {
+    /// By which host mail leaves for a domain, or for all under a suffix with its dot (`smtproutes` in
+    /// qmail-remote(8)): the domain's own entry, else that of the longest suffix, else the one for all.
+    pub fn next_hop(&self, domain: &[u8]) -> Option<&NextHop> {
+        let is_for = |name: &BString| {
+            name == domain || name.is_empty() || (name.starts_with(b".") && domain.ends_with(name))
+        };
+        self.next_hops.iter().find(|(name, _)| is_for(name)).map(|(_, hop)| hop)
+    }
+
     /// The domain entry for exactly this name.
     pub fn domain(&self, name: &DomainName) -> Option<&MailDomain> {
         self.domains.get(&DomainPattern::Domain(name.clone()))

@@ -300,6 +300,29 @@ fn exceptions_below_a_wildcard_are_sent_on() {
     assert_eq!(laid.plan(&[]).code, 0);
 }
 
+/// They left by their own MX, whatever `smtproutes` said, or were to stay here.
+#[test]
+fn exceptions_leave_by_the_next_hop_of_their_domain() {
+    let laid = Laid::small(
+        "file var/qmail/control/virtualdomains\n| a.example:a.example\n| out@a.example:\n\
+         | .w.example:alias-w\n| skip.w.example:\n| bob@host.w.example:\n\
+         file var/qmail/control/smtproutes\n| .w.example:relay.example:26\n| :outer.example\n\
+         owner 7790:2108\nfile var/qmail/alias/.qmail-w-default\n| &joe@a.example\n",
+    )
+    .migrated();
+    let transport = laid.target.join("etc/postfix/unqmail/transport");
+    let rows = std::fs::read_to_string(transport).unwrap();
+    for row in [
+        "out@a.example smtp:[outer.example]",
+        "bob@host.w.example smtp:[relay.example]:26",
+        "skip.w.example smtp:[relay.example]:26",
+        ".w.example lmtp:",
+    ] {
+        let is_row = |line: &str| line.replace('\t', " ").starts_with(row);
+        assert!(rows.lines().any(is_row), "{row}: {rows}");
+    }
+}
+
 #[test]
 fn fastforward_asks_for_the_domain_before_the_bare_name_and_ends_where_it_finds() {
     let laid = Laid::small(

@@ -297,7 +297,7 @@ impl Tables {
                 }
             }
             [Target::Remote] => {
-                self.transport.add(&key, "smtp:");
+                self.transport.add(&key, leaving(design, at.domain.as_ref()));
                 self.mailboxes.add(&key, "-");
             }
             targets => {
@@ -373,7 +373,6 @@ impl Tables {
         }
     }
 
-    /// Hosts stand in brackets: qmail looks no MX up for them. No host means the domain's own MX.
     fn add_next_hops(&mut self, design: &Design) {
         let covers = |name: &BString, key: &[u8]| {
             name == key || (name.starts_with(b".") && key.ends_with(name))
@@ -384,15 +383,13 @@ impl Tables {
             let is_covered = design.next_hops.iter().any(|(name, _)| covers(name, key));
             if domain.role == Role::Own && is_covered {
                 self.transport.add(key, LMTP);
+                for key in domain.except.iter().map(key_of) {
+                    self.transport.add(key, leaving(design, key));
+                }
             }
         }
-        for (name, hop) in design.next_hops.iter().filter(|(name, _)| !name.is_empty()) {
-            let value = if hop.host.is_empty() {
-                "smtp:".into()
-            } else {
-                format!("{}:{}", service_to(hop), bracketed(hop.host.as_bstr(), hop.port))
-            };
-            self.transport.add(name, value);
+        for (name, _) in design.next_hops.iter().filter(|(name, _)| !name.is_empty()) {
+            self.transport.add(name, leaving(design, name));
         }
     }
 
@@ -498,6 +495,15 @@ fn below_mail(home: &RelPath) -> BString {
     let below = home.strip_prefix(&RelPath::new(HOMES)).unwrap_or_default();
     let escaped = below.replace(" ", "_");
     [escaped.as_slice(), b"/Maildir/"].concat().into()
+}
+
+/// How mail leaves for a domain. Hosts stand in brackets: qmail looks no MX up for them. No host means
+/// the domain's own MX.
+fn leaving(design: &Design, domain: &[u8]) -> String {
+    match design.next_hop(domain).filter(|hop| !hop.host.is_empty()) {
+        Some(hop) => format!("{}:{}", service_to(hop), bracketed(hop.host.as_bstr(), hop.port)),
+        None => "smtp:".to_owned(),
+    }
 }
 
 /// `[host]:port`; port 25 needs no mention.
