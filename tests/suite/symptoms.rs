@@ -731,3 +731,17 @@ fn a_relay_on_port_465_is_spoken_to_by_tls() {
     let master = read("etc/postfix/master.cf");
     assert!(master.contains("smtp-tls unix") && master.contains("smtp_tls_wrappermode=yes"));
 }
+
+/// Lines that were not understood were quoted whole.
+#[test]
+fn no_finding_shows_the_password_of_a_relay() {
+    let laid = Laid::small(
+        "file var/qmail/control/smtproutes\n| relay.example joe hidden1\n| a.far:r.example joe hidden2\n\
+         | a.far:r.example:x joe hidden3\r\n| b.far:r.example:26|joe|hidden4\r\n",
+    );
+    for more in [&[][..], &["--format", "json"]] {
+        let ran = laid.plan(more);
+        assert!(ran.all().contains("site-control-malformed"), "{}", ran.all());
+        assert!(!ran.all().contains("hidden"), "{}", ran.all());
+    }
+}

@@ -1,6 +1,6 @@
 //! The files of `control/` (qmail-control(5) and the manual pages of the programs that read them).
 
-use super::scripts;
+use super::boot;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::Kind;
 use crate::model::control::{Relay, VirtualDomain};
@@ -90,7 +90,7 @@ pub(super) fn read(reading: &mut Reading<'_>, scripts: &[(RelPath, Vec<u8>)]) ->
     read_virtual_domains(reading, &folder.join("virtualdomains"));
     read_routes(reading, &folder.join("smtproutes"));
     read_more_rcpthosts(reading, &folder);
-    read_default_delivery(reading, &folder, scripts);
+    boot::read_default_delivery(reading, &folder, scripts);
     for entry in entries {
         let name = entry.name.as_bstr();
         let known = FILES.iter().any(|(file, _)| name == file)
@@ -177,8 +177,13 @@ fn malformed(
         .with_excerpt(line.as_bstr())
 }
 
-/// Entries `key:value`; the key in lower case, of equal keys the last one counts.
-fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> BTreeMap<BString, Sourced<BString>> {
+/// Entries `key:value`; the key in lower case, of equal keys the last one counts. Findings show of a line
+/// what `open` leaves of it.
+fn colon_list(
+    reading: &mut Reading<'_>,
+    path: &RelPath,
+    open: fn(&[u8]) -> &[u8],
+) -> BTreeMap<BString, Sourced<BString>> {
     let bytes = read_file(reading.root, path, &mut reading.findings).unwrap_or_default();
     let mut entries: BTreeMap<BString, Sourced<BString>> = BTreeMap::new();
     for line in lines::list(&bytes, &Origin::file(path)) {
@@ -186,13 +191,17 @@ fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> BTreeMap<BString, So
             let message = "the line has no colon";
             reading.findings.push(malformed(
                 &line.origin,
-                &line.value,
+                open(&line.value),
                 message,
                 "qmail ignores the line",
             ));
             continue;
         };
-        warn_of_carriage_return(value, &line.origin, &mut reading.findings);
+        if value.ends_with(b"\r") {
+            let effect = "qmail never matches the entry";
+            let finding = malformed(&line.origin, open(value), CARRIAGE_RETURN, effect);
+            reading.findings.push(finding);
+        }
         let key = BString::from(key.to_ascii_lowercase());
         let entry = Sourced::new(value.into(), line.origin.clone());
         if let Some(earlier) = entries.insert(key.clone(), entry) {
@@ -200,7 +209,7 @@ fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> BTreeMap<BString, So
             let excerpt = [key.as_bytes(), b":", earlier.value.as_bytes()].concat();
             reading.findings.push(malformed(
                 &earlier.origin,
-                &excerpt,
+                open(&excerpt),
                 message,
                 "qmail goes by the last line",
             ));
@@ -210,7 +219,7 @@ fn colon_list(reading: &mut Reading<'_>, path: &RelPath) -> BTreeMap<BString, So
 }
 
 fn read_virtual_domains(reading: &mut Reading<'_>, path: &RelPath) {
-    let entries = colon_list(reading, path);
+    let entries = colon_list(reading, path, |line| line);
     let entry = |(key, value): (BString, Sourced<BString>)| {
         (key, VirtualDomain { prepend: value.value, origin: value.origin })
     };
@@ -220,10 +229,8 @@ fn read_virtual_domains(reading: &mut Reading<'_>, path: &RelPath) {
 /// `domain:relay:port`, with `|user|password` or ` user password` behind it in patched versions
 /// (qmail-remote(8)).
 fn read_routes(reading: &mut Reading<'_>, path: &RelPath) {
-    for (key, value) in colon_list(reading, path) {
-        let text = value.value.as_bstr();
-        let credentials = text.find_byteset(b"| \t");
-        let relay = credentials.and_then(|at| text.get(..at)).unwrap_or(text);
+    for (key, value) in colon_list(reading, path, without_credentials) {
+        let relay = without_credentials(&value.value);
         let (host, port) = host_and_port(relay);
         if port.is_none() {
             reading.findings.push(Finding::new(
@@ -238,11 +245,16 @@ fn read_routes(reading: &mut Reading<'_>, path: &RelPath) {
         let route = Relay {
             host: host.into(),
             port: port.unwrap_or(25),
-            has_credentials: credentials.is_some(),
+            has_credentials: relay.len() < value.value.trim_ascii_end().len(),
             origin: value.origin,
         };
         reading.site.control.routes.insert(key, route);
     }
+}
+
+/// What stands in a line of `smtproutes` before a user's name and password, which nobody is shown.
+fn without_credentials(line: &[u8]) -> &[u8] {
+    line.find_byteset(b"| \t").and_then(|at| line.get(..at)).unwrap_or(line)
 }
 
 /// The port is the digits after the first `:`, kept in 16 bits; `None` where there are none.
@@ -308,91 +320,9 @@ fn read_more_rcpthosts(reading: &mut Reading<'_>, folder: &RelPath) {
     }
 }
 
-/// The instructions for users without a `.qmail` file: what a script hands to `qmail-start`, else what `control/defaultdelivery` says (INSTALL of netqmail).
-fn read_default_delivery(
-    reading: &mut Reading<'_>,
-    folder: &RelPath,
-    scripts: &[(RelPath, Vec<u8>)],
-) {
-    let mut file = folder.join("defaultdelivery");
-    let rc = reading.layout.qmail.join("rc");
-    // The first that starts qmail is the one that is run.
-    let started =
-        scripts.iter().find_map(|(path, text)| Some((path, text, qmail_start_argument(text)?)));
-    if let Some((script, text, (line, argument))) = started {
-        let variable = argument.strip_prefix(b"$").map(|name| name.trim_with(|c| "{}".contains(c)));
-        let value = variable.and_then(|name| scripts::value(text, name));
-        let argument = value.map_or_else(|| argument.clone(), BString::from);
-        if !argument.contains(&b'`') && !argument.starts_with(b"$") {
-            let instructions = instructions(&argument, &Origin::file(script), line);
-            reading.site.control.default_delivery = instructions;
-            return;
-        }
-        // `cat FILE` in backquotes.
-        let named = argument.strip_prefix(b"`cat ").or_else(|| argument.strip_prefix(b"$(cat "));
-        let named = named.map(|name| name.trim_end_with(|c| c == '`' || c == ')').trim_ascii());
-        file = named.map_or(file, RelPath::new);
-    }
-    let Some(bytes) = read_file(reading.root, &file, &mut reading.findings) else {
-        reading.findings.push(Finding::new(
-            &code::SITE_DEFAULT_DELIVERY_UNKNOWN,
-            Disposition::Adapted,
-            Origin::file(&rc),
-            "defaultdelivery",
-            "neither /var/qmail/rc nor control/defaultdelivery says where users without a .qmail get their mail",
-            "./Mailbox is assumed, as in qmail's own boot/home",
-        ));
-        let origin = Origin::file(&rc);
-        reading.site.control.default_delivery = vec![Sourced::new("./Mailbox".into(), origin)];
-        return;
-    };
-    reading.site.control.default_delivery = instructions(&bytes, &Origin::file(&file), 1);
-}
-
-/// The lines of a default delivery that begins at a line of a file; none where the first one is
-/// blank, which makes `qmail-local` put mail off.
-fn instructions(text: &[u8], file: &Origin, start: u32) -> Vec<Sourced<BString>> {
-    if lines::first_line(text).is_empty() {
-        return Vec::new();
-    }
-    let numbered = lines::numbered(text).map(|(number, line)| (number, lines::trimmed(line)));
-    numbered
-        .filter(|(_, line)| !line.is_empty())
-        .map(|(number, line)| Sourced::new(line.into(), file.at(start + number - 1)))
-        .collect()
-}
-
-/// The first argument of `qmail-start` in a boot script, with the line it begins on; in quotes it may
-/// go on over several lines.
-fn qmail_start_argument(script: &[u8]) -> Option<(u32, BString)> {
-    let mut start = 0;
-    lines::numbered(script).find_map(|(number, line)| {
-        let rest = script.get(start..).unwrap_or_default();
-        start += line.len() + 1;
-        let at = line.find("qmail-start")?;
-        let mut after = rest.get(at + "qmail-start".len()..)?;
-        let mut number = number;
-        loop {
-            after = after.trim_start_with(|c| c == ' ' || c == '\t');
-            let Some(next) = after.strip_prefix(b"\\\n") else { break };
-            (after, number) = (next, number + 1);
-        }
-        if line.trim_ascii_start().starts_with(b"#") || after.trim_ascii().is_empty() {
-            return None;
-        }
-        let quote = after.first().copied().filter(|b| matches!(b, b'"' | b'\''));
-        let argument = match quote {
-            Some(quote) => after.get(1..)?.split(|&b| b == quote).next()?,
-            None => after.split(u8::is_ascii_whitespace).next()?,
-        };
-        (!argument.is_empty()).then(|| (number, argument.into()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{host_and_port, instructions, qmail_start_argument};
-    use crate::model::{Origin, RelPath};
+    use super::host_and_port;
 
     #[test]
     fn a_port_is_the_digits_after_the_first_colon() {
@@ -407,32 +337,5 @@ mod tests {
         assert_eq!(port("[::1]:26"), ("[::1]", Some(26)));
         assert_eq!(port("[::1]"), ("[::1]", Some(25)));
         assert_eq!(port(""), ("", Some(25)));
-    }
-
-    #[test]
-    fn a_default_delivery_may_take_several_lines() {
-        let script = b"#!/bin/sh\nqmail-start '|dot-forward .forward\n./Maildir/' splogger qmail\n";
-        let (line, argument) = qmail_start_argument(script).unwrap();
-        let file = Origin::file(&RelPath::new("rc"));
-        let seen: Vec<_> = instructions(&argument, &file, line)
-            .into_iter()
-            .map(|line| (line.value.to_string(), line.origin.line))
-            .collect();
-        assert_eq!(seen, [("|dot-forward .forward".into(), 2), ("./Maildir/".into(), 3)]);
-        let goes_on = b"exec qmail-start \\\n./Maildir/ splogger qmail\n";
-        assert_eq!(qmail_start_argument(goes_on), Some((2, "./Maildir/".into())));
-        assert!(instructions(b"\n./Maildir/\n", &file, 1).is_empty());
-        assert!(instructions(b"", &file, 1).is_empty());
-    }
-
-    #[test]
-    fn the_boot_script_names_the_default_delivery() {
-        let script = b"#!/bin/sh\n# qmail-start no\nexec env - PATH=\"/var/qmail/bin\" \\\nqmail-start ./Mailbox splogger qmail\n";
-        assert_eq!(qmail_start_argument(script), Some((4, "./Mailbox".into())));
-        let quoted = b"qmail-start \"`cat /var/qmail/control/defaultdelivery`\"";
-        assert_eq!(
-            qmail_start_argument(quoted).unwrap().1,
-            "`cat /var/qmail/control/defaultdelivery`"
-        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod assign;
+mod boot;
 mod control;
 mod passwd;
 mod queue;

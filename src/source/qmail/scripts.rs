@@ -41,7 +41,13 @@ pub(super) fn value<'s>(script: &'s [u8], name: &[u8]) -> Option<&'s [u8]> {
         line.strip_prefix(name)?.strip_prefix(b"=")
     };
     let text = script.lines().find_map(assigned)?.trim_ascii_end();
+    let through = |end: u8| {
+        let close = text.get(1..)?.find_byte(end)?;
+        text.get(..close + 2)
+    };
     match text.first() {
+        Some(b'`') => through(b'`'),
+        Some(b'$') if text.starts_with(b"$(") => through(b')'),
         Some(quote @ (b'"' | b'\'')) => text.get(1..)?.split(|byte| byte == quote).next(),
         _ => text.split(|byte| byte.is_ascii_whitespace() || *byte == b';').next(),
     }
@@ -91,6 +97,8 @@ mod tests {
         assert_eq!(read("B").unwrap(), b"./Mail dir/");
         assert_eq!(read("C").unwrap(), b"c");
         assert_eq!(read("E").unwrap(), b"e");
+        assert_eq!(value(b"G=`cat a b` x", b"G").unwrap(), b"`cat a b`");
+        assert_eq!(value(b"H=$(cat a) x", b"H").unwrap(), b"$(cat a)");
         assert_eq!(read("A"), None);
     }
 }
