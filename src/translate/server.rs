@@ -22,12 +22,16 @@ impl Translator<'_> {
         let control = &self.site.control;
         let number = |name: &str| control.numbers.get(name).map(|number| number.value);
         let line = |name: &str| control.lines.get(name).map(|line| line.value.clone());
-        let me = control.me().unwrap_or_else(|| DomainName::new("localhost"));
+        let me = control.me().filter(DomainName::is_plain);
+        let me = me.unwrap_or_else(|| DomainName::new("localhost"));
         let name = self.policy.hostname.as_ref().map_or_else(|| me.clone(), DomainName::new);
-        let bare_domain = self.site.unix_domain().unwrap_or_else(|| control.envnoathost());
+        let given = Some(control.envnoathost()).filter(DomainName::is_plain);
+        let bare_domain = self.site.unix_domain().or(given).unwrap_or_else(|| name.clone());
         let greeting = line("smtpgreeting").map(|greeting| without_host(&greeting, &me));
         self.design.host = Host {
-            helo: line("helohost").filter(|helo| !helo.eq_ignore_ascii_case(me.as_ref())),
+            // By an empty one Postfix would not start, and few servers took it.
+            helo: line("helohost")
+                .filter(|helo| !helo.is_empty() && !helo.eq_ignore_ascii_case(me.as_ref())),
             greeting: greeting.filter(|text| text.is_ascii() && !text.is_empty()),
             // qmail's own default is no limit; Postfix's would be 10 MB.
             message_bytes: Some(number("databytes").unwrap_or(0)),

@@ -745,3 +745,22 @@ fn no_finding_shows_the_password_of_a_relay() {
         assert!(!ran.all().contains("hidden"), "{}", ran.all());
     }
 }
+
+/// Such a name stood in `main.cf` as it was; an empty one for HELO stopped all mail that leaves.
+#[test]
+fn a_host_without_a_usable_name_is_told() {
+    for me in ["", " \n", "mx.example\r\n"] {
+        let laid = Laid::small("file var/qmail/control/helohost\n");
+        std::fs::write(laid.site.join("var/qmail/control/me"), me).unwrap();
+        let ran = laid.plan(&[]);
+        assert_eq!(ran.code, 3, "{}", ran.all());
+        assert!(ran.all().contains("error[site-no-name]"), "{}", ran.all());
+        let waive =
+            "hostname = 'new.example'\n[[waive]]\ncode = '*'\nsubject = '*'\nreason = 'x'\n";
+        std::fs::write(&laid.config, waive).unwrap();
+        let laid = laid.migrated();
+        let main = std::fs::read_to_string(laid.target.join("etc/postfix/main.cf")).unwrap();
+        assert!(main.contains("\nmyhostname = new.example\n"), "{main}");
+        assert!(!main.contains('\r') && !main.contains("smtp_helo_name"), "{main}");
+    }
+}

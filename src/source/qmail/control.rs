@@ -111,17 +111,32 @@ pub(super) fn read(reading: &mut Reading<'_>, scripts: &[(RelPath, Vec<u8>)]) ->
             ));
         }
     }
-    if !reading.site.control.lines.contains_key("me") {
-        reading.findings.push(Finding::new(
-            &code::SITE_NO_NAME,
-            Disposition::Manual,
-            Origin::file(&folder.join("me")),
-            "me",
-            "the host has no name: control/me is missing",
-            "qmail refuses to run like this, and the new server would not know its own name",
-        ));
-    }
+    report_no_name(reading, &folder.join("me"));
     Ok(())
+}
+
+fn report_no_name(reading: &mut Reading<'_>, path: &RelPath) {
+    let me = reading.site.control.me();
+    let (what, effect) = match &me {
+        Some(me) if me.is_plain() => return,
+        Some(me) if !me.as_bstr().is_empty() => (
+            "holds no name that a host can have",
+            "programs of qmail use it as it stands; the new server would not know its own name",
+        ),
+        Some(_) => ("is empty", "the new server would not know its own name"),
+        None => (
+            "is missing",
+            "qmail refuses to run like this, and the new server would not know its own name",
+        ),
+    };
+    reading.findings.push(Finding::new(
+        &code::SITE_NO_NAME,
+        Disposition::Manual,
+        Origin::file(path),
+        "me",
+        format!("the host has no name: control/me {what}"),
+        effect,
+    ));
 }
 
 fn read_one(reading: &mut Reading<'_>, path: &RelPath, name: &'static str, form: &Form) {
