@@ -66,14 +66,23 @@ const COMMANDS: &[&str] = &[
     "unsubscribe-joe=remote.example",
 ];
 
-/// One address for each exception to what is served.
+/// One address for each exception to what is served, but for those that are among the names of their
+/// domain.
 pub(super) fn of_exceptions(resolver: &Resolver<'_>) -> Vec<BString> {
+    let all_served = resolver.served();
+    let is_named = |excepted: &Served| {
+        let Served::Address(address) = excepted else { return false };
+        let domain = Served::Domain(address.domain.clone());
+        let names = || resolver.names(&domain).exact;
+        all_served.contains_key(&domain) && names().contains(&address.local.to_lower())
+    };
     let probe = |excepted: Served| match excepted {
         Served::Address(address) => address.to_bytes(),
         Served::Domain(name) => Address::new(UNKNOWN, &name).to_bytes(),
         Served::Under(suffix) => Address::new(UNKNOWN, &under(&suffix)).to_bytes(),
     };
-    resolver.exceptions().into_keys().map(probe).collect()
+    let excepted = resolver.exceptions().into_keys();
+    excepted.filter(|excepted| !is_named(excepted)).map(probe).collect()
 }
 
 /// The addresses to ask about in one domain, sorted.

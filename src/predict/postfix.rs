@@ -247,9 +247,10 @@ impl NewServer {
     /// Where a recipient that no alias changes any more ends.
     pub(super) fn deliver(&self, address: &Address, steps: &mut Trace) -> Vec<Outcome> {
         let key = external(address);
+        let is_alias = self.is_in("virtual_alias_domains", &address.domain);
         let by_class = || {
             let (transport, name) = match () {
-                () if self.is_in("virtual_alias_domains", &address.domain) => {
+                () if is_alias => {
                     ("error:5.1.1 User unknown in virtual alias table", "virtual_alias_domains")
                 }
                 () if self.is_in("virtual_mailbox_domains", &address.domain) => {
@@ -259,9 +260,9 @@ impl NewServer {
             };
             Found { value: BString::from(transport), place: Place::Setting(name) }
         };
-        // The transport table is asked for every class.
-        let Found { value: transport, place } =
-            self.transport(key.as_bstr()).unwrap_or_else(by_class);
+        // The transport table is asked for every class but that of alias domains (`resolve.c`).
+        let by_table = if is_alias { None } else { self.transport(key.as_bstr()) };
+        let Found { value: transport, place } = by_table.unwrap_or_else(by_class);
         let (name, hop) = transport.split_once_str(":").unwrap_or((&transport, b""));
         let outcome = match name {
             b"discard" => Outcome::Discard,

@@ -65,12 +65,13 @@ impl Asked {
 }
 
 impl Translator<'_> {
-    /// Single addresses that are remote although their domain is served by what it ends in; those
-    /// of a served domain are among its names.
+    /// Single addresses that are remote although their domain is served by what it ends in, or as an
+    /// alias of another one; those of a domain with names of its own are among these.
     pub(super) fn ask_exceptions(&self, asked: &mut Asked) {
         for excepted in self.rules.exceptions().into_keys() {
             let Served::Address(address) = excepted else { continue };
-            let is_elsewhere = self.design.domain(&address.domain).is_some();
+            let domain = self.design.domain(&address.domain);
+            let is_elsewhere = domain.is_some_and(|domain| domain.role == Role::Own);
             if is_elsewhere || !self.design.serves(&address.domain) || !Self::is_writable(&address)
             {
                 continue;

@@ -764,3 +764,24 @@ fn a_host_without_a_usable_name_is_told() {
         assert!(!main.contains('\r') && !main.contains("smtp_helo_name"), "{main}");
     }
 }
+
+/// It went to the domain that the other one is an alias of.
+#[test]
+fn an_exception_in_an_alias_domain_leaves() {
+    let laid = Laid::small(
+        "cdb var/qmail/users/cdb assign\n\
+         | +a.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n\
+         | +b.example-:a.example:89:89:/home/vpopmail/domains/a.example:-::\n| .\n\
+         file var/qmail/control/virtualdomains\n| a.example:a.example\n| b.example:b.example\n\
+         | joe@b.example:\n",
+    );
+    is_same(&laid, "joe@b.example");
+    let (new, _) = told(&laid, "joe@b.example");
+    assert_eq!(new[0]["forward"], "joe@b.example", "{new}");
+    is_same(&laid, "joe@a.example");
+    is_same(&laid, "eve@b.example");
+    let plan = laid.plan(&["--format", "json"]).json();
+    let all = plan["addresses"].as_array().unwrap();
+    let named = |one: &&Value| one["address"] == "joe@b.example";
+    assert_eq!(all.iter().filter(named).count(), 1, "{plan}");
+}

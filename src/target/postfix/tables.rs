@@ -19,6 +19,7 @@ use crate::model::{Address, DomainName, RelPath};
 use crate::target::Artifact;
 use crate::target::wiring::Wiring;
 use bstr::{BString, ByteSlice as _};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What a sender is told of an address that nobody has.
@@ -84,9 +85,16 @@ impl Tables {
     }
 
     fn add_domains(&mut self, design: &Design) {
+        // Nothing leaves from an alias domain, whatever the transport table says (`resolve.c`).
+        let leaving = design.routes.iter().filter(|route| *route.targets == [Target::Remote]);
+        let leaving: BTreeSet<&DomainPattern> =
+            leaving.map(|route| &route.pattern.domain).collect();
         for (pattern, domain) in &design.domains {
             match (pattern, &domain.role) {
                 (DomainPattern::Domain(name), Role::Own) => self.domains.add(name, "-"),
+                (DomainPattern::Domain(name), _) if leaving.contains(pattern) => {
+                    self.domains.add(name, "-");
+                }
                 (DomainPattern::Domain(name), Role::AliasOf(real)) => {
                     self.alias_domains.add(name, real);
                 }
