@@ -3,6 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 // A site has millions of addresses in thousands of domains, and most of what is known of an
@@ -68,6 +69,19 @@ impl DomainName {
     /// The suffixes `.b.c`, `.c` of `a.b.c`, longest first, as qmail tries wildcards.
     pub fn suffixes(&self) -> impl Iterator<Item = &BStr> {
         self.0.find_iter(".").filter_map(|at| self.0.get(at..)).map(ByteSlice::as_bstr)
+    }
+
+    /// The name without the dot at its end, which means nothing but to the DNS (RFC 1034, 3.1).
+    #[must_use]
+    pub fn without_dot(&self) -> Self {
+        self.0.strip_suffix(b".").map_or_else(|| self.clone(), Self::new)
+    }
+
+    /// Whether it is an address of a host in brackets, `[192.0.2.1]`, which takes mail too (qmail-remote(8)).
+    pub fn is_literal(&self) -> bool {
+        let inner = self.0.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+        let inner = inner.and_then(|name| name.to_str().ok());
+        inner.is_some_and(|name| name.parse::<Ipv4Addr>().is_ok())
     }
 
     /// Whether the name can stand in a table or a path as it is: letters, digits, `-`, `_`, `.`,

@@ -66,7 +66,8 @@ impl Resolver<'_> {
             None => {
                 hop.step(format_args!("{} is remote", address.domain), None);
                 let file = Origin::file(&RelPath::new("var/qmail/control/virtualdomains"));
-                Routed::Remote(address, file)
+                let domain = address.domain.without_dot();
+                Routed::Remote(Address::of(&address.local, &domain), file)
             }
         }
     }

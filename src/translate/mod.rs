@@ -115,10 +115,15 @@ impl Translator<'_> {
     /// Whether an address can stand in a table, a passwd-file and a mail command: no control
     /// bytes, valid UTF-8, a plain domain.
     fn is_writable(address: &Address) -> bool {
+        address.domain.is_plain() && Self::is_sendable(address)
+    }
+
+    /// Whether mail can be sent to an address, at a host's own address too.
+    fn is_sendable(address: &Address) -> bool {
         let local = address.local.as_bstr();
         !local.is_empty()
             && local.len() <= 255
             && std::str::from_utf8(local).is_ok_and(|text| !text.chars().any(char::is_control))
-            && address.domain.is_plain()
+            && (address.domain.is_plain() || address.domain.is_literal())
     }
 }

@@ -196,6 +196,10 @@ impl Translator<'_> {
     ) -> Option<Target> {
         let address = Address::parse(to)
             .unwrap_or_else(|| Address::new(to, &self.site.control.envnoathost()));
+        // A domain of this host is none with a dot: mail for that leaves, and comes back to be refused.
+        let plain = address.domain.without_dot();
+        let leaves = plain != address.domain && !self.design.serves(&plain);
+        let address = if leaves { Address::of(&address.local, &plain) } else { address };
         match kept {
             Kept::Local if address.domain.is_plain() => {
                 return Some(Target::SameLocal(address.domain));
@@ -205,7 +209,7 @@ impl Translator<'_> {
             }
             _ => {}
         }
-        if !Self::is_writable(&address) || address.local.as_bstr().starts_with(b" ") {
+        if !Self::is_sendable(&address) || address.local.as_bstr().starts_with(b" ") {
             self.find(
                 &code::ALIAS_TARGET_MALFORMED,
                 Disposition::Dropped,

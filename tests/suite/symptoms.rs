@@ -785,3 +785,16 @@ fn an_exception_in_an_alias_domain_leaves() {
     let named = |one: &&Value| one["address"] == "joe@b.example";
     assert_eq!(all.iter().filter(named).count(), 1, "{plan}");
 }
+
+/// They were left out as no addresses.
+#[test]
+fn forwards_to_a_host_by_its_number_and_to_a_name_with_a_dot_work() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-number\n| &root@[10.0.0.5]\nfile {D}/.qmail-dot\n| &ann@far.example.\n"
+    ));
+    for (local, to) in [("number", "root@[10.0.0.5]"), ("dot", "ann@far.example")] {
+        is_same(&laid, &format!("{local}@a.example"));
+        let (new, _) = told(&laid, &format!("{local}@a.example"));
+        assert_eq!(new[0]["forward"], to, "{new}");
+    }
+}
