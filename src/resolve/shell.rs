@@ -140,6 +140,11 @@ impl Shell<'_, '_> {
                 let flow = rules.vdelivermail(&texts, arguments, context, origin, self.hop);
                 self.ended(flow)
             }
+            // EX_USAGE of sysexits(3): a blank in a name has made two arguments of it.
+            "deliver" | "dovecot-lda" if has_stray(&texts) => {
+                self.said = "unknown argument".into();
+                Ended::with(64)
+            }
             "deliver" | "dovecot-lda" => match rules.lda_account(&texts) {
                 Some(Some(account)) => {
                     let flow = rules.store(account, origin, self.hop);
@@ -170,8 +175,11 @@ impl Shell<'_, '_> {
                 Ended::default()
             }
             "exit" => {
-                let code = texts.first().and_then(|code| code.to_str().ok()?.parse::<u64>().ok());
-                let code = u8::try_from(code.unwrap_or(0) % 256).unwrap_or_default();
+                // What is no number is a failure for every shell, bash(1) even takes -1 for 255.
+                let code = texts.first().map_or(0, |code| {
+                    let code = code.to_str().ok().and_then(|code| code.parse::<u64>().ok());
+                    code.and_then(|code| u8::try_from(code % 256).ok()).unwrap_or(u8::MAX)
+                });
                 Ended { exits: true, ..Ended::with(code) }
             }
             _ => {
@@ -302,6 +310,13 @@ impl Shell<'_, '_> {
 /// Whether a command puts the message into an account's mailbox.
 pub(super) fn delivers(words: &Simple) -> bool {
     is_in(DELIVERERS, &unwrapped(words).0)
+}
+
+/// Whether what follows `-d USER` is neither an option nor the end.
+fn has_stray(arguments: &[BString]) -> bool {
+    let user = arguments.iter().position(|argument| argument == "-d");
+    let after = user.and_then(|at| arguments.get(at + 2));
+    after.is_some_and(|word| !word.starts_with(b"-"))
 }
 
 fn name_of(word: Option<&Word>) -> Option<BString> {

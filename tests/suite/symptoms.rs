@@ -798,3 +798,23 @@ fn forwards_to_a_host_by_its_number_and_to_a_name_with_a_dot_work() {
         assert_eq!(new[0]["forward"], to, "{new}");
     }
 }
+
+/// Each such domain had an address that was lost, one with a blank in it.
+#[test]
+fn a_blank_in_a_name_loses_no_address_where_dovecot_delivers() {
+    let laid = Laid::small(&format!(
+        "file {D}/.qmail-default\n| |/var/qmail/bin/preline -f /usr/libexec/dovecot/deliver -d $EXT@$USER\n"
+    ));
+    is_same(&laid, "joe@a.example");
+    let (new, verdict) = told(&laid, "nobody here@a.example");
+    assert_eq!(verdict, "adapted", "{new}");
+    assert_eq!(laid.plan(&[]).code, 0, "{}", laid.plan(&[]).all());
+}
+
+/// It was taken for success, and the mail for thrown away.
+#[test]
+fn a_line_that_exits_with_no_number_puts_mail_off() {
+    let laid = Laid::small(&format!("file {D}/.qmail-odd\n| |exit -1\n"));
+    let (new, _) = told(&laid, "odd@a.example");
+    assert!(new[0]["defer"].is_string(), "{new}");
+}
