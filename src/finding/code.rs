@@ -71,7 +71,7 @@ codes! {
     DATABASE_ROW_EDITED = "database-row-edited", Note, "nothing to do";
     DATABASE_VALUE_UNFIT = "database-value-unfit", Error, "shorten or rename it on the old server, then plan again";
     DOMAIN_ALIAS_DANGLING = "domain-alias-dangling", Warning, "add the domain it is an alias of, or remove the alias with vdeldomain";
-    DOMAIN_BACKEND_UNREAD = "domain-backend-unread", Error, "make a vpasswd file with vconvert on the old server, then plan again";
+    DOMAIN_BACKEND_UNREAD = "domain-backend-unread", Error, "name a dump of the database in `dump` under [old], or make a vpasswd file with vconvert, and plan again";
     DOMAIN_CATCHES_ALL = "domain-catches-all", Warning, "name the domains that are meant in virtualdomains";
     DOMAIN_HOME_MISSING = "domain-home-missing", Error, "restore the folder, or remove the domain from users/assign and run qmail-newu";
     DOMAIN_NAME_ODD = "domain-name-odd", Warning, "correct the name or remove the line";
@@ -126,7 +126,7 @@ codes! {
     SITE_CONTROL_MALFORMED = "site-control-malformed", Warning, "repair the line if it was meant to count";
     SITE_CONTROL_STALE = "site-control-stale", Warning, "run qmail-newmrh if the text is right, then plan again";
     SITE_CONTROL_UNKNOWN = "site-control-unknown", Note, "find out which patch reads it, and set the like in Postfix if it is needed";
-    SITE_DATABASE_UNREAD = "site-database-unread", Error, "waive it if the database is no longer in use; else make vpasswd files with vconvert";
+    SITE_DATABASE_UNREAD = "site-database-unread", Error, "name a dump of it in `dump` under [old] in unqmail.toml, or waive it if it is not in use";
     SITE_DEFAULT_DELIVERY_UNKNOWN = "site-default-delivery-unknown", Warning, "put the instruction into control/defaultdelivery of the copy";
     SITE_EXTENSIONS_UNPROVEN = "site-extensions-unproven", Warning, "set `user_extensions` under [old] in unqmail.toml";
     SITE_NO_CERTIFICATE = "site-no-certificate", Warning, "set `certificate` and `key` under [tls] in unqmail.toml";

@@ -40,6 +40,7 @@ mod lists;
 mod mail_symptoms;
 mod mboxes;
 mod moves;
+mod pages;
 mod part;
 mod passes;
 mod property;
