@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Brings the posts of all lists up to date; also of those that the old server has no more.
 pub(super) fn copy(plan: &Plan, job: &Job<'_>, only: &Only, applied: &mut Applied) {
     let homes = plan.owned();
-    // Where no program runs the list its posts are root's.
+    // Posts outside the folders of a program, which its loader reads, are root's.
     let owner = |to: &RelPath| {
         let is_managed = homes.iter().any(|(home, _)| to.starts_with(home));
         if is_managed { plan.design.ids.lists } else { (0, 0) }

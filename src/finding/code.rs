@@ -146,7 +146,7 @@ codes! {
     SITE_ROUTE_ODD = "site-route-odd", Warning, "correct the line in smtproutes";
     SITE_SENDER_RULE_DROPPED = "site-sender-rule-dropped", Warning, "write the pattern into a check_sender_access table of type regexp";
     SITE_SETTING_DROPPED = "site-setting-dropped", Note, "set the like in main.cf if it is needed";
-    SITE_SPAM_FILTER = "site-spam-filter", Warning, "set up a spam filter as a milter, and take the mark off the lines in main.cf";
+    SITE_SPAM_FILTER = "site-spam-filter", Warning, "set up a spam filter as a milter, and uncomment its lines in main.cf";
     SITE_TCPRULES_MALFORMED = "site-tcprules-malformed", Warning, "repair the line and run tcprules";
     SITE_TCPRULES_STALE = "site-tcprules-stale", Warning, "run tcprules if the text is right, then plan again";
     SITE_VPOPMAIL_HOOK = "site-vpopmail-hook", Note, "see what the script does, and whether the new server needs the like";

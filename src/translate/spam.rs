@@ -100,7 +100,7 @@ impl Translator<'_> {
             &first,
             "spam filter",
             format!("spam was looked for; places: {all}; {}", told.join("; ")),
-            format!("nothing looks for it any more; main.cf names a milter in a remark, and mail with `X-Spam-Flag: YES` goes into the folder Spam, or Junk{unnamed}"),
+            format!("nothing looks for it any more; main.cf has lines for a milter, commented out, and mail with `X-Spam-Flag: YES` goes into the folder Spam, or Junk{unnamed}"),
         );
     }
 

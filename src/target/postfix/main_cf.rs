@@ -28,7 +28,7 @@ const SELF_MADE: (&str, &str) =
     ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key");
 
 /// Where a spam filter goes, once there is one.
-const MILTER: &str = "The old server looked for spam. Nothing does here until a filter runs that speaks the milter\n# protocol, as rspamd or spamass-milter; name its socket, and take the marks off.\n#smtpd_milters = inet:127.0.0.1:11332\n#milter_default_action = accept";
+const MILTER: &str = "The old server looked for spam. Nothing does here until a filter runs that speaks the milter\n# protocol, as rspamd or spamass-milter; name its socket, and uncomment the lines.\n#smtpd_milters = inet:127.0.0.1:11332\n#milter_default_action = accept";
 
 /// All settings, in reading order.
 pub(super) fn settings(
