@@ -5,7 +5,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Moves a mail server from qmail, vpopmail, ezmlm and Courier to Postfix, Dovecot and mlmmj.
+/// Moves a mail server from qmail, vpopmail, ezmlm and Courier to Postfix, Dovecot and a list manager.
 ///
 /// SITE is a folder that holds the old server's root file system: /, a mount, or a copy. Nothing in
 /// it is ever written. TARGET is the folder that becomes the root of the new server.
@@ -28,7 +28,7 @@ pub(super) enum Verb {
     /// Check TARGET against SITE, from the files alone.
     Verify(VerifyArgs),
     /// Ask the real servers: run them on TARGET in private, send a message to every address, and see
-    /// where each ends. Needs root, Linux, Postfix, Dovecot and mlmmj.
+    /// where each ends. Needs root, Linux, Postfix, Dovecot and the list managers in use.
     Rehearse(RehearseArgs),
     /// Tell what happens to mail for an address, before and after, or what a finding means.
     Explain(ExplainArgs),

@@ -1,5 +1,5 @@
 //! A private stage for the real servers: a target is laid over a throw-away copy of this host, in
-//! namespaces of its own, and Postfix, Dovecot and mlmmj run on it unchanged.
+//! namespaces of its own, and Postfix, Dovecot and the list managers run on it unchanged.
 //!
 //! Nothing leaves the machine: at the other end of the stage's only cable is a world of its own, in
 //! which every domain has a mail server, and each keeps what it gets ([`Stage::take_posted`]).
@@ -42,13 +42,13 @@ const MASTER_PASSWORD: &str = "stage";
 const NEEDED: &[(&str, &str)] = &[
     ("/usr/sbin/postfix", "postfix"),
     ("/usr/sbin/dovecot", "dovecot-imapd"),
-    ("/usr/bin/mlmmj-receive", "mlmmj"),
     ("/usr/bin/unshare", "util-linux"),
     ("/usr/sbin/ip", "iproute2"),
 ];
 
 /// The same for a target that has a file with a text in it: both, the program and its package.
 const NEEDED_FOR: &[(&str, &str, &str, &str)] = &[
+    ("etc/postfix/master.cf", "user=mlmmj", "/usr/bin/mlmmj-receive", "mlmmj"),
     ("etc/postfix/unqmail/sympa-word", "", "/usr/lib/sympa/bin/queue", "sympa"),
     (MAIN, "sqlite:", "/usr/lib/postfix/postfix-sqlite.so", "postfix-sqlite"),
     (MAIN, "sqlite:", "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so", "dovecot-sqlite"),
@@ -94,6 +94,16 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+/// The programs that this target needs besides, and the package of each.
+fn needed_for(target: &Path) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let is_named = |file: &str, text: &str| {
+        let said = crate::fsys::read_text(&target.join(file));
+        said.is_ok_and(|said| said.contains(text))
+    };
+    let needed = NEEDED_FOR.iter().filter(move |(file, text, ..)| is_named(file, text));
+    needed.map(|(_, _, path, package)| (*path, *package))
+}
+
 impl Stage {
     /// Whether a stage can be set on this host.
     ///
@@ -113,9 +123,8 @@ impl Stage {
     /// Without root, where a server is not installed, or where one does not start.
     pub fn start(target: &Path) -> Result<Self, Error> {
         Self::can_be_set()?;
-        for (file, text, path, package) in NEEDED_FOR {
-            let said = crate::fsys::read_text(&target.join(file));
-            if said.is_ok_and(|said| said.contains(text)) && rustix::fs::stat(*path).is_err() {
+        for (path, package) in needed_for(target) {
+            if rustix::fs::stat(path).is_err() {
                 return Err(Error::Missing(path, package));
             }
         }
@@ -330,4 +339,23 @@ fn work_folder() -> io::Result<PathBuf> {
         rustix::fs::mkdir(&folder, Mode::from_raw_mode(0o700)).map_err(io::Error::from)?;
     }
     Ok(path)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out folders")]
+mod tests {
+    use super::needed_for;
+
+    /// It was needed for every target, also where no list was on it.
+    #[test]
+    fn a_list_manager_is_needed_where_lists_are_on_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("etc/postfix");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (text, packages) in [("smtp inet n", &[][..]), ("flags=Rhu user=mlmmj", &["mlmmj"])] {
+            std::fs::write(folder.join("master.cf"), text).unwrap();
+            let needed: Vec<&str> = needed_for(dir.path()).map(|(_, package)| package).collect();
+            assert_eq!(needed, packages, "{text}");
+        }
+    }
 }

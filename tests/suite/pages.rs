@@ -57,7 +57,8 @@ fn what_pages_show_is_what_is_printed() {
     for (name, end) in [("README.md", ""), ("docs/quickstart.md", ""), ("docs/guide.md", "## 3.")] {
         let page = read(&project().join(name));
         let shown = if end.is_empty() { &*page } else { page.split(end).next().unwrap() };
-        let is_run = |block: &[&str]| block.first().is_none_or(|line| !line.starts_with("unqmail "));
+        let is_run =
+            |block: &[&str]| block.first().is_none_or(|line| !line.starts_with("unqmail "));
         for (first, block) in blocks(shown).into_iter().filter(|(_, block)| is_run(block)) {
             for (number, line) in (first..).zip(block) {
                 if !line.is_empty() && !is_printed(line, &printed) {
