@@ -4,49 +4,6 @@ use crate::support::{files_under, project, read};
 use std::collections::{BTreeMap, BTreeSet};
 use unqmail::model::design::ListManager;
 
-/// What each module may use of the others. `model` uses nothing.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("model", &[]),
-    ("fsys", &["model"]),
-    ("database", &["fsys", "model"]),
-    ("finding", &["model"]),
-    ("policy", &["finding", "model"]),
-    ("source", &["finding", "fsys", "model"]),
-    ("resolve", &["model"]),
-    ("translate", &["finding", "model", "policy", "resolve"]),
-    ("target", &["finding", "model", "policy"]),
-    ("predict", &["fsys", "model"]),
-    (
-        "plan",
-        &[
-            "database",
-            "finding",
-            "fsys",
-            "model",
-            "policy",
-            "predict",
-            "resolve",
-            "source",
-            "target",
-            "translate",
-        ],
-    ),
-    ("mail", &["fsys", "model", "source", "target"]),
-    ("apply", &["database", "finding", "fsys", "mail", "model", "plan", "target"]),
-    ("verify", &["fsys", "mail", "model", "plan", "predict", "source", "target"]),
-    ("rehearse", &["fsys", "mail", "model", "plan", "predict", "stage", "verify"]),
-    ("report", &["finding", "model", "plan", "rehearse", "resolve", "verify"]),
-    ("sample", &["fsys", "model", "source"]),
-    ("stage", &["fsys"]),
-    (
-        "cli",
-        &[
-            "apply", "finding", "fsys", "mail", "model", "plan", "policy", "rehearse", "report",
-            "sample", "stage", "verify",
-        ],
-    ),
-];
-
 /// The parts of a module that must not know each other.
 const STRANGERS: &[(&str, &[&str])] = &[
     (
@@ -110,16 +67,29 @@ fn names_after<'t>(text: &'t str, front: &str) -> BTreeSet<&'t str> {
     names
 }
 
+/// What each module may use of the others, as the table of the page says.
+fn may_use(page: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    fn names(cell: &str) -> BTreeSet<&str> {
+        cell.split('`').skip(1).step_by(2).collect()
+    }
+    let row = |line| {
+        let (module, rest) = str::split_once(line, " | ")?;
+        let (_, used) = rest.rsplit_once(" | ")?;
+        Some((names(module).pop_first()?, names(used)))
+    };
+    page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+}
+
 #[test]
 fn modules_use_only_what_they_may() {
+    let page = read(&project().join("docs/architecture.md"));
+    let may_use = may_use(&page);
     for (path, text) in modules().iter().filter(|(path, _)| *path != "lib.rs" && *path != "main.rs")
     {
         let own = top(path);
-        let (_, allowed) =
-            MAY_USE.iter().find(|(name, _)| *name == own).unwrap_or_else(|| panic!("{path}: new"));
+        let allowed = may_use.get(own).unwrap_or_else(|| panic!("{path}: not in the table"));
         for used in names_after(text, "crate::") {
-            let known = MAY_USE.iter().any(|(name, _)| *name == used);
-            let fine = used == own || allowed.contains(&used) || !known;
+            let fine = used == own || allowed.contains(used) || !may_use.contains_key(used);
             assert!(fine, "src/{path} uses {used}, which {own} may not");
         }
     }
@@ -129,10 +99,8 @@ fn modules_use_only_what_they_may() {
 fn readers_and_emitters_do_not_know_each_other() {
     for (module, parts) in STRANGERS {
         for (path, text) in &modules() {
-            let Some(own) = parts.iter().find(|part| path.starts_with(&format!("{module}/{part}")))
-            else {
-                continue;
-            };
+            let below = path.strip_prefix(&format!("{module}/")).unwrap_or_default();
+            let Some(own) = parts.iter().find(|part| top(below) == **part) else { continue };
             for other in parts.iter().filter(|other| *other != own) {
                 let front = format!("{}::{other}", module.replace('/', "::"));
                 assert!(!text.contains(&front), "src/{path} uses {front}");
