@@ -1,6 +1,7 @@
 //! The journal: what this program has written to a target, so that it never overwrites what others
 //! have. One JSON object a line; a line cut short by a crash is ignored.
 
+use crate::fsys::root::ANY_SIZE;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
@@ -30,7 +31,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal of a target, made where there is none.
     pub(super) fn open(tree: &Tree, path: &RelPath) -> Result<Self> {
-        let bytes = tree.root().read_if_there(path, u64::MAX - 1)?.unwrap_or_default();
+        let bytes = tree.root().read_if_there(path, ANY_SIZE)?.unwrap_or_default();
         let mut written: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in bytes.split(|&b| b == b'\n') {
             if let Ok(Wrote { wrote, blake3 }) = serde_json::from_slice(line) {

@@ -22,7 +22,7 @@ pub use room::room;
 
 use crate::finding::Findings;
 use crate::fsys::lock::Lock;
-use crate::fsys::root::Root;
+use crate::fsys::root::{ANY_SIZE, Root};
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{self};
 use crate::mail::{Job, Moved, Orphans, Progress};
@@ -128,7 +128,7 @@ pub struct Options {
 /// What earlier passes on a target remember of the old server's folders; nothing where there was
 /// none, or where it cannot be read.
 pub fn memory(target: &Root) -> Memory {
-    let text = target.read_if_there(&RelPath::new(STATE).join(MEMORY), u64::MAX - 1);
+    let text = target.read_if_there(&RelPath::new(STATE).join(MEMORY), ANY_SIZE);
     Memory::parse(&text.ok().flatten().unwrap_or_default())
 }
 

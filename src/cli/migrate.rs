@@ -57,10 +57,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     if args.link {
         let found = apply::prove_sharing(&plan, &root, &args.target, &only);
         let found = found.context("looking whether messages can be linked")?;
-        if found.refusing(plan.waivers()).next().is_some() {
-            let mut err = anstream::stderr().lock();
-            report::text::findings(&found, plan.waivers(), true, &mut err)?;
-            writeln!(err, "Refused: --link cannot be carried out. Nothing was written.")?;
+        if is_refused(&plan, &found, "--link cannot be carried out")? {
             return Ok(Exit::Refused);
         }
     }
@@ -73,13 +70,10 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     if pass == Pass::Final {
         let seconds = plan.quiet_seconds();
         term::say(&format!("looking whether anything changes within {seconds} s ..."));
-        before
-            .append(apply::prove(&plan, &root, seconds).context("looking whether SITE is quiet")?);
+        let moving = apply::prove(&plan, &root, seconds);
+        before.append(moving.context("looking whether SITE is quiet")?);
     }
-    if before.refusing(plan.waivers()).next().is_some() {
-        let mut err = anstream::stderr().lock();
-        report::text::findings(&before, plan.waivers(), true, &mut err)?;
-        writeln!(err, "Refused: this is not the moment for the pass. Nothing was written.")?;
+    if is_refused(&plan, &before, "this is not the moment for the pass")? {
         return Ok(Exit::Refused);
     }
     let tree = Tree::create(&args.target).context("opening the new server's root")?;
@@ -119,6 +113,17 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<Exit> {
     told
 }
 
+/// Whether one of the findings stands in the way; then they are told, and why nothing is done.
+fn is_refused(plan: &Plan, found: &Findings, why: &str) -> anyhow::Result<bool> {
+    let is_refused = found.refusing(plan.waivers()).next().is_some();
+    if is_refused {
+        let mut err = anstream::stderr().lock();
+        report::text::findings(found, plan.waivers(), true, &mut err)?;
+        writeln!(err, "Refused: {why}. Nothing was written.")?;
+    }
+    Ok(is_refused)
+}
+
 /// Whether two paths name one folder, however they are spelled.
 fn is_same_folder(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
@@ -149,6 +154,51 @@ fn durations(
     Ok(())
 }
 
+/// What was written, and what was only moved, renamed or removed.
+fn changes(applied: &Applied, out: &mut dyn Write) -> anyhow::Result<()> {
+    let moved = &applied.moved;
+    let messages = |number| counted(number, "message", "messages");
+    writeln!(
+        out,
+        "Written: {}, {} ({}), {}.",
+        counted(applied.written, "file", "files"),
+        messages(moved.copied),
+        size(moved.bytes),
+        counted(applied.posts, "archived post", "archived posts"),
+    )?;
+    let (rows, removed) = (applied.rows, applied.removed);
+    let gone = moved.deleted + moved.folders_removed;
+    let folders = counted(moved.folders_removed, "folder", "folders");
+    let told = [
+        (rows > 0, format!("In the database: {}.", counted(rows, "row", "rows"))),
+        (
+            moved.shared > 0,
+            format!(
+                "Of these share their bytes with the old server's: {}.",
+                messages(moved.shared)
+            ),
+        ),
+        (removed > 0, format!("Removed: {} of an earlier run.", counted(removed, "file", "files"))),
+        (
+            gone > 0,
+            format!(
+                "Removed: {} and {folders} that the old server has no more.",
+                messages(moved.deleted)
+            ),
+        ),
+        (moved.followed > 0, format!("Moved: {} into another folder.", messages(moved.followed))),
+        (
+            moved.replaced > 0,
+            format!("Copied anew: {} that changed on the old server.", messages(moved.replaced)),
+        ),
+        (moved.renamed > 0, format!("Renamed: {} whose flags changed.", messages(moved.renamed))),
+    ];
+    for (_, line) in told.iter().filter(|(is_so, _)| *is_so) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
 /// What was done, what was found, what failed.
 fn summary(
     plan: &Plan,
@@ -163,61 +213,7 @@ fn summary(
     report::text::findings(&applied.findings, plan.waivers(), true, out)?;
     report::text::waivers(plan.waivers(), out)?;
     if applied.changed() {
-        let moved = &applied.moved;
-        writeln!(
-            out,
-            "Written: {}, {} ({}), {}.",
-            counted(applied.written, "file", "files"),
-            counted(moved.copied, "message", "messages"),
-            size(moved.bytes),
-            counted(applied.posts, "archived post", "archived posts"),
-        )?;
-        if applied.rows > 0 {
-            writeln!(out, "In the database: {}.", counted(applied.rows, "row", "rows"))?;
-        }
-        if moved.shared > 0 {
-            writeln!(
-                out,
-                "Linked: {} of them, which share their bytes with the old server's.",
-                counted(moved.shared, "message", "messages")
-            )?;
-        }
-        if applied.removed > 0 {
-            writeln!(
-                out,
-                "Removed: {} of an earlier run.",
-                counted(applied.removed, "file", "files")
-            )?;
-        }
-        if moved.deleted + moved.folders_removed > 0 {
-            writeln!(
-                out,
-                "Removed: {} and {} that the old server has no more.",
-                counted(moved.deleted, "message", "messages"),
-                counted(moved.folders_removed, "folder", "folders")
-            )?;
-        }
-        if moved.followed > 0 {
-            writeln!(
-                out,
-                "Moved: {} into another folder.",
-                counted(moved.followed, "message", "messages")
-            )?;
-        }
-        if moved.replaced > 0 {
-            writeln!(
-                out,
-                "Copied anew: {} that changed on the old server.",
-                counted(moved.replaced, "message", "messages")
-            )?;
-        }
-        if moved.renamed > 0 {
-            writeln!(
-                out,
-                "Renamed: {} whose flags changed.",
-                counted(moved.renamed, "message", "messages")
-            )?;
-        }
+        changes(applied, out)?;
     } else if failed.clone().count() == 0 && !applied.stopped {
         writeln!(out, "Nothing to do: the new server is up to date.")?;
     }
@@ -243,7 +239,7 @@ fn summary(
     if applied.moved.vanished > 0 {
         writeln!(
             out,
-            "Moved away while they were read: {}; the next pass follows.",
+            "Moved away while they were read: {}; the next pass brings them.",
             counted(applied.moved.vanished, "message", "messages")
         )?;
     }

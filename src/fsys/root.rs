@@ -16,6 +16,10 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
+/// The limit for files of our own, which are read however large they are; a read goes one byte beyond a
+/// limit.
+pub const ANY_SIZE: u64 = u64::MAX - 1;
+
 /// Links followed before a path is called a loop, as in the kernel.
 const MAX_LINKS: usize = 40;
 

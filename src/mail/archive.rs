@@ -10,6 +10,7 @@
 //! with another date or size is not ours any more.
 
 use super::{Job, Pass};
+use crate::fsys::root::ANY_SIZE;
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{Error, Kind, Result, Stat};
 use crate::model::RelPath;
@@ -164,7 +165,7 @@ fn has(there: Stat, stamp: Stamp) -> bool {
 
 /// Reads a record; a line that is none is left out, so that its file counts as somebody else's.
 fn read(tree: &Tree, path: &RelPath) -> Result<Record> {
-    let text = tree.root().read_if_there(path, u64::MAX - 1)?.unwrap_or_default();
+    let text = tree.root().read_if_there(path, ANY_SIZE)?.unwrap_or_default();
     Ok(text.lines().filter_map(parsed).collect())
 }
 

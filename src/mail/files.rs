@@ -13,7 +13,7 @@ use super::record::{folder_line, folder_of, line_of};
 use super::{Mailbox, Moved};
 use crate::fsys::bytes::Holds;
 use crate::fsys::folder::Folder as Open;
-use crate::fsys::root::Root;
+use crate::fsys::root::{ANY_SIZE, Root};
 use crate::fsys::tree::{Access, Tree};
 use crate::fsys::{Error, Kind, Result};
 use crate::model::RelPath;
@@ -128,7 +128,7 @@ fn beside(name: &str) -> String {
 fn remove_beside(mailbox: &Mailbox<'_>, folder: &Open, name: &str) -> Result<()> {
     let (beside, root) = (beside(name), mailbox.tree.root());
     let path = folder.path.join(&beside);
-    match look(root, folder, &beside, u64::MAX - 1)? {
+    match look(root, folder, &beside, ANY_SIZE)? {
         There::File(there) if mailbox.written.has(&path, &there)? => mailbox.tree.remove(&path),
         _ => Ok(()),
     }
@@ -165,7 +165,7 @@ impl<'a> Written<'a> {
         let known = if let Some(known) = self.known.get() {
             known
         } else {
-            let text = self.tree.root().read_if_there(&self.path, u64::MAX - 1)?;
+            let text = self.tree.root().read_if_there(&self.path, ANY_SIZE)?;
             self.known.get_or_init(|| parse(&text.unwrap_or_default()))
         };
         Ok(known.get(path.as_bstr()).map(Vec::as_slice).unwrap_or_default())

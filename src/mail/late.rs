@@ -10,6 +10,7 @@ use super::record::{Completed, Record};
 use super::standing::is_in_the_way;
 use super::{Folders, Job, Mailbox, Moved, PARTS, Part, convert, folder, maildir};
 use crate::fsys::Result;
+use crate::fsys::root::ANY_SIZE;
 use bstr::{BString, ByteSlice as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,7 +162,7 @@ fn replace(mailbox: &Mailbox<'_>, fronts: &BTreeMap<BString, BString>) -> Result
             continue;
         };
         let Some(part) = mailbox.tree.root().enter(&folder, sub)? else { continue };
-        let (bytes, _) = mailbox.tree.root().read_in(&part, &there.name, u64::MAX - 1)?;
+        let (bytes, _) = mailbox.tree.root().read_in(&part, &there.name, ANY_SIZE)?;
         if convert::is_of(front.as_bstr(), bytes) {
             mailbox.tree.remove(&part.path.join(&there.name))?;
         }

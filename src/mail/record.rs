@@ -14,6 +14,7 @@
 //! disk could not take looks whole in memory for as long as nobody reads it anew.
 
 use super::digests::{Short, short};
+use crate::fsys::root::ANY_SIZE;
 use crate::fsys::tree::{Access, Prepared, Tree};
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
@@ -96,7 +97,7 @@ impl<'a> Record<'a> {
     pub(super) fn open(tree: &'a Tree, home: &RelPath) -> Result<Self> {
         let folder = folder_of(home);
         let begun_at = folder.join("begun");
-        let text = tree.root().read_if_there(&begun_at, u64::MAX - 1)?;
+        let text = tree.root().read_if_there(&begun_at, ANY_SIZE)?;
         let had_begun = text.is_some();
         let begun = begun(&text.unwrap_or_default());
         let mut record = Self {

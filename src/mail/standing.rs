@@ -4,6 +4,7 @@ use super::compare::{There, Wanted};
 use super::{Job, Moved, PARTS, Part, convert};
 use crate::fsys::bytes::{Holds, holds};
 use crate::fsys::folder::Folder as Open;
+use crate::fsys::root::ANY_SIZE;
 use crate::fsys::{Error, Result};
 use crate::model::RelPath;
 use crate::source::mail::Messages;
@@ -88,7 +89,7 @@ fn is_of(
         Err(error) => return Err(error),
     };
     if !part.is_maildir() {
-        let (bytes, _) = job.tree.root().read_in(&open, &there.name, u64::MAX - 1)?;
+        let (bytes, _) = job.tree.root().read_in(&open, &there.name, ANY_SIZE)?;
         return Ok(bytes.is_empty() || convert::is_of(wanted.unique(), bytes));
     }
     let source =

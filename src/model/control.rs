@@ -80,12 +80,6 @@ impl Control {
         }
     }
 
-    /// Whether a list file holds `key`, which must be in lower case.
-    pub fn list_has(&self, name: &str, key: &BStr) -> bool {
-        let entries = self.lists.get(name);
-        entries.is_some_and(|list| list.iter().any(|entry| entry.value.eq_ignore_ascii_case(key)))
-    }
-
     /// Completes a host as `qmail-inject` does: `+` at the end asks for `plusdomain`, a host
     /// without a dot for `defaultdomain`; no host at all is `defaulthost` (qmail-header(5)).
     pub fn complete_host(&self, host: Option<&BStr>) -> DomainName {

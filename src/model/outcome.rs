@@ -42,6 +42,11 @@ pub enum Outcome {
     Discard,
 }
 
+/// Outcomes for people, one behind the other.
+pub fn told(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -81,11 +81,6 @@ impl Pattern {
         Self(vec![Piece::Any, Piece::Text(text.to_owned()), Piece::Any])
     }
 
-    /// Whether every text fits it.
-    pub fn is_any(&self) -> bool {
-        self.0 == [Piece::Any]
-    }
-
     /// Puts a piece behind the others.
     pub fn push(&mut self, piece: Piece) {
         match (self.0.last_mut(), piece) {

@@ -1,45 +1,45 @@
 //! Which findings explain that an address behaves differently.
 
-use crate::finding::{Code, Findings};
+use crate::finding::{Code, Findings, code};
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Codes of findings that say that mail for an address goes another way than before.
-const EXPLAINING: &[&str] = &[
-    "account-full",
-    "account-name-unusable",
-    "account-store-shared",
-    "account-twice",
-    "account-unreachable",
-    "alias-answer-adapted",
-    "alias-autoresponder",
-    "alias-deferred",
-    "alias-filter",
-    "alias-filter-adapted",
-    "alias-into-folder",
-    "alias-loop",
-    "alias-name-unusable",
-    "alias-partly-fails",
-    "alias-program",
-    "alias-program-decided",
-    "alias-robot",
-    "alias-system-added",
-    "alias-system-missing",
-    "alias-table-malformed",
-    "alias-table-missing",
-    "alias-target-malformed",
-    "alias-target-varies",
-    "domain-alias-dangling",
-    "domain-backend-unread",
-    "domain-catches-all",
-    "domain-home-missing",
-    "domain-name-odd",
-    "file-damaged",
-    "list-address-taken",
-    "list-domain-unserved",
-    "list-made-alias",
-    "list-owner-shared",
-    "site-percenthack",
-    "site-bare-domains-differ",
+const EXPLAINING: &[&Code] = &[
+    &code::ACCOUNT_FULL,
+    &code::ACCOUNT_NAME_UNUSABLE,
+    &code::ACCOUNT_STORE_SHARED,
+    &code::ACCOUNT_TWICE,
+    &code::ACCOUNT_UNREACHABLE,
+    &code::ALIAS_ANSWER_ADAPTED,
+    &code::ALIAS_AUTORESPONDER,
+    &code::ALIAS_DEFERRED,
+    &code::ALIAS_FILTER,
+    &code::ALIAS_FILTER_ADAPTED,
+    &code::ALIAS_INTO_FOLDER,
+    &code::ALIAS_LOOP,
+    &code::ALIAS_NAME_UNUSABLE,
+    &code::ALIAS_PARTLY_FAILS,
+    &code::ALIAS_PROGRAM,
+    &code::ALIAS_PROGRAM_DECIDED,
+    &code::ALIAS_ROBOT,
+    &code::ALIAS_SYSTEM_ADDED,
+    &code::ALIAS_SYSTEM_MISSING,
+    &code::ALIAS_TABLE_MALFORMED,
+    &code::ALIAS_TABLE_MISSING,
+    &code::ALIAS_TARGET_MALFORMED,
+    &code::ALIAS_TARGET_VARIES,
+    &code::DOMAIN_ALIAS_DANGLING,
+    &code::DOMAIN_BACKEND_UNREAD,
+    &code::DOMAIN_CATCHES_ALL,
+    &code::DOMAIN_HOME_MISSING,
+    &code::DOMAIN_NAME_ODD,
+    &code::FILE_DAMAGED,
+    &code::LIST_ADDRESS_TAKEN,
+    &code::LIST_DOMAIN_UNSERVED,
+    &code::LIST_MADE_ALIAS,
+    &code::LIST_OWNER_SHARED,
+    &code::SITE_BARE_DOMAINS_DIFFER,
+    &code::SITE_PERCENTHACK,
 ];
 
 /// Codes by what their findings are about. A site may have a finding for each of a million accounts:
@@ -53,7 +53,9 @@ pub(super) struct Explained {
 impl Explained {
     pub(super) fn new(findings: &Findings) -> Self {
         let hasher = RandomState::new();
-        let explains = findings.iter().filter(|finding| EXPLAINING.contains(&finding.code.id));
+        let explains = findings
+            .iter()
+            .filter(|finding| EXPLAINING.iter().any(|code| code.id == finding.code.id));
         let hash = |subject: &[u8]| hasher.hash_one(subject.to_ascii_lowercase());
         let mut codes: Vec<_> =
             explains.map(|finding| (hash(&finding.subject), finding.code)).collect();

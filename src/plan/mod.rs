@@ -24,7 +24,7 @@ use crate::fsys;
 use crate::fsys::root::Root;
 use crate::model::command::program_of;
 use crate::model::design::{Design, DomainPattern, HOMES, MailCopy, Mailbox, MailingList, Role};
-use crate::model::outcome::{Outcome, Verdict};
+use crate::model::outcome::{Outcome, Verdict, told};
 use crate::model::password::Scheme;
 use crate::model::quota::Quota;
 use crate::model::restrictions::Restrictions;
@@ -207,11 +207,6 @@ impl Plan {
     /// The old server's rules.
     pub fn resolver(&self) -> Resolver<'_> {
         Resolver::new(&self.site, self.policy.old.user_extensions)
-    }
-
-    /// The new server as the planned files tell it.
-    pub fn new_server(&self) -> &NewServer {
-        &self.new
     }
 
     /// A target as its programs find it.
@@ -415,10 +410,7 @@ impl Plan {
                 }
                 _ => continue,
             };
-            let tell = |outcomes: &[Outcome]| {
-                outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            };
-            let message = format!("before: {}; after: {}", tell(&row.old), tell(&row.new));
+            let message = format!("before: {}; after: {}", told(&row.old), told(&row.new));
             let origin = row.origin.clone().unwrap_or_else(|| Origin::file(&RelPath::default()));
             found.push(Finding::new(
                 code,

@@ -1,7 +1,7 @@
 //! CSV: the table of addresses, for a spreadsheet (RFC 4180).
 
 use crate::model::cell;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::told;
 use crate::plan::Plan;
 use std::io::{self, Write};
 
@@ -10,10 +10,7 @@ pub fn addresses(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(["address", "old", "new", "verdict", "findings"]).map_err(cause)?;
     for row in plan.addresses() {
-        let tell = |outcomes: &[Outcome]| {
-            outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        };
-        let (old, new, findings) = (tell(&row.old), tell(&row.new), row.findings.join(" "));
+        let (old, new, findings) = (told(&row.old), told(&row.new), row.findings.join(" "));
         let cells = [
             cell(&row.address),
             cell(old.as_bytes()),

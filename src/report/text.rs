@@ -2,7 +2,7 @@
 
 use super::{counted, duration, grouped, size};
 use crate::finding::{Code, Finding, Findings, Severity, Waiver};
-use crate::model::outcome::{Outcome, Verdict};
+use crate::model::outcome::{self, Outcome, Verdict};
 use crate::model::{Origin, RelPath, shown};
 use crate::plan::{Compared, Counted, Explanation, Kept, Plan};
 use crate::rehearse::Rehearsed;
@@ -356,7 +356,7 @@ pub fn rehearsed(rehearsed: &Rehearsed, out: &mut dyn Write) -> io::Result<()> {
     let Rehearsed { rows, unasked, mailboxes, stopped, took } = rehearsed;
     let tell = |outcomes: &[Outcome]| match outcomes {
         [] => "nothing within the time that was given".to_owned(),
-        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        some => outcome::told(some),
     };
     let style = style(Severity::Error);
     for (mailbox, Difference { kind, subject, old, new }) in &mailboxes.differences {

@@ -4,6 +4,7 @@
 //! to such an address for as long as the loop stands, so the line that closes it is left out.
 
 use super::Translator;
+use super::asked::PROBE;
 use super::routes::subject;
 use crate::finding::{Disposition, code};
 use crate::model::design::{Design, DomainPattern, Extensions, LocalPattern, Route, Target};
@@ -154,10 +155,10 @@ impl Graph {
                 let next = match target {
                     Target::Address(address) => self.route(design, address),
                     Target::SameLocal(domain) => {
-                        self.route(design, &Address::new(LocalPart::new("x7q0zz"), domain))
+                        self.route(design, &Address::new(LocalPart::new(PROBE), domain))
                     }
                     Target::Behind(front, domain) => {
-                        let local = [front.as_slice(), b"x7q0zz"].concat();
+                        let local = [front.as_slice(), PROBE.as_bytes()].concat();
                         self.route(design, &Address::new(local, domain))
                     }
                     _ => None,

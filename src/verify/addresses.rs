@@ -1,7 +1,7 @@
 //! Addresses: mail for each ends on the target as planned.
 
 use super::Verified;
-use crate::model::outcome::Verdict;
+use crate::model::outcome::{Verdict, told};
 use crate::plan::Plan;
 use crate::predict::{Foreseen, NewServer};
 
@@ -11,10 +11,7 @@ pub(super) fn check(plan: &Plan, found: &NewServer, verified: &mut Verified) {
         verified.count("addresses", 1);
         let there = found.outcomes(&row.address, &mut foreseen);
         if there != row.new {
-            let tell = |outcomes: &[crate::model::outcome::Outcome]| {
-                outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            };
-            verified.differ("address", &row.address, tell(&row.new), tell(&there));
+            verified.differ("address", &row.address, told(&row.new), told(&there));
         }
         if row.verdict != Verdict::Same {
             verified.intended.push((row.address, row.findings));

@@ -30,7 +30,8 @@ fn what_no_column_holds_is_named_by_plan_and_nothing_is_written() {
     let long = format!("$6$larch001${}", "a".repeat(300));
     let site = format!(
         "file {d}/vpasswd\n| joe:{long}:1:0:Joe:/{d}/joe:NOQUOTA\n\
-         | eve:{hash}:1:0:Eve:/{d}/eve:9999999999999999999S\n\
+         | eve:{hash}:1:0:Eve:/{d}/eve:NOQUOTA\n\
+         file {d}/.qmailadmin-limits\n| maxpopaccounts 9999999999\n\
          file {d}/.qmail-%ff\n| &x@outside.example\n"
     );
     for settings in everywhere() {
@@ -39,7 +40,7 @@ fn what_no_column_holds_is_named_by_plan_and_nothing_is_written() {
         assert_eq!(ran.code, 3, "{settings}{}", ran.all());
         for told in [
             "longer than 255 characters, which the column password",
-            "larger number than the column quota",
+            "larger number than the column mailboxes",
             "bytes that no lookup table takes",
         ] {
             assert!(ran.stdout.contains(told), "{settings}{told}: {}", ran.all());

@@ -40,7 +40,11 @@ fn a_message_that_fits_gets_a_second_name() {
     let before = snapshot(&laid.site);
     let ran = laid.migrate(&["--link"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    assert!(ran.stdout.contains("Linked: 1 message"), "{}", ran.all());
+    assert!(
+        ran.stdout.contains("share their bytes with the old server's: 1 message."),
+        "{}",
+        ran.all()
+    );
     assert_eq!(inode(&old(&laid)), inode(&new(&laid)));
     assert_eq!(snapshot(&laid.site), before);
     assert_eq!(laid.verify(&[]).code, 0);
