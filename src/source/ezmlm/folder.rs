@@ -1,19 +1,21 @@
 //! One list: its folder becomes a [`List`].
 
 use super::dump::{self, Dump};
-use super::members::{Databases, Purpose};
+use super::members::Databases;
+use super::people::People;
+use super::programs::Programs;
 use super::rules::{Editor, Store};
 use super::senders::Senders;
 use super::settings::Settings;
 use super::software::Software;
-use super::{archive, log, options, pending, texts};
+use super::{archive, options, pending, texts};
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::{self, root::Root};
-use crate::model::list::{Archive, ArchiveReaders, List, Logs, Subscribing};
+use crate::model::list::{Archive, ArchiveReaders, List, Subscribing};
 use crate::model::quota::leading_number;
 use crate::model::{Address, DomainName, Origin, RelPath, Sourced};
-use crate::source::{read_file, sql, unreadable};
-use bstr::{BStr, ByteSlice as _};
+use crate::source::{sql, unreadable};
+use bstr::{BString, ByteSlice as _};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -38,62 +40,24 @@ fn read_list(
     dumps: &BTreeMap<String, PathBuf>,
     findings: &mut Findings,
 ) -> Option<List> {
-    let broken = |message: &'static str| {
-        Finding::new(
-            &code::LIST_BROKEN,
-            Disposition::Manual,
-            origin.clone(),
-            folder.as_bstr(),
-            message,
-            "the list does not work on the old server; it is not carried over",
-        )
-    };
-    let Some(settings) = Settings::open(root, folder, findings) else {
-        findings.push(broken("the list's folder has no outlocal or outhost"));
-        return None;
-    };
-    let editor_path = folder.join("editor");
-    let Some(editor) = read_file(root, &editor_path, findings) else {
-        findings.push(broken("the list's folder has no editor"));
-        return None;
-    };
-    let (local, host) = settings.address();
-    let address = Address::new(local.to_ascii_lowercase(), &DomainName::new(host));
-    if local.is_empty()
-        || local.iter().any(|b| !b.is_ascii_alphanumeric() && !b"._+=-".contains(b))
-        || !address.domain.is_plain()
-    {
-        findings.push(broken("outlocal and outhost make no address that a list can have"));
-        return None;
-    }
-    let dump = dump(&settings, &address, dumps, findings);
-    let databases = Databases { root, list: folder, dump };
-    // From version 5 on a missing headerremove is looked for in other places.
-    let wants_headerremove = !settings.software.is_modern();
-    let dead = match () {
-        () if !settings.has("key") => Some("the list's folder has no key"),
-        () if wants_headerremove && !settings.has("headerremove") => {
-            Some("the list's folder has no headerremove")
+    let opened = open(root, folder, findings);
+    let (settings, address, programs) = match opened {
+        Ok(opened) => opened,
+        Err(message) => {
+            let effect = "the list does not work on the old server; it is not carried over";
+            findings.push(broken((folder, origin), Disposition::Manual, message, effect));
+            return None;
         }
-        () => None,
     };
-    if let Some(message) = dead {
-        findings.push(Finding::new(
-            &code::LIST_BROKEN,
-            Disposition::Migrated,
-            origin.clone(),
-            folder.as_bstr(),
-            message,
-            "the list was dead on the old server; it is carried over and works on the new one",
-        ));
+    if let Some(message) = dead(&settings) {
+        let effect =
+            "the list was dead on the old server; it is carried over and works on the new one";
+        findings.push(broken((folder, origin), Disposition::Migrated, message, effect));
     }
-    let exists = |file: &BStr| root.stat(&RelPath::new(file)).is_ok_and(|stat| stat.is_some());
-    let programs = |text: &[u8]| Editor::read(text, exists);
-    let editor_at = Origin::file(&editor_path);
-    let editor = programs(&editor);
-    let confirmer = read_file(root, &folder.join("confirmer"), findings).map(|it| programs(&it));
-    let manager_path = folder.join("manager");
-    let manager = read_file(root, &manager_path, findings).map(|it| programs(&it));
+    let databases =
+        Databases { root, list: folder, dump: dump(&settings, &address, dumps, findings) };
+    let people = People::read(&databases, &settings, findings);
+    let Programs { editor, editor_at, confirmer, manager, manager_at } = &programs;
     let confirm_posts =
         Sourced::new(settings.is_on(b'y', "confirmpost"), settings.place(b'y', "confirmpost"));
     let posting = editor.posting(Store {
@@ -103,45 +67,16 @@ fn read_list(
         confirmed: confirm_posts.value,
         confirmer: confirmer.as_ref(),
     });
-    let digest_folder = folder.join("digest");
-    let subscribers = databases.read(folder, Purpose::Members, findings);
-    let digest = databases.read(&digest_folder, Purpose::Members, findings);
-    let moderators_of_posts = moderator_folder(&settings, "modpost", findings);
-    let moderators_of_members = moderator_folder(&settings, "modsub", findings);
-    let moderators = databases.read(&moderators_of_posts, Purpose::Members, findings);
-    let subscription_moderators = if moderators_of_members == moderators_of_posts {
-        moderators.clone()
-    } else {
-        databases.read(&moderators_of_members, Purpose::Members, findings)
-    };
-    let mut allowing = editor.allowing();
-    if let Some(confirmer) = confirmer.as_ref().filter(|_| allowing.is_empty()) {
-        allowing = confirmer.allowing();
-    }
     let senders = Senders {
         databases: &databases,
         address: &address,
         editor: editor_at.clone(),
-        members: &[
-            (folder, &subscribers),
-            (&digest_folder, &digest),
-            (&moderators_of_posts, &moderators),
-        ],
+        members: &people.who_may_post(),
     };
-    let (posting, allowed, held_back) = senders.allowed(posting, &allowing, findings);
+    let (posting, allowed, held_back) = senders.allowed(posting, &programs.allowing(), findings);
     let denied = senders.denied(&editor.denying(), findings);
     let is_public = settings.is_on(b'p', "public");
-    let subscribing = match (is_public, settings.on(b's', "modsub")) {
-        (false, _) => Sourced::new(Subscribing::Closed, settings.place(b'p', "public")),
-        (true, Some(place)) => Sourced::new(Subscribing::Moderated, place),
-        (true, None) => Sourced::new(Subscribing::Open, settings.place(b'p', "public")),
-    };
-    let has_trailer = if settings.software == Software::Idx04 {
-        settings.has("text/trailer")
-    } else {
-        settings.is_on(b't', "addtrailer")
-    };
-    let trailer = has_trailer.then(|| settings.text("text/trailer", findings)).flatten();
+    let (trailer, lacks_trailer) = trailer(&settings, findings);
     // ezmlm-send asks for the file itself, whatever the flags say.
     let prefix = settings.value("prefix", findings);
     let rejects = editor.rejects(settings.software.is_modern());
@@ -150,39 +85,25 @@ fn read_list(
     let [largest, smallest] = options::sizes(&settings, asked, findings);
     let [add_headers, remove_headers] = options::headers(&settings, &filters, findings);
     let [digest_posts, digest_seconds, digest_bytes] =
-        options::digests(&settings, &editor, &editor_at, findings);
+        options::digests(&settings, editor, editor_at, findings);
     let nothing = Editor::default();
     let asker = manager.as_ref().unwrap_or(&nothing);
-    let [confirm_subscribe, confirm_unsubscribe] =
-        options::confirms(&settings, asker, &Origin::file(&manager_path));
+    let [confirm_subscribe, confirm_unsubscribe] = options::confirms(&settings, asker, manager_at);
     let mut unmapped = options::unmapped(&settings, &add_headers);
-    unmapped.extend(options::rejecting(&editor, asked, &editor_at));
-    let is_nowhere = has_trailer && trailer.is_none();
-    unmapped.extend(is_nowhere.then(|| {
-        Sourced::new("adds a text that is not in the list's folder", settings.origin("addtrailer"))
-    }));
+    unmapped.extend(options::rejecting(editor, asked, editor_at));
+    unmapped.extend(lacks_trailer);
     let (texts, homeless) = texts::read(root, folder, &settings, findings);
     unmapped.extend(homeless);
-    let readers = readers(&settings, is_public, manager.as_ref(), &Origin::file(&manager_path));
+    let readers = readers(&settings, is_public, manager.as_ref(), manager_at);
     let last = settings.value("num", findings);
-    let mut log = |path: &RelPath, members| {
-        databases.log(path).unwrap_or_else(|| log::read(root, path, members, findings))
-    };
-    let logs = Logs {
-        subscribers: log(folder, &subscribers),
-        digest: log(&digest_folder, &digest),
-        moderators: log(&moderators_of_posts, &moderators),
-        subscription_moderators: log(&moderators_of_members, &subscription_moderators),
-        allowed: log(&folder.join("allow"), &allowed),
-        denied: log(&folder.join("deny"), &denied),
-    };
+    let logs = people.logs(&databases, (&allowed, &denied), findings);
     Some(List {
         software: settings.software.name(),
-        subscribers,
-        digest,
-        digests: options::sends_digests(&settings, &editor, &editor_at),
-        moderators,
-        subscription_moderators,
+        subscribers: people.subscribers,
+        digest: people.digest,
+        digests: options::sends_digests(&settings, editor, editor_at),
+        moderators: people.moderators,
+        subscription_moderators: people.subscription_moderators,
         allowed,
         held_back,
         denied,
@@ -194,7 +115,7 @@ fn read_list(
         filters,
         confirm_posts,
         parent: parent(&settings, findings),
-        subscribing,
+        subscribing: subscribing(&settings, is_public),
         confirm_subscribe,
         confirm_unsubscribe,
         prefix,
@@ -209,8 +130,8 @@ fn read_list(
         digest_seconds,
         digest_bytes,
         held_seconds: options::held(&settings, findings),
-        returns_held: options::returns_held(&settings, &editor, &editor_at),
-        powers: options::powers(&settings, asker, &Origin::file(&manager_path)),
+        returns_held: options::returns_held(&settings, editor, editor_at),
+        powers: options::powers(&settings, asker, manager_at),
         language: settings.language(findings),
         archive: Archive {
             kept: settings.is_on(b'a', "archived"),
@@ -229,6 +150,75 @@ fn read_list(
         known_as: Vec::new(),
         address,
     })
+}
+
+fn broken(
+    (folder, origin): (&RelPath, &Origin),
+    disposition: Disposition,
+    message: &'static str,
+    effect: &'static str,
+) -> Finding {
+    let (code, subject) = (&code::LIST_BROKEN, folder.as_bstr());
+    Finding::new(code, disposition, origin.clone(), subject, message, effect)
+}
+
+/// What every list has; else why this one works nowhere.
+fn open<'a>(
+    root: &'a Root,
+    folder: &'a RelPath,
+    findings: &mut Findings,
+) -> Result<(Settings<'a>, Address, Programs), &'static str> {
+    let settings = Settings::open(root, folder, findings);
+    let settings = settings.ok_or("the list's folder has no outlocal or outhost")?;
+    let programs = Programs::read(root, folder, findings);
+    let programs = programs.ok_or("the list's folder has no editor")?;
+    let (local, host) = settings.address();
+    let address = Address::new(local.to_ascii_lowercase(), &DomainName::new(host));
+    if local.is_empty()
+        || local.iter().any(|b| !b.is_ascii_alphanumeric() && !b"._+=-".contains(b))
+        || !address.domain.is_plain()
+    {
+        return Err("outlocal and outhost make no address that a list can have");
+    }
+    Ok((settings, address, programs))
+}
+
+/// What a list lacks without which its programs give up.
+fn dead(settings: &Settings<'_>) -> Option<&'static str> {
+    // From version 5 on a missing headerremove is looked for in other places.
+    let wants_headerremove = !settings.software.is_modern();
+    match () {
+        () if !settings.has("key") => Some("the list's folder has no key"),
+        () if wants_headerremove && !settings.has("headerremove") => {
+            Some("the list's folder has no headerremove")
+        }
+        () => None,
+    }
+}
+
+fn subscribing(settings: &Settings<'_>, is_public: bool) -> Sourced<Subscribing> {
+    match (is_public, settings.on(b's', "modsub")) {
+        (false, _) => Sourced::new(Subscribing::Closed, settings.place(b'p', "public")),
+        (true, Some(place)) => Sourced::new(Subscribing::Moderated, place),
+        (true, None) => Sourced::new(Subscribing::Open, settings.place(b'p', "public")),
+    }
+}
+
+/// The text behind each post; where it shall be there and is not, what to tell of that.
+fn trailer(
+    settings: &Settings<'_>,
+    findings: &mut Findings,
+) -> (Option<Sourced<BString>>, Option<Sourced<&'static str>>) {
+    let is_asked = if settings.software == Software::Idx04 {
+        settings.has("text/trailer")
+    } else {
+        settings.is_on(b't', "addtrailer")
+    };
+    let trailer = is_asked.then(|| settings.text("text/trailer", findings)).flatten();
+    let lacks = (is_asked && trailer.is_none()).then(|| {
+        Sourced::new("adds a text that is not in the list's folder", settings.origin("addtrailer"))
+    });
+    (trailer, lacks)
 }
 
 /// What is in a database and not in the list's own files, as far as a dump tells it.
@@ -276,15 +266,6 @@ fn dump(
 fn parent(settings: &Settings<'_>, findings: &mut Findings) -> Option<Sourced<Address>> {
     let line = settings.value("sublist", findings).filter(|_| settings.has("sublist"))?;
     Some(Sourced::new(Address::parse(&line.value)?, line.origin))
-}
-
-/// The database that `modpost` or `modsub` names: below the list, or an absolute path; else `mod`.
-fn moderator_folder(settings: &Settings<'_>, name: &str, findings: &mut Findings) -> RelPath {
-    let named = settings.value(name, findings);
-    match named.as_ref().map_or(b"mod".as_slice(), |line| line.value.as_slice()) {
-        path if path.starts_with(b"/") => settings.real(&RelPath::new(path)),
-        below => settings.real(&settings.path(below)),
-    }
 }
 
 /// Who may fetch posts: what `manager` runs decides, and from version 5 on the settings too. The

@@ -9,6 +9,8 @@ mod members;
 mod options;
 mod orphans;
 mod pending;
+mod people;
+mod programs;
 mod rules;
 mod senders;
 mod settings;

@@ -7,7 +7,8 @@ use crate::model::list::Posting;
 use crate::model::{Address, Origin, RelPath, Sourced};
 use std::collections::BTreeSet;
 
-type Members = Vec<Sourced<Address>>;
+/// Addresses of a database, each with its place.
+pub(super) type Members = Vec<Sourced<Address>>;
 
 /// The databases of one list, as far as they are read already.
 pub(super) struct Senders<'a> {
