@@ -1,6 +1,7 @@
 //! Mailing lists: a folder for each program that can run them.
 
 mod alias;
+mod kit;
 mod lost;
 pub mod mailman;
 pub mod mlmmj;

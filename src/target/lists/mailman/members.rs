@@ -1,7 +1,7 @@
 //! Who is in a list, by role and delivery mode.
 
+use super::super::kit::{add_line, text};
 use super::posting::Posting;
-use super::{add_line, text};
 use crate::model::list::List;
 use crate::model::{Address, Sourced};
 use crate::target::lists::told::Told;

@@ -12,14 +12,15 @@ mod settings;
 mod texts;
 mod wiring;
 
+use super::kit::{self, add_line, text};
 use super::told::Told;
 use super::{Kept, Manager, Run, is_host, last_post, neutral};
 use crate::finding::Findings;
 use crate::model::design::{Design, MailingList};
 use crate::model::{Address, RelPath};
 use crate::target::wiring::Wiring;
-use crate::target::{Artifact, Audience, Content};
-use serde_json::{Value, json};
+use crate::target::{Artifact, Audience};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The emitter of Mailman's kit (`mailman.rest` of 3.3).
@@ -79,18 +80,15 @@ impl Manager for Mailman {
             add_line(&mut settings, &record);
             members::add(run, &posting, &id, &mut people, &mut told);
         }
-        let mut add = |folder: &str, name: &str, bytes: &[u8], audience| {
-            let path = RelPath::new(folder).join(name);
-            files.push(Artifact { path, content: Content::file(bytes), audience });
-        };
-        add(KIT, "lists.jsonl", settings.as_bytes(), Audience::Root);
-        add(KIT, "members.jsonl", people.as_bytes(), Audience::Root);
-        add(KIT, "mailman.cfg", include_bytes!("mailman.cfg"), Audience::Everybody);
-        add(KIT, "postfix.cfg", include_bytes!("postfix.cfg"), Audience::Everybody);
-        add(KIT, "inside.py", include_bytes!("inside.py"), Audience::Everybody);
-        add(KIT, "load", include_bytes!("load.py"), Audience::Command);
-        let word = include_bytes!("word.py");
-        add("etc/postfix/unqmail", "mailman-word", word, Audience::Command);
+        files.extend([
+            kit::file(KIT, "lists.jsonl", settings.as_bytes(), Audience::Root),
+            kit::file(KIT, "members.jsonl", people.as_bytes(), Audience::Root),
+            kit::file(KIT, "mailman.cfg", include_bytes!("mailman.cfg"), Audience::Everybody),
+            kit::file(KIT, "postfix.cfg", include_bytes!("postfix.cfg"), Audience::Everybody),
+            kit::file(KIT, "inside.py", include_bytes!("inside.py"), Audience::Everybody),
+            kit::file(KIT, "load", include_bytes!("load.py"), Audience::Command),
+            kit::word_script("mailman-word", include_bytes!("word.py")),
+        ]);
     }
 }
 
@@ -119,16 +117,6 @@ fn list_id(address: &Address) -> Option<String> {
     let local = address.local.as_bstr();
     let stands = !local.is_empty() && !local.starts_with(b".") && local.iter().all(fits);
     (stands && is_host(&address.domain)).then(|| format!("{}.{}", address.local, address.domain))
-}
-
-/// An address that is known to be ASCII.
-fn text(address: &Address) -> String {
-    String::from_utf8_lossy(&address.to_bytes()).into_owned()
-}
-
-fn add_line(file: &mut String, record: &Value) {
-    *file += &record.to_string();
-    file.push('\n');
 }
 
 #[cfg(test)]

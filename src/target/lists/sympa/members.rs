@@ -1,6 +1,6 @@
 //! Who is in a list, by role and way of delivery.
 
-use super::{add_line, text};
+use super::super::kit::{add_line, text};
 use crate::model::Address;
 use crate::model::list::Log;
 use crate::target::lists::told::Told;

@@ -12,14 +12,15 @@ mod members;
 mod scenario;
 mod wiring;
 
+use super::kit::{self, add_line, text};
 use super::told::Told;
 use super::{Kept, Manager, Run, is_host, last_post, neutral};
 use crate::finding::Findings;
 use crate::model::design::{Design, MailingList};
 use crate::model::{Address, DomainName, RelPath};
 use crate::target::wiring::Wiring;
-use crate::target::{Artifact, Audience, Content};
-use serde_json::{Value, json};
+use crate::target::{Artifact, Audience};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The emitter of Sympa's kit.
@@ -89,17 +90,14 @@ impl Manager for Sympa {
         for (domain, email) in robots(&usable, design) {
             add_line(&mut domains, &json!({"domain": domain.to_string(), "email": email}));
         }
-        let mut add = |folder: &str, name: &str, bytes: &[u8], audience| {
-            let path = RelPath::new(folder).join(name);
-            files.push(Artifact { path, content: Content::file(bytes), audience });
-        };
-        add(KIT, "robots.jsonl", domains.as_bytes(), Audience::Root);
-        add(KIT, "lists.jsonl", settings.as_bytes(), Audience::Root);
-        add(KIT, "members.jsonl", people.as_bytes(), Audience::Root);
-        add(KIT, "sympa.conf", include_bytes!("sympa.conf"), Audience::Everybody);
-        add(KIT, "load", include_bytes!("load.py"), Audience::Command);
-        let word = include_bytes!("word.py");
-        add("etc/postfix/unqmail", "sympa-word", word, Audience::Command);
+        files.extend([
+            kit::file(KIT, "robots.jsonl", domains.as_bytes(), Audience::Root),
+            kit::file(KIT, "lists.jsonl", settings.as_bytes(), Audience::Root),
+            kit::file(KIT, "members.jsonl", people.as_bytes(), Audience::Root),
+            kit::file(KIT, "sympa.conf", include_bytes!("sympa.conf"), Audience::Everybody),
+            kit::file(KIT, "load", include_bytes!("load.py"), Audience::Command),
+            kit::word_script("sympa-word", include_bytes!("word.py")),
+        ]);
     }
 }
 
@@ -146,16 +144,6 @@ fn robots<'a>(lists: &[&Run<'a>], design: &Design) -> BTreeMap<&'a DomainName, &
         (domain, free.copied().unwrap_or_default())
     };
     domains.map(robot).collect()
-}
-
-/// An address that is known to be ASCII.
-fn text(address: &Address) -> String {
-    String::from_utf8_lossy(&address.to_bytes()).into_owned()
-}
-
-fn add_line(file: &mut String, record: &Value) {
-    *file += &record.to_string();
-    file.push('\n');
 }
 
 #[cfg(test)]
