@@ -2,7 +2,7 @@
 //! that writes into the file, an editor, a restored backup. Size or date tell.
 
 use super::compare::Wanted;
-use super::{Job, PARTS, Part, convert};
+use super::{Half, Job, Part, convert};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
 use crate::source::mail::Messages;
@@ -33,9 +33,10 @@ impl<'a> Looks<'a> {
             return None;
         }
         // What cannot be opened is told when it is listed.
-        let open = |part: &Part<'a>, sub| part.messages(job.root, sub).ok().flatten();
-        let of = |part: &Part<'a>| PARTS.map(|sub| open(part, sub).filter(|_| part.is_maildir()));
-        let target = PARTS.map(|sub| root.enter(folder?, sub).ok().flatten());
+        let open = |part: &Part<'a>, half| part.messages(job.root, half).ok().flatten();
+        let of =
+            |part: &Part<'a>| Half::BOTH.map(|half| open(part, half).filter(|_| part.is_maildir()));
+        let target = Half::BOTH.map(|half| root.enter(folder?, half.name()).ok().flatten());
         let [_, cur] = &target;
         let changed = |part: &Part<'a>| convert::changed(job, part.store, cur.as_ref()?).ok();
         let converted = parts.iter().filter(|part| !part.is_maildir()).filter_map(changed);
@@ -52,9 +53,8 @@ impl<'a> Looks<'a> {
         if touched.is_some_and(|touched| !touched.contains(&wanted.names.old)) {
             return false;
         }
-        let source =
-            self.sources.get(wanted.from).and_then(|parts| parts.get(wanted.part())?.as_ref());
-        let target = self.target.get(wanted.part()).and_then(Option::as_ref);
+        let source = self.sources.get(wanted.from).and_then(|both| wanted.half.of(both).as_ref());
+        let target = wanted.half.of(&self.target).as_ref();
         let (Some(source), Some(target)) = (source, target) else { return false };
         let old = source.stat(&wanted.names.old).ok().flatten();
         let new = target.stat(wanted.names.new_name()).ok().flatten();

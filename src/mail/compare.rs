@@ -7,7 +7,7 @@ use super::name::base;
 use super::numbers::Former;
 use super::record::Known;
 use super::standing::is_in_the_way;
-use super::{Job, Mailbox, Moved, PARTS, Part, Pass, convert, folder};
+use super::{Half, Job, Mailbox, Moved, Part, Pass, convert, folder};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
@@ -40,8 +40,7 @@ impl Names {
 /// A message in a folder of the target.
 #[derive(Debug)]
 pub(super) struct There {
-    /// Which of [`PARTS`].
-    pub(super) part: usize,
+    pub(super) half: Half,
     pub(super) name: BString,
     /// A pass completed it.
     pub(super) is_sure: bool,
@@ -50,8 +49,8 @@ pub(super) struct There {
 }
 
 impl There {
-    fn new(part: usize, name: BString) -> Self {
-        Self { part, name, is_sure: false, is_trusted: false }
+    fn new(half: Half, name: BString) -> Self {
+        Self { half, name, is_sure: false, is_trusted: false }
     }
 }
 
@@ -60,8 +59,7 @@ impl There {
 pub(super) struct Wanted {
     /// Which of the folders that go into one.
     pub(super) from: usize,
-    /// See [`Wanted::part`].
-    part: u8,
+    pub(super) half: Half,
     pub(super) names: Names,
     /// Something has its name on the target.
     pub(super) is_named: bool,
@@ -83,14 +81,9 @@ impl Wanted {
         base(self.names.new_name())
     }
 
-    /// Which of [`PARTS`] it is in.
-    pub(super) fn part(&self) -> usize {
-        usize::from(self.part)
-    }
-
     /// What messages are sorted by.
-    fn place(&self) -> (&BStr, usize, &BStr) {
-        (self.unique(), self.part(), self.names.new_name().as_bstr())
+    fn place(&self) -> (&BStr, Half, &BStr) {
+        (self.unique(), self.half, self.names.new_name().as_bstr())
     }
 }
 
@@ -136,10 +129,10 @@ pub(super) fn compare<'a>(
     }
     source.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
     // What a pass brought and has its name still is as it should be, and not kept in mind twice.
-    let is_left = |part, name: &[u8]| !marks_named(&mut source, known, part, name);
+    let is_left = |half, name: &[u8]| !marks_named(&mut source, known, half, name);
     let (mut target, stale, is_there) = listed_where(tree, folder, is_left)?;
     target.sort_unstable_by(|a, b| {
-        (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
+        (base(&a.name), a.half, &a.name).cmp(&(base(&b.name), b.half, &b.name))
     });
     let mut work = Work {
         name: name.clone(),
@@ -177,7 +170,7 @@ pub(super) fn compare<'a>(
             mine.retain(|wanted| {
                 let is_there = is_still_there(job, parts, wanted);
                 if wanted.is_named && !is_there {
-                    theirs.push(There::new(wanted.part(), wanted.names.new_name().clone()));
+                    theirs.push(There::new(wanted.half, wanted.names.new_name().clone()));
                 }
                 is_there
             });
@@ -196,7 +189,7 @@ pub(super) fn compare<'a>(
         let is_trusted = known.is_trusted(&unique);
         let is_kept = !mine.is_empty();
         for wanted in &mut mine {
-            let is_it = |t: &There| t.part == wanted.part() && t.name == *wanted.names.new_name();
+            let is_it = |t: &There| t.half == wanted.half && t.name == *wanted.names.new_name();
             let at = theirs.iter().position(is_it);
             wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
             let is_old = wanted.is_named && is_trusted && is_changed(wanted);
@@ -250,9 +243,9 @@ pub(super) fn messages(
 ) -> (Vec<Wanted>, bool) {
     let failures = moved.failures.len();
     let (mut messages, mut are_all) = (Vec::new(), true);
-    let wanted = |from, part, names| Wanted {
+    let wanted = |from, half, names| Wanted {
         from,
-        part,
+        half,
         names,
         is_named: false,
         is_sure: false,
@@ -264,18 +257,19 @@ pub(super) fn messages(
     for (from, part) in parts.iter().enumerate() {
         if !part.is_maildir() {
             match convert::names(job, part.store) {
-                Ok(names) => messages
-                    .extend(names.into_iter().map(|old| wanted(from, 1, Names { old, new: None }))),
+                Ok(names) => messages.extend(
+                    names.into_iter().map(|old| wanted(from, Half::Cur, Names { old, new: None })),
+                ),
                 Err(error) => moved.failures.push(error),
             }
             continue;
         }
         let mut missing = Vec::new();
-        for (at, sub) in (0..).zip(PARTS) {
-            let open = part.messages(job.root, sub);
+        for half in Half::BOTH {
+            let open = part.messages(job.root, half);
             match open.and_then(|open| open.map(|open| open.names()).transpose()) {
                 Ok(Some(names)) => messages.extend(
-                    names.into_iter().map(|old| wanted(from, at, Names::new(old, letters))),
+                    names.into_iter().map(|old| wanted(from, half, Names::new(old, letters))),
                 ),
                 Ok(None) => are_all = false,
                 Err(error) if error.source.kind() == ErrorKind::NotFound => missing.push(error),
@@ -283,7 +277,7 @@ pub(super) fn messages(
             }
         }
         // Both are gone since the plan was made: no proof that its messages are.
-        if missing.len() == PARTS.len() && job.pass == Pass::Final {
+        if missing.len() == Half::BOTH.len() && job.pass == Pass::Final {
             moved.failures.extend(missing.pop());
         }
     }
@@ -292,15 +286,14 @@ pub(super) fn messages(
 
 fn is_still_there(job: &Job<'_>, parts: &[Part<'_>], wanted: &Wanted) -> bool {
     let Some(part) = parts.get(wanted.from).filter(|part| part.is_maildir()) else { return true };
-    let sub = PARTS.get(wanted.part()).copied().unwrap_or_default();
-    let path = part.folder.path.join(sub).join(&wanted.names.old);
+    let path = part.folder.path.join(wanted.half.name()).join(&wanted.names.old);
     job.root.stat_link(&path).is_ok_and(|stat| stat.is_some())
 }
 
 /// Marks the message, of those of the old server, that a pass brought and has this very name on the
 /// target; whether there is one.
-fn marks_named(source: &mut [Wanted], known: &Known, part: usize, name: &[u8]) -> bool {
-    let there = (base(name), part, name.as_bstr());
+fn marks_named(source: &mut [Wanted], known: &Known, half: Half, name: &[u8]) -> bool {
+    let there = (base(name), half, name.as_bstr());
     let at = source.partition_point(|wanted| wanted.place() < there);
     let wanted = source.get_mut(at).filter(|wanted| wanted.place() == there);
     let wanted = wanted.filter(|_| known.is_brought(base(name)));
@@ -320,7 +313,7 @@ pub(super) fn listed(
 fn listed_where(
     root: &Root,
     folder: Option<&Open>,
-    mut is_asked: impl FnMut(usize, &[u8]) -> bool,
+    mut is_asked: impl FnMut(Half, &[u8]) -> bool,
 ) -> Result<(Vec<There>, Vec<BString>, bool)> {
     let mut is_there = true;
     let mut each = |sub: &str, take: &mut dyn FnMut(&[u8])| {
@@ -334,10 +327,10 @@ fn listed_where(
         })
     };
     let (mut messages, mut stale) = (Vec::new(), Vec::new());
-    for (part, sub) in PARTS.iter().enumerate() {
-        each(sub, &mut |name| {
-            if !name.starts_with(b".") && is_asked(part, name) {
-                messages.push(There::new(part, name.into()));
+    for half in Half::BOTH {
+        each(half.name(), &mut |name| {
+            if !name.starts_with(b".") && is_asked(half, name) {
+                messages.push(There::new(half, name.into()));
             }
         })?;
     }
@@ -346,6 +339,6 @@ fn listed_where(
             stale.push(name.into());
         }
     })?;
-    messages.sort_unstable_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
+    messages.sort_unstable_by(|a, b| (a.half, &a.name).cmp(&(b.half, &b.name)));
     Ok((messages, stale, is_there))
 }

@@ -158,7 +158,7 @@ fn copy_message(
         return Ok(());
     }
     let other = wanted.other.as_ref();
-    let other = other.and_then(|other| Some((target.parts.get(other.part)?, &other.name)));
+    let other = other.map(|other| (other.half.of(&target.parts), &other.name));
     if let Some((from, known)) = other {
         let is_it = is_whole(from, known)?;
         // Dovecot knows it already, and it is the flags that changed.

@@ -8,7 +8,7 @@ use super::maildir::{copy_message, open_target};
 use super::name::base;
 use super::record::{Completed, Record};
 use super::standing::is_in_the_way;
-use super::{Folders, Job, Mailbox, Moved, PARTS, Part, convert, folder, maildir};
+use super::{Folders, Half, Job, Mailbox, Moved, Part, convert, folder, maildir};
 use crate::fsys::Result;
 use crate::fsys::root::ANY_SIZE;
 use bstr::{BString, ByteSlice as _};
@@ -109,22 +109,15 @@ fn add_to(
             convert::copy(job, mailbox, part.store, &target, own, moved)?;
             continue;
         }
-        let sources = PARTS.map(|sub| part.messages(job.root, sub));
+        let sources = Half::BOTH.map(|half| part.messages(job.root, half));
         for wanted in own {
             if job.progress.stopped() {
                 return Ok(());
             }
-            let Some(Ok(Some(source))) = sources.get(wanted.part()) else { continue };
+            let Ok(Some(source)) = wanted.half.of(&sources) else { continue };
             let new = wanted.names.new_name();
-            let copied = copy_message(
-                mailbox,
-                source,
-                &wanted.names.old,
-                &target,
-                wanted.part(),
-                new,
-                moved,
-            );
+            let copied =
+                copy_message(mailbox, source, &wanted.names.old, &target, wanted.half, new, moved);
             match copied {
                 Ok(_) => job.progress.done(1, 0),
                 Err(error) => moved.failures.push(error),
@@ -158,10 +151,9 @@ fn replace(mailbox: &Mailbox<'_>, fronts: &BTreeMap<BString, BString>) -> Result
     let is_whole = |(whole, _): &(&BString, &BString)| all.contains_key(*whole);
     for (_, front) in fronts.iter().filter(is_whole) {
         let Some((name, there)) = all.get(front) else { continue };
-        let (Some(folder), Some(sub)) = (mailbox.open(name)?, PARTS.get(there.part)) else {
-            continue;
-        };
-        let Some(part) = mailbox.tree.root().enter(&folder, sub)? else { continue };
+        let Some(folder) = mailbox.open(name)? else { continue };
+        let part = mailbox.tree.root().enter(&folder, there.half.name())?;
+        let Some(part) = part else { continue };
         let (bytes, _) = mailbox.tree.root().read_in(&part, &there.name, ANY_SIZE)?;
         if convert::is_of(front.as_bstr(), bytes) {
             mailbox.tree.remove(&part.path.join(&there.name))?;

@@ -2,7 +2,7 @@
 
 use super::compare::{There, Wanted, Work};
 use super::name::base;
-use super::{Job, Mailbox, Moved, PARTS, Part, convert};
+use super::{Half, Job, Mailbox, Moved, Part, convert};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::{Error, Result, Stat, bytes, tree};
 use crate::model::RelPath;
@@ -85,9 +85,9 @@ pub(super) fn bring(
             moved.failures.extend(copied.err());
             continue;
         }
-        let sources = PARTS.map(|sub| part.messages(job.root, sub));
+        let sources = Half::BOTH.map(|half| part.messages(job.root, half));
         // A part that is gone since the listing has no messages any more.
-        let source = |wanted: &Wanted| sources.get(wanted.part())?.as_ref().ok()?.as_ref();
+        let source = |wanted: &Wanted| wanted.half.of(&sources).as_ref().ok()?.as_ref();
         for some in own.collect::<Vec<_>>().chunks(bytes::AHEAD) {
             let fetched = some.iter().map(|wanted| {
                 let is_new = !target.links && is_new(job, wanted, departed);
@@ -103,7 +103,7 @@ pub(super) fn bring(
                 let copied = match fetched {
                     Some(opened) => {
                         let name = wanted.names.new_name();
-                        write_message(mailbox, opened, &target, wanted.part(), name, moved)
+                        write_message(mailbox, opened, &target, wanted.half, name, moved)
                             .map(|size| tell(job, size))
                     }
                     None => bring_message(job, mailbox, source, &target, wanted, departed, moved),
@@ -209,7 +209,7 @@ fn bring_message(
     let (old, name) = (&wanted.names.old, wanted.names.new_name());
     let unique = wanted.unique();
     if is_new(job, wanted, departed) {
-        tell(job, copy_message(mailbox, source, old, target, wanted.part(), name, moved)?);
+        tell(job, copy_message(mailbox, source, old, target, wanted.half, name, moved)?);
         return Ok(());
     }
     let Some(stat) = source.stat(old)? else {
@@ -218,8 +218,8 @@ fn bring_message(
         return Ok(());
     };
     let tree = mailbox.tree;
-    let Some(to) = target.parts.get(wanted.part()) else { return Ok(()) };
-    let path = target.path.join(PARTS.get(wanted.part()).copied().unwrap_or_default()).join(name);
+    let to = wanted.half.of(&target.parts);
+    let path = target.path.join(wanted.half.name()).join(name);
     let is_same = |folder: &OwnedFd, name: &BString, is_trusted| -> Result<bool> {
         let looks_same = tree.stat_in(folder, name)?.is_some_and(|found| is_same(&found, &stat));
         Ok(looks_same
@@ -231,7 +231,7 @@ fn bring_message(
         return Ok(());
     }
     let other = wanted.other.as_ref();
-    let other = other.and_then(|other| Some((target.parts.get(other.part)?, &other.name)));
+    let other = other.map(|other| (other.half.of(&target.parts), &other.name));
     let mut is_it = false;
     if let Some((from, known)) = other {
         is_it = is_same(from, known, wanted.is_trusted)?;
@@ -261,7 +261,7 @@ fn bring_message(
             departed.entry(unique.to_owned()).or_default().push(left);
         }
     }
-    if copy_message(mailbox, source, old, target, wanted.part(), name, moved)?.is_some() {
+    if copy_message(mailbox, source, old, target, wanted.half, name, moved)?.is_some() {
         job.progress.done(1, stat.size);
         if let Some((from, known)) = other.filter(|_| wanted.is_ours) {
             // What a crash left of it under its former name.
@@ -280,16 +280,15 @@ pub(super) fn repair(
     (name, there): (&BString, &There),
     moved: &mut Moved,
 ) -> Result<()> {
-    let sub = PARTS.get(wanted.part()).copied().unwrap_or_default();
-    let source = if part.is_maildir() { part.messages(job.root, sub)? } else { None };
+    let source = if part.is_maildir() { part.messages(job.root, wanted.half)? } else { None };
     let Some(source) = source else { return Ok(()) };
     let target = open_target(mailbox, name, moved)?;
-    let Some(folder) = target.parts.get(there.part) else { return Ok(()) };
+    let folder = there.half.of(&target.parts);
     let old = &wanted.names.old;
     if source.stat(old)?.is_some()
         && !has_same_bytes(mailbox, (&source, old), (folder, &there.name), &target)?
     {
-        copy_message(mailbox, &source, old, &target, there.part, &there.name, moved)?;
+        copy_message(mailbox, &source, old, &target, there.half, &there.name, moved)?;
     }
     Ok(())
 }
@@ -319,11 +318,11 @@ pub(super) fn copy_message(
     source: &Messages<'_>,
     old: &BString,
     target: &Target,
-    part: usize,
+    half: Half,
     name: &BString,
     moved: &mut Moved,
 ) -> Result<Option<u64>> {
-    let Some(to) = target.parts.get(part) else { return Ok(None) };
+    let to = half.of(&target.parts);
     if target.links
         && let Some(size) = link_message(mailbox, source, old, to, name)
     {
@@ -331,7 +330,7 @@ pub(super) fn copy_message(
         moved.shared += 1;
         return Ok(Some(size));
     }
-    write_message(mailbox, source.read(old), target, part, name, moved)
+    write_message(mailbox, source.read(old), target, half, name, moved)
 }
 
 /// Copies a message that was opened.
@@ -339,11 +338,11 @@ fn write_message(
     mailbox: &Mailbox<'_>,
     opened: Opened,
     target: &Target,
-    part: usize,
+    half: Half,
     name: &BString,
     moved: &mut Moved,
 ) -> Result<Option<u64>> {
-    let Some(to) = target.parts.get(part) else { return Ok(None) };
+    let to = half.of(&target.parts);
     let (file, stat) = match opened {
         Ok(Some(open)) => open,
         Ok(None) => return Ok(None),
@@ -360,10 +359,10 @@ fn write_message(
         moved.shared += 1;
         return Ok(Some(stat.size));
     }
-    let digest = mailbox.tree.copy_message(&file, &stat, tmp, to, name, access).map_err(|e| {
-        let sub = PARTS.get(part).copied().unwrap_or_default();
-        Error::new("copy to", &target.path.join(sub).join(name), e)
-    })?;
+    let digest = mailbox
+        .tree
+        .copy_message(&file, &stat, tmp, to, name, access)
+        .map_err(|e| Error::new("copy to", &target.path.join(half.name()).join(name), e))?;
     mailbox.digests.tell(target.name.as_bstr(), base(name), &digest, stat.mtime.0)?;
     moved.copied += 1;
     moved.bytes += stat.size;
@@ -409,7 +408,7 @@ fn is_shared(
 /// Notes the messages that left a folder.
 pub(super) fn depart(work: &mut Work, departed: &mut Departed) {
     for there in work.departed.drain(..) {
-        let folder = work.path.join(PARTS.get(there.part).copied().unwrap_or_default());
+        let folder = work.path.join(there.half.name());
         departed.entry(base(&there.name).to_owned()).or_default().push(Left {
             folder,
             name: there.name,

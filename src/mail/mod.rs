@@ -44,7 +44,7 @@ use crate::model::design::MailCopy;
 use crate::model::memory::Pop3;
 use crate::model::seen::Word;
 use crate::model::store::{Folder, Store, StoreKind};
-use crate::source::mail::{Messages, PARTS};
+use crate::source::mail::{Half, Messages};
 use bstr::BString;
 use digests::Digests;
 use files::Written;
@@ -168,9 +168,9 @@ impl<'a> Part<'a> {
         self.is_maildir().then(|| root.real_folder(&self.folder.path).ok()).flatten()
     }
 
-    /// Its messages in one of [`PARTS`]; `None` where they are somebody else's.
-    fn messages(&self, root: &'a Root, sub: &str) -> Result<Option<Messages<'a>>> {
-        Messages::open(root, &self.store.path, &self.folder.path.join(sub))
+    /// Its messages in one half; `None` where they are somebody else's.
+    fn messages(&self, root: &'a Root, half: Half) -> Result<Option<Messages<'a>>> {
+        Messages::open(root, &self.store.path, &self.folder.path.join(half.name()))
     }
 }
 

@@ -7,7 +7,7 @@ use super::compare::Work;
 use super::files::{self, There};
 use super::folder::Source;
 use super::name::{arrival, base, courier_order};
-use super::{Job, Mailbox, Moved, PARTS};
+use super::{Half, Job, Mailbox, Moved};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::Root;
@@ -157,7 +157,7 @@ fn former<'a>(formers: &'a Former, name: &'a BStr) -> &'a BStr {
 /// time here: what the next pass shall know of its names is told too, if it has all parts.
 fn names(mailbox: &Mailbox<'_>, folder: &Open, own: &BString) -> Result<Vec<BString>> {
     let (mut names, mut look) = (Vec::new(), Some(mailbox.listed.begin()));
-    for part in PARTS {
+    for part in Half::BOTH.map(Half::name) {
         let open = mailbox.tree.root().enter(folder, part)?;
         look = look.filter(|_| open.is_some());
         let mut take = |name: &[u8], _| {

@@ -1,7 +1,6 @@
 //! Messages of mailboxes that the old server has no more: where another account has them now, because
 //! it got another name or its mail was moved there, they are moved here too.
 
-use super::PARTS;
 use super::compare::listed;
 use super::maildir::Left;
 use super::name::base;
@@ -38,8 +37,7 @@ impl Orphans {
             let names = root.list_open(&maildir)?.into_iter().map(|entry| entry.name);
             let mut look = |folder: &Folder| -> Result<()> {
                 for there in listed(root, Some(folder))?.0 {
-                    let part = PARTS.get(there.part).copied().unwrap_or_default();
-                    let left = Left::of_another(folder.path.join(part), there.name);
+                    let left = Left::of_another(folder.path.join(there.half.name()), there.name);
                     all.entry(base(&left.name).to_owned()).or_default().push(left);
                 }
                 Ok(())

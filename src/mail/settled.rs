@@ -1,7 +1,7 @@
 //! Folders about which nothing is left to do, told from how they look on both sides.
 
 use super::record::is_begun;
-use super::{Job, PARTS, Pass};
+use super::{Half, Job, Pass};
 use crate::fsys::Result;
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::print::Look;
@@ -161,7 +161,7 @@ fn is_as_read(root: &Root, folder: &Folder, seen: &Seen) -> bool {
     let changed = || -> Result<Option<i64>> {
         let open = root.real_folder(&folder.path)?;
         let mut look = Look::new(b"");
-        for part in PARTS {
+        for part in Half::BOTH.map(Half::name) {
             look.stat(&open, part.as_bytes())?;
         }
         Ok(look.latest())
@@ -197,7 +197,7 @@ fn stamp(context: &Look, root: &Root, maildir: &RelPath) -> Option<Print> {
 
 fn names(context: &Look, target: &Root, maildir: &Open, name: &BString) -> Result<Print> {
     let mut look = context.clone();
-    for part in PARTS {
+    for part in Half::BOTH.map(Half::name) {
         look.names(Some(&target.folder_in(maildir, beneath(name, part))?))?;
     }
     Ok(look.print())
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_folder_that_changed_after_it_was_read_is_not_taken_for_settled() {
         let dir = tempfile::tempdir().unwrap();
-        for part in PARTS {
+        for part in Half::BOTH.map(Half::name) {
             std::fs::create_dir_all(dir.path().join(".K").join(part)).unwrap();
         }
         let root = Root::open(dir.path()).unwrap();

@@ -1,7 +1,7 @@
 //! What stands in a mailbox of the new server and is somebody else's: it stays, and is told.
 
 use super::compare::{There, Wanted};
-use super::{Job, Moved, PARTS, Part, convert};
+use super::{Job, Moved, Part, convert};
 use crate::fsys::bytes::{Holds, holds};
 use crate::fsys::folder::Folder as Open;
 use crate::fsys::root::ANY_SIZE;
@@ -48,7 +48,7 @@ pub(super) fn is_in_the_way(
 ) -> bool {
     for there in theirs {
         let path = || {
-            let sub = PARTS.get(there.part).copied().unwrap_or_default();
+            let sub = there.half.name();
             folder.map(|folder| folder.path.join(sub).join(&there.name))
         };
         let is_of = |wanted: &Wanted| {
@@ -78,8 +78,7 @@ fn is_of(
     folder: &Open,
     there: &There,
 ) -> Result<bool> {
-    let sub = |at: usize| PARTS.get(at).copied().unwrap_or_default();
-    let open = folder.folder(sub(there.part))?;
+    let open = folder.folder(there.half.name())?;
     let copy = match open.open(&there.name) {
         Ok((copy, _)) => copy,
         Err(error) if error.is_missing() => return Ok(true),
@@ -93,7 +92,7 @@ fn is_of(
         return Ok(bytes.is_empty() || convert::is_of(wanted.unique(), bytes));
     }
     let source =
-        Messages::open(job.root, &part.store.path, &part.folder.path.join(sub(wanted.part())));
+        Messages::open(job.root, &part.store.path, &part.folder.path.join(wanted.half.name()));
     // What is gone or not its reader's is not brought.
     let Some(source) = source? else { return Ok(true) };
     let whole = match source.read(&wanted.names.old) {

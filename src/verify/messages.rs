@@ -12,7 +12,7 @@ use crate::model::mbox;
 use crate::model::message::renamed;
 use crate::model::store::{Folder, Store, StoreKind};
 use crate::plan::Plan;
-use crate::source::mail::{Messages, PARTS};
+use crate::source::mail::{Half, Messages};
 use bstr::{BStr, BString, ByteSlice as _};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,7 @@ impl Check<'_> {
             }
         }
         for named in there.names.iter().filter(|named| !named.is_looked_at) {
-            let Some(open) = there.open(named.part) else { continue };
+            let Some(open) = there.open(named.half) else { continue };
             let Some(stat) = open.stat(&named.name)? else { continue };
             let at = || open.path.join(&named.name);
             self.access.look(&stat, at, self.verified);
@@ -119,7 +119,7 @@ impl Check<'_> {
                 self.access.look_beneath(at(), done, self.verified);
             }
         }
-        done.extend(there.parts.into_iter().flatten().map(|open| open.path));
+        done.extend(there.halves.into_iter().flatten().map(|open| open.path));
         Ok(())
     }
 
@@ -130,9 +130,10 @@ impl Check<'_> {
         kept: &Keeper<'_>,
         there: &mut There,
     ) -> Result<()> {
-        for (part, sub) in PARTS.iter().enumerate() {
+        for half in Half::BOTH {
             let site = self.sides.site;
-            let source = match Messages::open(site, &store.path, &folder.path.join(sub)) {
+            let path = folder.path.join(half.name());
+            let source = match Messages::open(site, &store.path, &path) {
                 Ok(Some(source)) => source,
                 Ok(None) => continue,
                 Err(error) if error.is_missing() => continue,
@@ -142,11 +143,11 @@ impl Check<'_> {
             for names in names.chunks(bytes::AHEAD) {
                 let pairs = names.iter().map(|old| {
                     let name = without_keywords(old);
-                    let at = there.find(part, &name);
+                    let at = there.find(half, &name);
                     (old, name, at.map(|at| (at, there.pair(at, &source, old, kept))))
                 });
                 for (old, name, pair) in pairs.collect::<Vec<_>>() {
-                    let wanted = || there.path.join(sub).join(renamed(old, b""));
+                    let wanted = || there.path.join(half.name()).join(renamed(old, b""));
                     let Some((at, pair)) = pair else {
                         // What is not its reader's is not copied.
                         if source.read(old)?.is_some() {
@@ -157,7 +158,7 @@ impl Check<'_> {
                     };
                     self.verified.count("messages", 1);
                     match pair
-                        .and_then(|pair| self.message(pair, (&*there, at), (part, &name), &wanted))
+                        .and_then(|pair| self.message(pair, (&*there, at), (half, &name), &wanted))
                     {
                         Ok(()) => there.looked_at(at),
                         Err(error) => {
@@ -176,11 +177,11 @@ impl Check<'_> {
         &mut self,
         pair: Pair,
         (there, at): (&There, usize),
-        (part, name): (usize, &BString),
+        (half, name): (Half, &BString),
         wanted: &dyn Fn() -> RelPath,
     ) -> Result<()> {
         let Some((new, open)) = there.get(at) else { return Ok(()) };
-        if new.part != part || without_keywords(&new.name) != *name {
+        if new.half != half || without_keywords(&new.name) != *name {
             let path = open.path.join(&new.name);
             self.differ(&wanted(), "its name and flags", format!("there as {path}"));
         }
@@ -230,7 +231,7 @@ impl Check<'_> {
             self.verified.count("messages", 1);
             let path = there.path.join("cur").join(&name);
             let (wanted, name) = (|| path.clone(), without_keywords(&name));
-            let Some(at) = there.find(1, &name) else {
+            let Some(at) = there.find(Half::Cur, &name) else {
                 self.differ(&path, "there", "missing");
                 continue;
             };
@@ -238,7 +239,7 @@ impl Check<'_> {
             let digest = blake3::hash(&message.bytes).as_bytes().first_chunk().copied();
             let old = Against::Kept(Kept { digest: digest.unwrap_or_default(), date });
             let pair = Pair { copy: open.open(&new.name)?, old };
-            self.message(pair, (&*there, at), (1, &name), &wanted)?;
+            self.message(pair, (&*there, at), (Half::Cur, &name), &wanted)?;
             there.looked_at(at);
         }
         Ok(())
@@ -250,10 +251,11 @@ impl Check<'_> {
         use std::os::unix::ffi::OsStrExt as _;
         let path = self.sides.target.path().join(std::ffi::OsStr::from_bytes(there.path.as_ref()));
         let theirs = maildir::Maildir::from(path);
-        for (part, counted) in [theirs.count_new(), theirs.count_cur()].into_iter().enumerate() {
-            let ours = there.count(part);
+        let counted = [theirs.count_new(), theirs.count_cur()];
+        for half in Half::BOTH {
+            let (ours, counted) = (there.count(half), *half.of(&counted));
             if ours != counted {
-                let path = there.path.join(PARTS.get(part).copied().unwrap_or_default());
+                let path = there.path.join(half.name());
                 let theirs = format!("{counted} for another reader");
                 self.differ(&path, format!("{ours} messages"), theirs);
             }
@@ -284,58 +286,56 @@ enum Against {
 /// A name in a folder of the target.
 struct Named {
     name: BString,
-    /// Which of [`PARTS`].
-    part: usize,
+    half: Half,
     is_looked_at: bool,
 }
 
 /// All names in a folder of the target.
 struct There {
     path: RelPath,
-    /// `new` and `cur`, those that are there.
-    parts: [Option<Open>; 2],
+    /// Those that are there.
+    halves: [Option<Open>; 2],
     /// Sorted by the part of the name that stays.
     names: Vec<Named>,
 }
 
 impl There {
     fn list(target: &Root, path: &RelPath) -> Result<Self> {
-        let open = |sub: &str| match target.folder(&path.join(sub)) {
+        let open = |half: Half| match target.folder(&path.join(half.name())) {
             Ok(open) => Ok(Some(open)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         };
-        let [new, cur] = PARTS;
-        let parts = [open(new)?, open(cur)?];
+        let halves = [open(Half::New)?, open(Half::Cur)?];
         let mut names = Vec::new();
-        for (part, open) in parts.iter().enumerate() {
-            let Some(open) = open else { continue };
+        for half in Half::BOTH {
+            let Some(open) = half.of(&halves) else { continue };
             open.each(|name, _| {
-                names.push(Named { name: name.into(), part, is_looked_at: false });
+                names.push(Named { name: name.into(), half, is_looked_at: false });
                 Ok(())
             })?;
         }
         names.sort_unstable_by(|a, b| {
-            (base(&a.name), a.part, &a.name).cmp(&(base(&b.name), b.part, &b.name))
+            (base(&a.name), a.half, &a.name).cmp(&(base(&b.name), b.half, &b.name))
         });
-        Ok(Self { path: path.clone(), parts, names })
+        Ok(Self { path: path.clone(), halves, names })
     }
 
-    /// How many messages a part holds.
-    fn count(&self, part: usize) -> usize {
-        let is_message = |named: &&Named| named.part == part && !named.name.starts_with(b".");
+    /// How many messages a half holds.
+    fn count(&self, half: Half) -> usize {
+        let is_message = |named: &&Named| named.half == half && !named.name.starts_with(b".");
         self.names.iter().filter(is_message).count()
     }
 
-    /// Where the message is that has this very name, else one whose name differs in flags or part
+    /// Where the message is that has this very name, else one whose name differs in flags or half
     /// only. Letters of keywords are no part of the comparison: what clients know is looked at
     /// elsewhere.
-    fn find(&self, part: usize, name: &[u8]) -> Option<usize> {
+    fn find(&self, half: Half, name: &[u8]) -> Option<usize> {
         let unique = base(name);
         let first = self.names.partition_point(|named| base(&named.name) < unique);
         let same = self.names.get(first..)?;
         let same = same.iter().take_while(|named| base(&named.name) == unique);
-        let is_it = |named: &Named| named.part == part && without_keywords(&named.name) == name;
+        let is_it = |named: &Named| named.half == half && without_keywords(&named.name) == name;
         let exact = same.clone().position(is_it);
         exact.or_else(|| same.clone().next().map(|_| 0)).map(|at| first + at)
     }
@@ -373,13 +373,13 @@ impl There {
         before != unique(at) && unique(at + 1) != unique(at)
     }
 
-    fn open(&self, part: usize) -> Option<&Open> {
-        self.parts.get(part)?.as_ref()
+    fn open(&self, half: Half) -> Option<&Open> {
+        half.of(&self.halves).as_ref()
     }
 
     fn get(&self, at: usize) -> Option<(&Named, &Open)> {
         let named = self.names.get(at)?;
-        Some((named, self.open(named.part)?))
+        Some((named, self.open(named.half)?))
     }
 
     fn looked_at(&mut self, at: usize) {

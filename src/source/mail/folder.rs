@@ -2,7 +2,7 @@
 
 use super::aside;
 use super::look::{KEYWORDS, Looked, Place};
-use super::messages::{Messages, PARTS};
+use super::messages::{Half, Messages};
 use super::tally::Tally;
 use crate::finding::{Disposition, Finding, Findings, code};
 use crate::fsys::folder::Entry;
@@ -54,7 +54,7 @@ impl Reader<'_> {
         }
         let Self { root, store, findings, .. } = self;
         looked.begin_names();
-        let parts = PARTS.map(|name| {
+        let parts = Half::BOTH.map(Half::name).map(|name| {
             let opened = match place {
                 Some(place) => {
                     Messages::open_in(root, &store.path, place.maildir, &place.within(name))
@@ -112,8 +112,8 @@ impl Reader<'_> {
                 self.root.stat_in(place.maildir, &keywords).ok()?;
             }
             let mut look = place.kept()?;
-            for part in PARTS {
-                let name = place.within(part);
+            for half in Half::BOTH {
+                let name = place.within(half.name());
                 let part = Messages::open_in(self.root, &self.store.path, place.maildir, &name);
                 look.names(part.ok()?.as_ref().map(Messages::folder)).ok()?;
             }

@@ -1,6 +1,6 @@
 //! How a folder of the old server looks, so that one which an earlier pass saw is known again.
 
-use super::messages::PARTS;
+use super::messages::Half;
 use crate::fsys::folder::{Entry, Folder as Open};
 use crate::fsys::print::Look;
 use crate::fsys::{self};
@@ -68,8 +68,8 @@ impl<'o> Looked<'o> {
             let mut look = Look::new(b"");
             let itself = look.stat(place.maildir, &place.within("."))?;
             links = itself.map_or(0, |itself| itself.names);
-            for name in PARTS {
-                look.stat(place.maildir, &place.within(name))?;
+            for half in Half::BOTH {
+                look.stat(place.maildir, &place.within(half.name()))?;
             }
             if links != NAMES_WITHOUT_KEYWORDS {
                 look.stat(place.maildir, &place.within(KEYWORDS))?;

@@ -12,9 +12,35 @@ use bstr::BString;
 use std::cell::OnceCell;
 use std::fs::File;
 
-/// The parts of a folder that hold messages. `new` first: a message that moves from there to `cur`
-/// meanwhile is then met in `cur`.
-pub const PARTS: [&str; 2] = ["new", "cur"];
+/// One of the two folders in a folder that hold messages (maildir(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Half {
+    /// What no reader has seen.
+    New,
+    /// The rest.
+    Cur,
+}
+
+impl Half {
+    /// Both. `new` first: a message that moves from there to `cur` meanwhile is then met in `cur`.
+    pub const BOTH: [Self; 2] = [Self::New, Self::Cur];
+
+    /// Its name in the folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Cur => "cur",
+        }
+    }
+
+    /// Of things of which each of them has one, as in [`Self::BOTH`], its own.
+    pub fn of<T>(self, [new, cur]: &[T; 2]) -> &T {
+        match self {
+            Self::New => new,
+            Self::Cur => cur,
+        }
+    }
+}
 
 /// One of them, open.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ mod spots;
 mod tally;
 mod unclaimed;
 
-pub use messages::{Linked, Messages, PARTS};
+pub use messages::{Half, Linked, Messages};
 
 use super::{Error, Reading, Source, unlistable};
 use crate::finding::{Disposition, Finding, Findings, code};
