@@ -148,80 +148,33 @@ pub(super) fn compare<'a>(
     };
     let has_brought = !known.brought.is_empty();
     let looks = has_brought.then(|| Looks::new(job, (tree, folder), parts)).flatten();
-    let is_changed = |wanted: &Wanted| looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
+    let departed = Vec::new();
+    let mut merge =
+        Merge { job, parts, folder, is_served, is_whole, known, looks, departed, moved };
     // Of what was brought, what is there after the pass; and what comes to it.
-    let (mut stays, mut new) = (vec![false; known.brought.len()], Vec::new());
+    let (mut stays, mut new) = (vec![false; merge.known.brought.len()], Vec::new());
     let (mut rest, mut target) = (source.as_mut_slice(), target.into_iter().peekable());
     let mut theirs = Vec::<There>::new();
     loop {
         let first = rest.first().map(Wanted::unique).into_iter();
         let first = first.chain(target.peek().map(|there| base(&there.name))).min();
         let Some(unique) = first.map(ToOwned::to_owned) else { break };
-        // Those of one unique name: usually one on each side.
         let own = rest.iter().take_while(|wanted| wanted.unique() == unique).count();
         let (own, others) = rest.split_at_mut(own);
         rest = others;
-        let mut mine: Vec<&mut Wanted> = own.iter_mut().collect();
         while let Some(there) = target.next_if(|there| base(&there.name) == unique) {
             theirs.push(there);
         }
-        if mine.len() > 1 {
-            // One that moved from `new` to `cur` between the two listings is met in both.
-            mine.retain(|wanted| {
-                let is_there = is_still_there(job, parts, wanted);
-                if wanted.is_named && !is_there {
-                    theirs.push(There::new(wanted.half, wanted.names.new_name().clone()));
-                }
-                is_there
-            });
-        }
-        let place = known.brought.binary_search(&unique).ok();
-        let is_sure = place.is_some();
-        let is_ours = is_sure || known.begun.contains(&unique);
-        let is_met = !is_ours && !mine.is_empty() && !theirs.is_empty();
-        if is_met {
-            let mine: Vec<&Wanted> = mine.iter().map(|wanted| &**wanted).collect();
-            if is_in_the_way(job, parts, &mine, (folder, &theirs), moved) {
-                theirs.clear();
-                continue;
-            }
-        }
-        let is_trusted = known.is_trusted(&unique);
-        let is_kept = !mine.is_empty();
-        for wanted in &mut mine {
-            let is_it = |t: &There| t.half == wanted.half && t.name == *wanted.names.new_name();
-            let at = theirs.iter().position(is_it);
-            wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
-            let is_old = wanted.is_named && is_trusted && is_changed(wanted);
-            moved.outdated += u64::from(is_old && is_served);
-            moved.replaced += u64::from(is_old && !is_served);
-            wanted.is_open = !(wanted.is_named && is_trusted && (!is_old || is_served));
-            if !wanted.is_open {
-                moved.present += 1;
-                job.progress.done(1, 0);
-            }
-        }
-        for wanted in mine.into_iter().filter(|wanted| wanted.is_open) {
-            wanted.other = if wanted.is_named { None } else { theirs.pop().map(Box::new) };
-            (wanted.is_sure, wanted.is_trusted) = (is_sure, is_trusted);
-            wanted.is_ours = is_ours || is_met;
-        }
-        let departs = !theirs.is_empty() && is_ours && is_whole;
-        if is_ours || !is_whole {
-            let left = theirs.drain(..).map(|there| There { is_sure, is_trusted, ..there });
-            work.departed.extend(left.filter(|_| departs));
-        } else {
-            moved.foreign += u64::try_from(theirs.len()).unwrap_or(u64::MAX);
-            theirs.clear();
-        }
-        let may_return = !is_whole || (departs && job.pass != Pass::Final);
-        if is_kept || (is_sure && may_return) {
+        if merge.decide(&unique, own.iter_mut().collect(), &mut theirs) {
+            let place = merge.known.brought.binary_search(&unique).ok();
             match place.and_then(|place| stays.get_mut(place)) {
                 Some(stays) => *stays = true,
                 None => new.push(unique),
             }
         }
+        theirs.clear();
     }
+    work.departed = merge.departed;
     source.retain(|wanted| wanted.is_open);
     source.shrink_to_fit();
     work.wanted = source;
@@ -231,6 +184,89 @@ pub(super) fn compare<'a>(
     known.brought.append(&mut new);
     known.brought.sort_unstable();
     Ok(work)
+}
+
+/// The two sides of a folder, gone through by unique names.
+struct Merge<'m, 'a> {
+    job: &'m Job<'a>,
+    parts: &'m [Part<'a>],
+    /// The folder on the target.
+    folder: Option<&'m Open>,
+    is_served: bool,
+    /// All messages of the old server are known.
+    is_whole: bool,
+    known: &'m Known,
+    looks: Option<Looks<'a>>,
+    /// See [`Work::departed`].
+    departed: Vec<There>,
+    moved: &'m mut Moved,
+}
+
+impl Merge<'_, '_> {
+    /// Decides what is to be done about the messages of one unique name, usually one on each side, and
+    /// whether the folder has the name after the pass.
+    fn decide(
+        &mut self,
+        unique: &BString,
+        mut mine: Vec<&mut Wanted>,
+        theirs: &mut Vec<There>,
+    ) -> bool {
+        if mine.len() > 1 {
+            // One that moved from `new` to `cur` between the two listings is met in both.
+            mine.retain(|wanted| {
+                let is_there = is_still_there(self.job, self.parts, wanted);
+                if wanted.is_named && !is_there {
+                    theirs.push(There::new(wanted.half, wanted.names.new_name().clone()));
+                }
+                is_there
+            });
+        }
+        let is_sure = self.known.is_brought(unique.as_bstr());
+        let is_ours = is_sure || self.known.begun.contains(unique);
+        let is_met = !is_ours && !mine.is_empty() && !theirs.is_empty();
+        if is_met {
+            let mine: Vec<&Wanted> = mine.iter().map(|wanted| &**wanted).collect();
+            let there = (self.folder, &**theirs);
+            if is_in_the_way(self.job, self.parts, &mine, there, self.moved) {
+                return false;
+            }
+        }
+        let is_trusted = self.known.is_trusted(unique);
+        let is_kept = !mine.is_empty();
+        for wanted in &mut mine {
+            self.look_for(wanted, theirs, is_trusted);
+        }
+        for wanted in mine.into_iter().filter(|wanted| wanted.is_open) {
+            wanted.other = if wanted.is_named { None } else { theirs.pop().map(Box::new) };
+            (wanted.is_sure, wanted.is_trusted) = (is_sure, is_trusted);
+            wanted.is_ours = is_ours || is_met;
+        }
+        let departs = !theirs.is_empty() && is_ours && self.is_whole;
+        if departs {
+            let left = theirs.drain(..).map(|there| There { is_sure, is_trusted, ..there });
+            self.departed.extend(left);
+        } else if !is_ours && self.is_whole {
+            self.moved.foreign += u64::try_from(theirs.len()).unwrap_or(u64::MAX);
+        }
+        let may_return = !self.is_whole || (departs && self.job.pass != Pass::Final);
+        is_kept || (is_sure && may_return)
+    }
+
+    /// Whether a message has its name on the target, and is what it should be.
+    fn look_for(&mut self, wanted: &mut Wanted, theirs: &mut Vec<There>, is_trusted: bool) {
+        let is_it = |t: &There| t.half == wanted.half && t.name == *wanted.names.new_name();
+        let at = theirs.iter().position(is_it);
+        wanted.is_named |= at.map(|at| theirs.swap_remove(at)).is_some();
+        let is_changed = || self.looks.as_ref().is_some_and(|looks| looks.is_changed(wanted));
+        let is_old = wanted.is_named && is_trusted && is_changed();
+        self.moved.outdated += u64::from(is_old && self.is_served);
+        self.moved.replaced += u64::from(is_old && !self.is_served);
+        wanted.is_open = !(wanted.is_named && is_trusted && (!is_old || self.is_served));
+        if !wanted.is_open {
+            self.moved.present += 1;
+            self.job.progress.done(1, 0);
+        }
+    }
 }
 
 /// The messages of all folders that go into one, in no order, and whether these are all of them: what
