@@ -70,11 +70,22 @@ const COMMANDS: &[&str] = &[
 /// domain.
 pub(super) fn of_exceptions(resolver: &Resolver<'_>) -> Vec<BString> {
     let all_served = resolver.served();
-    let is_named = |excepted: &Served| {
+    // Of one domain there may be many, one after the other.
+    let mut last: Option<(Served, BTreeSet<LocalPart>)> = None;
+    let mut is_named = move |excepted: &Served| {
         let Served::Address(address) = excepted else { return false };
         let domain = Served::Domain(address.domain.clone());
-        let names = || resolver.names(&domain).exact;
-        all_served.contains_key(&domain) && names().contains(&address.local.to_lower())
+        if !all_served.contains_key(&domain) {
+            return false;
+        }
+        let known = last.take().filter(|(known, _)| *known == domain);
+        let (domain, names) = known.unwrap_or_else(|| {
+            let names = resolver.names(&domain).exact;
+            (domain, names)
+        });
+        let is_named = names.contains(&address.local.to_lower());
+        last = Some((domain, names));
+        is_named
     };
     let probe = |excepted: Served| match excepted {
         Served::Address(address) => address.to_bytes(),
